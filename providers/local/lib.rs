@@ -1,0 +1,1 @@
+//! The local provider: file sources and the embedded online store.

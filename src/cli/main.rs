@@ -1,0 +1,3 @@
+//! The `provender` command.
+
+fn main() {}

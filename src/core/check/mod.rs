@@ -1,0 +1,1 @@
+//! Semantic rules over a whole project, one file per family.

@@ -1,0 +1,1 @@
+//! Findings about source text: code, severity, spans, help.

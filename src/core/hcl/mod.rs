@@ -1,0 +1,1 @@
+//! HCL text to a compact tree with spans, and the evaluator of its expressions.

@@ -1,0 +1,81 @@
+//! Feature services: the contract between features and a model.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Address, Lifecycle, Metadata, ObjectKind, is_default};
+
+/// The `feature_service` block.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureService {
+    /// What it takes, in declaration order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Selection>,
+    /// Views under another name, in declaration order; they come after `features`.
+    #[serde(default, rename = "use", skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<ServiceUse>,
+    /// Who breaks when this breaks, in declaration order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<Consumer>,
+    /// Description, owner, tags.
+    #[serde(flatten)]
+    pub metadata: Metadata,
+    /// `prevent_destroy`, `ignore_changes`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lifecycle: Lifecycle,
+}
+
+/// One feature of a view, or all of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Selection {
+    /// Name of the view; feature views and on-demand views share one namespace.
+    pub view: String,
+    /// The feature; none: every feature of the view, in its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature: Option<String>,
+}
+
+/// The `use` block: a view under another name and other join keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceUse {
+    /// The prefix of its features: `<name>__<feature>`.
+    pub name: String,
+    /// Name of the view.
+    pub view: String,
+    /// Join key of the view → name in the request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub join_keys: BTreeMap<String, String>,
+    /// Its features; none: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+}
+
+/// The `consumer` block: a model or a team that reads the service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Consumer {
+    /// Its name.
+    pub name: String,
+    /// Whom to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+impl FeatureService {
+    /// Addresses of the views it names directly, each once, in order.
+    pub fn references(&self) -> Vec<Address> {
+        let mut addresses: Vec<Address> = Vec::new();
+        let views = self
+            .features
+            .iter()
+            .map(|selection| &selection.view)
+            .chain(self.uses.iter().map(|used| &used.view));
+        for view in views {
+            let address = Address::new(ObjectKind::FeatureView, view);
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+}

@@ -1,0 +1,205 @@
+//! What all kinds of objects share, and the set of objects that a project or a registry holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Address, DataSource, Entity, FeatureService, FeatureView, ObjectKind, is_default};
+
+/// What people say about an object. Never touches infrastructure or data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whom to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The `lifecycle` block.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifecycle {
+    /// Refuse every plan that drops, deletes or replaces the object.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prevent_destroy: bool,
+    /// Attributes whose value is taken from the registry instead of the folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore_changes: Vec<String>,
+}
+
+/// A SHA-256 over canonical JSON (RFC 8785), as 64 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of a value's canonical JSON.
+    ///
+    /// # Panics
+    /// Never for the types of this crate: their JSON form always exists (string keys, finite numbers).
+    #[expect(
+        clippy::expect_used,
+        reason = "types of this crate always have a JSON form; a golden test holds each"
+    )]
+    pub fn of(value: &impl Serialize) -> Self {
+        let canonical =
+            serde_json_canonicalizer::to_vec(value).expect("a stored type has a canonical JSON form");
+        Self::of_bytes(&canonical)
+    }
+
+    /// The SHA-256 of the bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        use fmt::Write as _;
+        let digest = Sha256::digest(bytes);
+        let mut text = String::with_capacity(64);
+        for byte in digest.iter() {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// The 64 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// One definition of any kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Object {
+    /// An entity.
+    Entity(Entity),
+    /// A data source.
+    DataSource(DataSource),
+    /// A feature view.
+    FeatureView(FeatureView),
+    /// A feature service.
+    FeatureService(FeatureService),
+}
+
+impl Object {
+    /// Its kind.
+    pub const fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Entity(_) => ObjectKind::Entity,
+            Self::DataSource(_) => ObjectKind::DataSource,
+            Self::FeatureView(_) => ObjectKind::FeatureView,
+            Self::FeatureService(_) => ObjectKind::FeatureService,
+        }
+    }
+
+    /// Its description, owner and tags.
+    pub const fn metadata(&self) -> &Metadata {
+        match self {
+            Self::Entity(object) => &object.metadata,
+            Self::DataSource(object) => &object.metadata,
+            Self::FeatureView(object) => &object.metadata,
+            Self::FeatureService(object) => &object.metadata,
+        }
+    }
+
+    /// Its lifecycle settings.
+    pub const fn lifecycle(&self) -> &Lifecycle {
+        match self {
+            Self::Entity(object) => &object.lifecycle,
+            Self::DataSource(object) => &object.lifecycle,
+            Self::FeatureView(object) => &object.lifecycle,
+            Self::FeatureService(object) => &object.lifecycle,
+        }
+    }
+
+    /// Addresses it names directly.
+    pub fn references(&self) -> Vec<Address> {
+        match self {
+            Self::Entity(_) => Vec::new(),
+            Self::DataSource(object) => object.references(),
+            Self::FeatureView(object) => object.references(),
+            Self::FeatureService(object) => object.references(),
+        }
+    }
+
+    /// The fingerprint of the whole definition.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self)
+    }
+}
+
+/// Objects by address: the definitions of a project, or those that a registry has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Objects(pub BTreeMap<Address, Object>);
+
+impl Objects {
+    /// The object at an address.
+    pub fn get(&self, address: &Address) -> Option<&Object> {
+        self.0.get(address)
+    }
+
+    /// The entity of this name.
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        match self.0.get(&Address::new(ObjectKind::Entity, name)) {
+            Some(Object::Entity(entity)) => Some(entity),
+            _ => None,
+        }
+    }
+
+    /// The data source of this name.
+    pub fn data_source(&self, name: &str) -> Option<&DataSource> {
+        match self.0.get(&Address::new(ObjectKind::DataSource, name)) {
+            Some(Object::DataSource(source)) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The feature view of this name.
+    pub fn feature_view(&self, name: &str) -> Option<&FeatureView> {
+        match self.0.get(&Address::new(ObjectKind::FeatureView, name)) {
+            Some(Object::FeatureView(view)) => Some(view),
+            _ => None,
+        }
+    }
+
+    /// The feature service of this name.
+    pub fn feature_service(&self, name: &str) -> Option<&FeatureService> {
+        match self.0.get(&Address::new(ObjectKind::FeatureService, name)) {
+            Some(Object::FeatureService(service)) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// All feature views, by name.
+    pub fn feature_views(&self) -> impl Iterator<Item = (&str, &FeatureView)> {
+        self.0.iter().filter_map(|(address, object)| match object {
+            Object::FeatureView(view) => Some((address.name.as_str(), view)),
+            _ => None,
+        })
+    }
+
+    /// The source that holds a view's history: its own, or the batch source behind a push source.
+    pub fn history_of<'a>(&'a self, view: &'a FeatureView) -> Option<(&'a str, &'a DataSource)> {
+        let mut name = view.source.as_str();
+        // A push source points at a batch source, never at another push source; two looks suffice.
+        for _ in 0..2 {
+            let source = self.data_source(name)?;
+            match source.batch_source() {
+                Some(batch) => name = batch,
+                None => return Some((name, source)),
+            }
+        }
+        None
+    }
+}

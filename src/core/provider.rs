@@ -1,0 +1,123 @@
+//! The pure half of providers and stores: which infrastructure a project needs. Looking at the real thing and changing
+//! it is the runtime's (`runtime::provider`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::model::{StoreIdentity, StoreSettings, ValueType};
+use crate::registry::{OnlineTable, TableId};
+
+/// Type and physical name of an infrastructure object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InfraId {
+    /// What it is: `embedded_table`, `dynamodb_table`, …
+    pub kind: String,
+    /// Its physical name: `staging.driver_stats.r37`.
+    pub name: String,
+}
+
+const OPEN_REVISION: &str = ".r(new)";
+
+impl InfraId {
+    /// The same id with the revision of an open table id filled in.
+    #[must_use]
+    pub fn resolve(&self, revision: u64) -> Self {
+        let name = match self.name.strip_suffix(OPEN_REVISION) {
+            Some(stem) => format!("{stem}.r{revision}"),
+            None => self.name.clone(),
+        };
+        Self { kind: self.kind.clone(), name }
+    }
+}
+
+impl fmt::Display for InfraId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.kind, self.name)
+    }
+}
+
+/// Text that is no infrastructure id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an infrastructure id such as `embedded_table:staging.driver_stats.r37`")]
+pub struct InfraIdError(String);
+
+impl std::str::FromStr for InfraId {
+    type Err = InfraIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kind, name) = text.split_once(':').ok_or_else(|| InfraIdError(text.to_owned()))?;
+        Ok(Self { kind: kind.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl Serialize for InfraId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for InfraId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An infrastructure object as it should be, was left, or is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InfraObject {
+    /// Type and physical name.
+    pub id: InfraId,
+    /// The online table it holds, if it holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableId>,
+    /// Its settings, by name; never secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Json>,
+}
+
+impl InfraObject {
+    /// The same object with open table ids filled in; see [`TableId::resolve`].
+    #[must_use]
+    pub fn resolve(&self, revision: u64) -> Self {
+        Self {
+            id: self.id.resolve(revision),
+            table: self.table.as_ref().map(|table| table.resolve(revision)),
+            attributes: self.attributes.clone(),
+        }
+    }
+}
+
+/// What a change of an infrastructure object asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// It can be changed where it is.
+    InPlace,
+    /// It must be made anew because of these attributes.
+    Replace {
+        /// Names of the attributes.
+        because: Vec<String>,
+    },
+}
+
+/// The pure half of an online store. The same input gives the same output, always.
+pub trait StoreSpec: fmt::Debug + Send + Sync {
+    /// The kind as in `online_store: { type: … }`.
+    fn name(&self) -> &'static str;
+
+    /// The part of the settings that identifies the data; never a secret.
+    fn identity(&self, settings: &StoreSettings) -> StoreIdentity;
+
+    /// Types that the store cannot hold; a view with one gets a diagnostic.
+    fn unsupported_types(&self) -> &[ValueType] {
+        &[]
+    }
+
+    /// The infrastructure that these tables of a project need, one or more objects for each.
+    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject>;
+
+    /// Whether a difference can be mended in place.
+    fn update_kind(&self, from: &InfraObject, to: &InfraObject) -> UpdateKind;
+}

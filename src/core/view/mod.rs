@@ -1,0 +1,1 @@
+//! Views of plans and registries: labelled text, JSON. Text carries labels, never colours.

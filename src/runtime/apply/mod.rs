@@ -1,0 +1,1 @@
+//! Carrying out a plan, fenced by the registry log.

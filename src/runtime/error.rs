@@ -1,0 +1,105 @@
+//! One error type: a kind, what was being done to what, the cause, and hints that are no part of the message.
+
+use std::fmt;
+
+/// Result of the runtime.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller can do about an error; the CLI turns it into an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The input is wrong: a name, a file, a column, a value.
+    Invalid,
+    /// What was asked for is not there.
+    NotFound,
+    /// The world moved or is busy: plan again (exit 4).
+    Conflict,
+    /// A stored document is damaged, of a newer format, or of another project.
+    Corrupt,
+    /// A store, file system or network failed.
+    Unavailable,
+    /// A signal stopped it.
+    Interrupted,
+    /// A bug in this program.
+    Bug,
+}
+
+/// An error: what was being done, why it failed, what to do.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    hints: Vec<String>,
+}
+
+impl Error {
+    /// An error of this kind; the message says what was being done to what: lower case, no full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None, hints: Vec::new() }
+    }
+
+    /// Shorthand for [`ErrorKind::Invalid`].
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// Shorthand for [`ErrorKind::Conflict`].
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conflict, message)
+    }
+
+    /// Shorthand for [`ErrorKind::Corrupt`].
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Corrupt, message)
+    }
+
+    /// Shorthand for [`ErrorKind::Unavailable`].
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, message)
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What to do about it; printed apart from the message.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Puts what was being done before this error, which becomes the cause; kind and hints stay.
+    #[must_use]
+    pub fn context(self, message: impl Into<String>) -> Self {
+        let Self { kind, message: inner, source, hints } = self;
+        let cause = Self { kind, message: inner, source, hints: Vec::new() };
+        Self { kind, message: message.into(), source: Some(Box::new(cause)), hints }
+    }
+
+    /// What a caller can do about it.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Lines for the user, without the `hint:` label.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as &(dyn std::error::Error + 'static))
+    }
+}

@@ -1,0 +1,1 @@
+//! The façade that the command line, the server and later Python share.

@@ -1,0 +1,18 @@
+//! Everything that can wait or fail: the registry log, apply, materialization, the historical join and the
+//! `FeatureStore` façade. It does what a plan says and decides nothing.
+//!
+//! Libraries here never build an async runtime and never block on one; CPU work over half a millisecond leaves the async
+//! threads. Read in this order: `error`, `provider`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
+
+pub mod apply;
+pub mod error;
+pub mod feature_store;
+pub mod historical;
+pub mod materialize;
+pub mod provider;
+pub mod registry;
+pub mod source_check;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::{Error, ErrorKind, Result};

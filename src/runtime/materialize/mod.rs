@@ -1,0 +1,1 @@
+//! Loading values from history into the online store.

@@ -1,0 +1,142 @@
+//! Contracts of providers and stores: everything that can fail or wait. What a store must do beyond its signature is
+//! held by the conformance suites in `testing`, which every store runs.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use provender_core::encoding::{EntityKey, PackedRow};
+use provender_core::model::DataSource;
+use provender_core::plan::InfraStep;
+use provender_core::provider::{InfraId, InfraObject};
+use provender_core::registry::{Interval, OnlineTable};
+
+use crate::Result;
+
+/// A place where a project lives: infrastructure and the stores on it.
+#[async_trait]
+pub trait Provider: Debug + Send + Sync {
+    /// What is really there of these objects; one that is not there is left out. Changes nothing and creates no file.
+    async fn observe(&self, ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>>;
+
+    /// Carries out one step and returns the object as it is afterwards (`None` after a delete). Idempotent: safe to run
+    /// again after a crash. An object of the same name that does not carry our mark is an error, never adopted, never
+    /// deleted.
+    async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>>;
+
+    /// The online store; `None` where the project has none.
+    fn online(&self) -> Option<Arc<dyn OnlineStore>>;
+
+    /// The offline store; `None` where the project has none.
+    fn offline(&self) -> Option<Arc<dyn OfflineStore>>;
+}
+
+/// One row to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnlineRow {
+    /// Its key.
+    pub key: EntityKey,
+    /// Times and values, under a schema of the table.
+    pub row: PackedRow,
+}
+
+/// How a write treats a row that is stored already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Keeps per key the row with the newest (event time, created time); no created time sorts first; an equal pair
+    /// overwrites.
+    Newest,
+    /// Adds to the stored row only those cells that are absent there (null is not absent) and keeps the row's times; a
+    /// key that has no row gets this one.
+    FillAbsent,
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteOutcome {
+    /// Rows that are stored now.
+    pub written: u64,
+    /// Rows that a newer stored row kept out, or (`FillAbsent`) that had nothing to add.
+    pub kept: u64,
+}
+
+/// Keys to read from one table.
+#[derive(Clone, Copy, Debug)]
+pub struct TableRead<'a> {
+    /// The table.
+    pub table: &'a OnlineTable,
+    /// The keys; any order, repeats allowed.
+    pub keys: &'a [EntityKey],
+}
+
+/// A store of the newest row per key. Tables are made and deleted through [`Provider::execute`].
+#[async_trait]
+pub trait OnlineStore: Debug + Send + Sync {
+    /// Stores rows; each row's schema must be the table's current one. Writes the schema's description first where the
+    /// store does not have it. Atomic per row. Keys may repeat within one call; the rule of the mode decides. A table
+    /// that is gone is [`crate::ErrorKind::NotFound`], and nothing is written.
+    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome>;
+
+    /// Rows by key, in one round trip for all tables: the same lengths and order as asked; `None` where nothing is
+    /// stored. A table that is gone reads as empty.
+    async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>>;
+
+    /// Description of a row schema that is not the table's current one; `None` where the store does not know it.
+    async fn schema(
+        &self,
+        table: &OnlineTable,
+        schema_id: u32,
+    ) -> Result<Option<provender_core::encoding::RowSchema>>;
+}
+
+/// Name of the event-time column in scanned batches: Int64, nanoseconds since the epoch, never null.
+pub const EVENT_TIME: &str = "__event_time";
+/// Name of the created-time column in scanned batches: Int64, nanoseconds since the epoch, null where not known.
+pub const CREATED_TIME: &str = "__created_time";
+
+/// What to read of a source.
+#[derive(Clone, Debug)]
+pub struct SourceScan {
+    /// The source (never a push source: its batch source).
+    pub source: DataSource,
+    /// Names here (after `field_mapping`) and Arrow types that the batches shall have. Join keys and features. Values are
+    /// cast by the rules of `data.md`; a value that does not fit is an error that names file, column and row.
+    pub columns: SchemaRef,
+    /// Only rows with such event times; none: all.
+    pub range: Option<Interval>,
+}
+
+/// Rows of a source: batches with the scan's columns, then [`EVENT_TIME`] and [`CREATED_TIME`].
+pub struct SourceRows {
+    /// The batches, in the order of the source: path in byte order, then row. Rows without event time are left out and
+    /// counted in [`SourceRows::skipped`].
+    pub batches: BoxStream<'static, Result<RecordBatch>>,
+    /// Rows read that had no event time; final once `batches` has ended.
+    pub skipped: Arc<std::sync::atomic::AtomicU64>,
+}
+
+/// What a source looks like: its columns (source names) with Arrow types, and cheap counts.
+#[derive(Clone, Debug)]
+pub struct SourceDescription {
+    /// Columns as they are in the source.
+    pub schema: SchemaRef,
+    /// Rows in all files, where the format tells without reading them.
+    pub rows: Option<u64>,
+    /// Bytes of all files.
+    pub bytes: Option<u64>,
+}
+
+/// A store of history.
+#[async_trait]
+pub trait OfflineStore: Debug + Send + Sync {
+    /// Columns and size of a source, without reading its rows. A source that is not there is
+    /// [`crate::ErrorKind::NotFound`].
+    async fn describe(&self, source: &DataSource) -> Result<SourceDescription>;
+
+    /// Reads a source. A column that is missing is an error with the nearest name suggested.
+    async fn scan(&self, scan: &SourceScan) -> Result<SourceRows>;
+}

@@ -1,0 +1,1 @@
+//! The registry log over an object store.

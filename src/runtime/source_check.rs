@@ -1,0 +1,1 @@
+//! Whether a source fits the views on it.
