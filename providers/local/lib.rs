@@ -1,1 +1,11 @@
-//! The local provider: file sources and the embedded online store.
+//! The local provider: file sources and the embedded online store (LMDB, one environment per project).
+//!
+//! `spec` is the pure half, for plans; `provider` and `embedded` look at the real thing and change it. Nothing is created
+//! before the first step that an apply executes: planning in a folder leaves no file behind.
+
+mod embedded;
+mod provider;
+pub mod spec;
+
+pub use provider::{LocalOptions, LocalProvider};
+pub use spec::EmbeddedSpec;
