@@ -1,1 +1,3 @@
 //! The local provider: file sources and the embedded online store.
+
+pub mod files;
