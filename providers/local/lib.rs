@@ -4,8 +4,10 @@
 //! before the first step that an apply executes: planning in a folder leaves no file behind.
 
 mod embedded;
+pub mod files;
 mod provider;
 pub mod spec;
 
+pub use files::FileStore;
 pub use provider::{LocalOptions, LocalProvider};
 pub use spec::EmbeddedSpec;

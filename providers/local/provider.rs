@@ -10,6 +10,7 @@ use provender_core::provider::{InfraId, InfraObject};
 use provender_runtime::Result;
 use provender_runtime::provider::{OfflineStore, OnlineStore, Provider};
 
+use crate::FileStore;
 use crate::embedded::{DEFAULT_MAP_SIZE, EmbeddedStore};
 use crate::spec::DEFAULT_ONLINE_PATH;
 
@@ -24,14 +25,12 @@ pub struct LocalOptions {
     pub online_path: Option<PathBuf>,
     /// Address space for the environment's map, in bytes: the most that it can ever hold. None: 1 TiB.
     pub map_size: Option<usize>,
-    /// The store of history.
-    pub offline: Option<Arc<dyn OfflineStore>>,
 }
 
 impl LocalOptions {
     /// The defaults for a project in a folder.
     pub fn new(project: impl Into<String>, base: impl Into<PathBuf>) -> Self {
-        Self { project: project.into(), base: base.into(), online_path: None, map_size: None, offline: None }
+        Self { project: project.into(), base: base.into(), online_path: None, map_size: None }
     }
 }
 
@@ -39,7 +38,7 @@ impl LocalOptions {
 #[derive(Debug)]
 pub struct LocalProvider {
     online: Arc<EmbeddedStore>,
-    offline: Option<Arc<dyn OfflineStore>>,
+    offline: Arc<FileStore>,
 }
 
 impl LocalProvider {
@@ -49,7 +48,7 @@ impl LocalProvider {
         let map_size = options.map_size.unwrap_or(DEFAULT_MAP_SIZE);
         Self {
             online: Arc::new(EmbeddedStore::new(options.project, path, map_size)),
-            offline: options.offline,
+            offline: Arc::new(FileStore::new(options.base)),
         }
     }
 }
@@ -69,6 +68,6 @@ impl Provider for LocalProvider {
     }
 
     fn offline(&self) -> Option<Arc<dyn OfflineStore>> {
-        self.offline.clone()
+        Some(self.offline.clone())
     }
 }
