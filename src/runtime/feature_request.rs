@@ -171,7 +171,8 @@ impl<'a> Resolver<'a> {
         for feature in features {
             let output = self.add_output(view_name, feature, renamed)?;
             let requested = RequestedFeature { name: feature.to_owned(), output };
-            match self.views.iter_mut().find(|known| known.view == view_name && known.join_keys == join_keys) {
+            match self.views.iter_mut().find(|known| known.view == view_name && known.join_keys == join_keys)
+            {
                 Some(known) => known.features.push(requested),
                 None => self.views.push(RequestedView {
                     view: view_name.to_owned(),
@@ -195,9 +196,10 @@ impl<'a> Resolver<'a> {
 
     fn add_output(&mut self, view: &str, feature: &str, renamed: Option<&Renamed<'_>>) -> Result<usize> {
         let (output, giver) = match renamed {
-            Some(renamed) => {
-                (format!("{}__{feature}", renamed.prefix), format!("{view}:{feature} (as {})", renamed.prefix))
-            }
+            Some(renamed) => (
+                format!("{}__{feature}", renamed.prefix),
+                format!("{view}:{feature} (as {})", renamed.prefix),
+            ),
             None if self.full_feature_names => (format!("{view}__{feature}"), format!("{view}:{feature}")),
             None => (feature.to_owned(), format!("{view}:{feature}")),
         };

@@ -128,9 +128,7 @@ impl NewestRows {
     pub(crate) fn gather(&self, leaders: impl Iterator<Item = Option<Leader>>) -> Result<Vec<ArrayRef>> {
         let nothing = self.chunks.len();
         let rows: Vec<(usize, usize)> = leaders
-            .map(|leader| {
-                leader.map_or((nothing, 0), |leader| (leader.chunk as usize, leader.row as usize))
-            })
+            .map(|leader| leader.map_or((nothing, 0), |leader| (leader.chunk as usize, leader.row as usize)))
             .collect();
         (0..self.schema.fields().len())
             .map(|column| {

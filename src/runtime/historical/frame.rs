@@ -90,7 +90,8 @@ fn find_time_column(schema: &SchemaRef, named: Option<&str>) -> Result<String> {
     if schema.column_with_name(TIME_COLUMN).is_some() {
         return Ok(TIME_COLUMN.to_owned());
     }
-    let mut times = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
+    let mut times =
+        schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
     match (times.next(), times.next()) {
         (Some(only), None) => Ok(only.name().clone()),
         (None, _) => Err(Error::invalid("the entity frame has no timestamp column")
@@ -177,7 +178,11 @@ fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]
             || keys.iter().any(|(name, value_type)| name == field.name() && *value_type == ValueType::String)
     };
     let fields = inferred.fields().iter().map(|field| {
-        if is_text(field) { field.as_ref().clone().with_data_type(DataType::Utf8) } else { field.as_ref().clone() }
+        if is_text(field) {
+            field.as_ref().clone().with_data_type(DataType::Utf8)
+        } else {
+            field.as_ref().clone()
+        }
     });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let reader = csv::ReaderBuilder::new(Arc::clone(&schema))
@@ -196,12 +201,15 @@ fn with_parsed_time(batch: &RecordBatch, time: &str) -> Result<RecordBatch> {
             return Ok((field.as_ref().clone(), Arc::clone(column)));
         }
         let nanos = to_nanos(column, None).map_err(|error| bad_cell(time, &error))?;
-        let parsed = TimestampNanosecondArray::new(nanos.values().clone(), nanos.nulls().cloned()).with_timezone("UTC");
+        let parsed = TimestampNanosecondArray::new(nanos.values().clone(), nanos.nulls().cloned())
+            .with_timezone("UTC");
         Ok((columns::field(time, &ValueType::Timestamp), Arc::new(parsed) as ArrayRef))
     });
-    let (fields, columns): (Vec<_>, Vec<_>) = fields_and_columns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-        .map_err(|error| Error::new(ErrorKind::Bug, "could not put the entity frame together").with_source(error))
+    let (fields, columns): (Vec<_>, Vec<_>) =
+        fields_and_columns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
+        Error::new(ErrorKind::Bug, "could not put the entity frame together").with_source(error)
+    })
 }
 
 /// The schema without metadata of the tool that wrote the file: it would speak of columns that the result does not have.
@@ -209,7 +217,10 @@ fn plain_schema(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().clone()))
 }
 
-fn concat(schema: &SchemaRef, batches: Result<Vec<RecordBatch>, ArrowError>) -> Result<RecordBatch, ArrowError> {
+fn concat(
+    schema: &SchemaRef,
+    batches: Result<Vec<RecordBatch>, ArrowError>,
+) -> Result<RecordBatch, ArrowError> {
     let batches: Vec<RecordBatch> =
         batches?.into_iter().map(|batch| batch.with_schema(Arc::clone(schema))).collect::<Result<_, _>>()?;
     concat_batches(schema, &batches)

@@ -94,11 +94,8 @@ fn all_null(schema: &SchemaRef, rows: usize) -> Vec<ArrayRef> {
 fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     let earliest = arrow::compute::min(times)?;
     let latest = arrow::compute::max(times)?;
-    let from = if ttl.is_zero() {
-        Timestamp::MIN
-    } else {
-        Timestamp::from_nanos(earliest).saturating_sub(ttl)
-    };
+    let from =
+        if ttl.is_zero() { Timestamp::MIN } else { Timestamp::from_nanos(earliest).saturating_sub(ttl) };
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
 
@@ -133,9 +130,10 @@ impl Join {
                 self.newest.offer(slot, number, event_time, created_time);
             }
         }
-        let values = batch
-            .project(&(self.keys..batch.num_columns() - 2).collect::<Vec<_>>())
-            .map_err(|error| Error::new(ErrorKind::Bug, "a scan gave other columns than asked").with_source(error))?;
+        let values =
+            batch.project(&(self.keys..batch.num_columns() - 2).collect::<Vec<_>>()).map_err(|error| {
+                Error::new(ErrorKind::Bug, "a scan gave other columns than asked").with_source(error)
+            })?;
         self.newest.end_batch(&values)?;
         Ok(self)
     }

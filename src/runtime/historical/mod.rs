@@ -97,7 +97,9 @@ pub async fn historical(
             let keys = keys.map(|(key, name)| (name.clone(), key.value_type.clone())).collect();
             read_entity_frame(path, time_column.as_deref(), keys).await?
         }
-        EntityRows::Range { start, end } => spine::of_range(&resolved, objects, offline, *start, *end).await?,
+        EntityRows::Range { start, end } => {
+            spine::of_range(&resolved, objects, offline, *start, *end).await?
+        }
     };
     refuse_collisions(&frame, &resolved)?;
     let mut outputs = vec![None; resolved.outputs.len()];

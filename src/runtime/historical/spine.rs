@@ -116,7 +116,8 @@ impl Pairs {
             });
         }
         let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let values = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(bug)?;
+        let values =
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(bug)?;
         self.rows.end_batch(&values)?;
         Ok(self)
     }
@@ -127,7 +128,8 @@ impl Pairs {
         let leaders = self.rows.leaders();
         let mut columns = self.rows.gather(pairs.iter().map(|(_, slot)| leaders[*slot]))?;
         let times: Int64Array = pairs.iter().map(|((_, time), _)| *time).collect::<Vec<_>>().into();
-        let shown = TimestampNanosecondArray::new(times.values().clone(), times.nulls().cloned()).with_timezone("UTC");
+        let shown = TimestampNanosecondArray::new(times.values().clone(), times.nulls().cloned())
+            .with_timezone("UTC");
         let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
         fields.push(Arc::new(columns::field(TIME_COLUMN, &ValueType::Timestamp)));
         columns.push(Arc::new(shown));
