@@ -11,7 +11,8 @@ pub(super) struct Coverage(Vec<Interval>);
 
 impl Coverage {
     pub(super) fn of(intervals: impl IntoIterator<Item = Interval>) -> Self {
-        let mut sorted: Vec<Interval> = intervals.into_iter().filter(|interval| interval.from <= interval.to).collect();
+        let mut sorted: Vec<Interval> =
+            intervals.into_iter().filter(|interval| interval.from <= interval.to).collect();
         sorted.sort_unstable();
         let mut merged: Vec<Interval> = Vec::with_capacity(sorted.len());
         for interval in sorted {

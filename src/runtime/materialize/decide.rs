@@ -32,11 +32,18 @@ pub(super) struct Ledgers {
     pub(super) replaced: Option<Ledger>,
 }
 
-pub(super) fn decide(job: &MaterializeJob, view: &FeatureView, table: &OnlineTable, ledgers: &Ledgers) -> Decision {
+pub(super) fn decide(
+    job: &MaterializeJob,
+    view: &FeatureView,
+    table: &OnlineTable,
+    ledgers: &Ledgers,
+) -> Decision {
     let columns = columns_of(table);
     let whole = |interval| Load { interval, mode: WriteMode::Newest, columns: columns.clone() };
     match job.kind {
-        MaterializeKind::Range { start, end } => Decision::Load(vec![whole(Interval { from: start, to: end })]),
+        MaterializeKind::Range { start, end } => {
+            Decision::Load(vec![whole(Interval { from: start, to: end })])
+        }
         MaterializeKind::Incremental { end } => {
             let end = end.unwrap_or_else(|| job.now.saturating_sub(view.materialization.available_after));
             let coverage = Coverage::with_backfills(&ledgers.own, table, &columns);
@@ -51,7 +58,11 @@ pub(super) fn decide(job: &MaterializeJob, view: &FeatureView, table: &OnlineTab
         MaterializeKind::Pending => {
             let mut loads: Vec<Load> = missing_of_replaced(table, ledgers).into_iter().map(whole).collect();
             loads.extend(backfills(table, &ledgers.own));
-            if loads.is_empty() { Decision::Nothing { reason: "nothing is pending".to_owned() } } else { Decision::Load(loads) }
+            if loads.is_empty() {
+                Decision::Nothing { reason: "nothing is pending".to_owned() }
+            } else {
+                Decision::Load(loads)
+            }
         }
     }
 }
@@ -98,7 +109,8 @@ fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
             let gaps = if columns.is_empty() {
                 Vec::new()
             } else {
-                Coverage::of_columns(own, table, &columns).gaps(Interval { from: backfill.from, to: backfill.to })
+                Coverage::of_columns(own, table, &columns)
+                    .gaps(Interval { from: backfill.from, to: backfill.to })
             };
             gaps.into_iter().map(move |interval| Load {
                 interval,

@@ -16,7 +16,9 @@ use provender_core::time::Timestamp;
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns, RowColumns};
 use crate::newest_rows::{Leader, NewestRows};
-use crate::provider::{OfflineStore, OnlineRow, OnlineStore, SourceScan, WriteMode, WriteOutcome, scanned_times};
+use crate::provider::{
+    OfflineStore, OnlineRow, OnlineStore, SourceScan, WriteMode, WriteOutcome, scanned_times,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of one write.
@@ -135,9 +137,9 @@ impl NewestPerKey {
             let created_time = created_times.is_valid(row).then(|| created_times.value(row));
             self.rows.offer(slot, number, event_times.value(row), created_time);
         }
-        let values = batch
-            .project(&(self.join_keys..batch.num_columns() - 2).collect::<Vec<_>>())
-            .map_err(|error| Error::new(ErrorKind::Bug, "a scan gave other columns than asked").with_source(error))?;
+        let values = batch.project(&(self.join_keys..batch.num_columns() - 2).collect::<Vec<_>>()).map_err(
+            |error| Error::new(ErrorKind::Bug, "a scan gave other columns than asked").with_source(error),
+        )?;
         self.rows.end_batch(&values)?;
         Ok(self)
     }
@@ -162,12 +164,8 @@ impl SortedRows {
     }
 
     fn next_rows(mut self) -> Result<(Self, Vec<OnlineRow>)> {
-        let next: Vec<(EntityKey, Option<Leader>)> = self
-            .keys
-            .by_ref()
-            .take(WRITE_ROWS)
-            .map(|(key, slot)| (key, self.rows.leaders()[slot]))
-            .collect();
+        let next: Vec<(EntityKey, Option<Leader>)> =
+            self.keys.by_ref().take(WRITE_ROWS).map(|(key, slot)| (key, self.rows.leaders()[slot])).collect();
         let values: Vec<Option<ArrayRef>> =
             self.rows.gather(next.iter().map(|(_, leader)| *leader))?.into_iter().map(Some).collect();
         let values = RowColumns::new(&self.schema, values)?;

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _};
 use provender_core::model::{DataSource, FeatureView};
 use provender_core::registry::{
-    Author, FORMAT_VERSION, Interval, Ledger, LedgerEntry, LedgerEntryBody, MaterializationInterval, OnlineTable,
-    Registry, TableId, TableState,
+    Author, FORMAT_VERSION, Interval, Ledger, LedgerEntry, LedgerEntryBody, MaterializationInterval,
+    OnlineTable, Registry, TableId, TableState,
 };
 use provender_core::time::{Duration, Timestamp};
 
@@ -188,13 +188,16 @@ pub async fn materialize(
     refuse_bad_range(job)?;
     let views = chosen_views(job, registry)?;
     let online = provider.online().ok_or_else(|| {
-        Error::invalid("this project has no online store").with_hint("set `online_store` in `feature_store.yaml`")
+        Error::invalid("this project has no online store")
+            .with_hint("set `online_store` in `feature_store.yaml`")
     })?;
     let offline = provider.offline().ok_or_else(|| {
-        Error::invalid("this project has no offline store").with_hint("set `offline_store` in `feature_store.yaml`")
+        Error::invalid("this project has no offline store")
+            .with_hint("set `offline_store` in `feature_store.yaml`")
     })?;
     let runs = views.into_iter().map(|chosen| {
-        let run = Run { job, registry, ledgers, online: online.as_ref(), offline: offline.as_ref(), progress };
+        let run =
+            Run { job, registry, ledgers, online: online.as_ref(), offline: offline.as_ref(), progress };
         async move {
             let outcome = run.view(&chosen).await.unwrap_or_else(ViewOutcome::Failed);
             progress(MaterializeEvent::Finished { view: chosen.name.clone() });
@@ -264,12 +267,16 @@ fn chosen_views<'a>(job: &MaterializeJob, registry: &'a Registry) -> Result<Vec<
 
 /// The table of a view that nothing replaces.
 pub fn newest_table<'a>(registry: &'a Registry, view: &str) -> Option<&'a OnlineTable> {
-    let of_view = |table: &&OnlineTable| {
-        table.view.name == view && table.state == TableState::Live
+    let of_view = |table: &&OnlineTable| table.view.name == view && table.state == TableState::Live;
+    let is_replaced = |id: &TableId| {
+        registry.tables.values().filter(of_view).any(|other| other.replaces.as_ref() == Some(id))
     };
-    let is_replaced =
-        |id: &TableId| registry.tables.values().filter(of_view).any(|other| other.replaces.as_ref() == Some(id));
-    registry.tables.values().filter(of_view).filter(|table| !is_replaced(&table.id)).max_by_key(|table| table.id.revision)
+    registry
+        .tables
+        .values()
+        .filter(of_view)
+        .filter(|table| !is_replaced(&table.id))
+        .max_by_key(|table| table.id.revision)
 }
 
 /// One run over one view.
@@ -296,7 +303,8 @@ impl Run<'_> {
         let mut figures = LoadedView { source_bytes: description.bytes, ..LoadedView::default() };
         for load in loads {
             if self.job.dry_run {
-                figures.rows_read += load::count(chosen.table, chosen.source, load.interval, self.offline).await?;
+                figures.rows_read +=
+                    load::count(chosen.table, chosen.source, load.interval, self.offline).await?;
             } else {
                 (self.progress)(MaterializeEvent::Started {
                     view: chosen.name.clone(),
