@@ -5,6 +5,7 @@
 //! threads. Read in this order: `error`, `provider`, `columns`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
 
 pub mod apply;
+mod blocking;
 pub mod columns;
 pub mod error;
 pub mod feature_request;
