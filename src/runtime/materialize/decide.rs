@@ -96,10 +96,11 @@ pub(super) fn missing_of_replaced(table: &OnlineTable, ledgers: &Ledgers) -> Vec
     Coverage::of_columns(&ledgers.own, table, &columns_of(table)).missing_of(&Coverage::of_whole(replaced))
 }
 
-/// What is missing of recorded backfills. The rows written hold every column, so that a key that has no row gets a whole
-/// one; where a row is stored, only what is absent is filled.
+/// What is missing of recorded backfills, the newest interval first: what one fills is not absent for the next. The rows
+/// written hold every column, so that a key that has no row gets a whole one; where a row is stored, only what is absent
+/// is filled.
 fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
-    table
+    let mut loads: Vec<Load> = table
         .backfills
         .iter()
         .flat_map(|backfill| {
@@ -118,5 +119,7 @@ fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
                 columns: columns.clone(),
             })
         })
-        .collect()
+        .collect();
+    loads.sort_by_key(|load| std::cmp::Reverse(load.interval.to));
+    loads
 }
