@@ -6,6 +6,7 @@
 
 pub mod apply;
 mod blocking;
+pub mod clock;
 pub mod columns;
 pub mod error;
 pub mod feature_request;

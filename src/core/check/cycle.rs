@@ -4,8 +4,8 @@ use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::graph::Graph;
 
-pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
-    for cycle in Graph::of(&definitions.objects).cycles() {
+pub(super) fn check(definitions: &Definitions, graph: &Graph, findings: &mut Diagnostics) {
+    for cycle in graph.cycles() {
         let Some(first) = cycle.first() else { continue };
         let names: Vec<String> = cycle.iter().chain([first]).map(|address| format!("`{address}`")).collect();
         let message = format!("definitions need each other in a circle: {}", names.join(" → "));

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::graph::Graph;
 use crate::model::{Address, Object, ObjectKind, SourceKind};
 use crate::source::{Place, Span};
 
-pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
+pub(super) fn check(definitions: &Definitions, graph: &Graph, findings: &mut Diagnostics) {
     for (address, object) in &definitions.objects.0 {
         let Object::DataSource(source) = object else { continue };
         let Some(origin) = definitions.origins.get(address) else { continue };
@@ -15,7 +16,8 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
             SourceKind::Push { batch_source } => {
                 let Some(behind) = definitions.objects.data_source(batch_source) else { continue };
                 // A circle of push sources is told by the rule about circles.
-                if !matches!(behind.kind, SourceKind::Push { .. } | SourceKind::Request { .. }) {
+                let rows = !matches!(behind.kind, SourceKind::Push { .. } | SourceKind::Request { .. });
+                if rows || graph.upstream(address).contains(address) {
                     continue;
                 }
                 let kind = behind.kind.as_str();

@@ -1,6 +1,6 @@
 //! Feature services: the features they select exist, and every output name is given once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
@@ -11,7 +11,8 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     for (address, object) in &definitions.objects.0 {
         let Object::FeatureService(service) = object else { continue };
         let Some(origin) = definitions.origins.get(address) else { continue };
-        let mut rule = Rule { definitions, origin, findings, outputs: BTreeMap::new() };
+        let mut rule =
+            Rule { definitions, origin, findings, outputs: BTreeMap::new(), collided: BTreeSet::new() };
         rule.selections(service);
         rule.uses(service);
         rule.consumers(service);
@@ -24,6 +25,8 @@ struct Rule<'a> {
     findings: &'a mut Diagnostics,
     /// Output name → where it comes from.
     outputs: BTreeMap<String, Span>,
+    /// Selections with a finding already: a whole view collides but once.
+    collided: BTreeSet<Span>,
 }
 
 impl Rule<'_> {
@@ -109,6 +112,9 @@ impl Rule<'_> {
             self.outputs.insert(name, span);
             return;
         };
+        if !self.collided.insert(span) {
+            return;
+        }
         let message = format!("two features of this service have the output name `{name}`");
         let mut diagnostic = Diagnostic::error(codes::COLLISION, span, message);
         if first != span {

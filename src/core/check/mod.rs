@@ -15,6 +15,7 @@ pub(crate) use name::duplicate;
 pub use name::{is_feature_name, is_name};
 
 use crate::diagnostic::Diagnostics;
+use crate::graph::Graph;
 use crate::model::{Address, ObjectKind, Objects};
 use crate::source::{Origin, Span};
 
@@ -25,6 +26,8 @@ pub(crate) struct Definitions {
     pub(crate) objects: Objects,
     /// Where it stands.
     pub(crate) origins: BTreeMap<Address, Origin>,
+    /// Whether a file could not be parsed, so that some names are not known.
+    pub(crate) incomplete: bool,
     /// Objects that `enabled` leaves out.
     pub(crate) disabled: BTreeSet<Address>,
     /// Every name, in lower case, with the name as written and its place; those that could not be read too.
@@ -68,8 +71,9 @@ impl Definitions {
 pub(crate) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     reference::check(definitions, findings);
     entity::check(definitions, findings);
-    data_source::check(definitions, findings);
+    let graph = Graph::of(&definitions.objects);
+    data_source::check(definitions, &graph, findings);
     feature_view::check(definitions, findings);
     feature_service::check(definitions, findings);
-    cycle::check(definitions, findings);
+    cycle::check(definitions, &graph, findings);
 }

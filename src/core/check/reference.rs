@@ -46,7 +46,7 @@ fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &m
         findings.push(diagnostic.help("leave the reference out under the same condition"));
         return;
     }
-    if definitions.is_declared(target) {
+    if definitions.incomplete || definitions.is_declared(target) {
         return;
     }
     let help = if target.name.contains('-') {

@@ -125,6 +125,11 @@ fn guess_format(path: &str) -> Option<FileFormat> {
 }
 
 impl Accept for FileFormat {
+    fn unknown_word(word: &str, span: Span) -> Option<Diagnostic> {
+        let diagnostic = Diagnostic::error(codes::VALUE, span, format!("`{word}` is not a format of files"));
+        Some(diagnostic.maybe_help(suggestion(word, ["parquet", "csv"])))
+    }
+
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
         let error = |help: String| {
             let message = format!("expected `parquet` or `csv`, found {}", value.kind());
@@ -150,7 +155,13 @@ fn warehouse(reader: &BlockReader<'_>, kind: &str) -> Option<SourceKind> {
             let diagnostic = Diagnostic::error(codes::CONFLICT, query.key.span, message);
             reader.context.report(diagnostic.also(table.key.span, "the table"));
         }
-        (None, None) => reader.missing("table", "\"dataset.table\"` or a `query`, in place of `table"),
+        (None, None) => {
+            let message = "this source has neither `table` nor `query`";
+            let diagnostic = Diagnostic::error(codes::MISSING, reader.block.header(), message);
+            reader
+                .context
+                .report(diagnostic.help("add one of them, for example `table = \"dataset.table\"`"));
+        }
         _ => {}
     }
     table.as_ref().or(query.as_ref())?;

@@ -52,17 +52,19 @@ const LATER: [&str; 5] = ["on_demand_feature_view", "module", "moved", "removed"
 pub fn load(input: &LoadInput<'_>) -> Loaded {
     let findings = RefCell::new(Diagnostics::default());
     let (sources, bodies) = parse(input.files, &findings);
+    let incomplete = !findings.borrow().is_empty();
     let top = TopLevel::sort(&bodies, &findings);
 
     let constants = Constants { what: "this" };
     let variables =
         variable::read_all(&Context { scope: &constants, findings: &findings }, &top.variables, input);
-    let scope = ProjectScope::new(variables, &top.locals, input.read_file, &findings);
+    let scope = ProjectScope::new(variables, &top.locals, input.read_file, &findings, incomplete);
     let context = Context { scope: &scope, findings: &findings };
     scope.evaluate_locals();
     variable::validate(&context, &scope.variables);
 
     let mut definitions = Definitions::default();
+    definitions.incomplete = incomplete;
     for (kind, block) in &top.objects {
         read_object(&context, *kind, block, &mut definitions);
     }

@@ -46,6 +46,8 @@ pub(super) struct ProjectScope<'a> {
     locals: BTreeMap<&'a str, Local<'a>>,
     read_file: &'a dyn Fn(&str) -> Result<String, String>,
     findings: &'a RefCell<Diagnostics>,
+    /// Whether a file could not be parsed, so that some names are not known.
+    incomplete: bool,
     /// Locals that are being evaluated, outermost first, with the place that needs the next one.
     running: RefCell<Vec<&'a str>>,
 }
@@ -68,9 +70,16 @@ impl<'a> ProjectScope<'a> {
         locals: &[&'a Block],
         read_file: &'a dyn Fn(&str) -> Result<String, String>,
         findings: &'a RefCell<Diagnostics>,
+        incomplete: bool,
     ) -> Self {
-        let mut scope =
-            Self { variables, locals: BTreeMap::new(), read_file, findings, running: RefCell::default() };
+        let mut scope = Self {
+            variables,
+            locals: BTreeMap::new(),
+            read_file,
+            findings,
+            incomplete,
+            running: RefCell::default(),
+        };
         for attribute in locals.iter().flat_map(|block| &block.body.attributes) {
             let name = attribute.key.text.as_str();
             if let Some(first) = scope.locals.get(name) {
@@ -132,6 +141,7 @@ impl Scope for ProjectScope<'_> {
     fn variable(&self, name: &str, span: Span) -> Result<Value, Failure> {
         match self.variables.get(name) {
             Some(variable) => variable.value.clone().ok_or(Failure::Reported),
+            None if self.incomplete => Err(Failure::Reported),
             None => {
                 let message = format!("there is no variable `{name}`");
                 let known: Vec<&str> = self.variables.keys().map(String::as_str).collect();
@@ -143,6 +153,9 @@ impl Scope for ProjectScope<'_> {
 
     fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
         let Some((name, local)) = self.locals.get_key_value(name) else {
+            if self.incomplete {
+                return Err(Failure::Reported);
+            }
             let message = format!("there is no local `{name}`");
             let known: Vec<&str> = self.locals.keys().copied().collect();
             let help = help_for(name, &known, || format!("define it: `locals {{ {name} = … }}`"));

@@ -17,7 +17,11 @@ fn environment() -> Environment {
     environment::parse(&SourceFile::new(environment::FILE_NAME, YAML)).0.unwrap()
 }
 
-fn load_with(files: &[SourceFile], environment: &Environment, variables: &BTreeMap<String, String>) -> Loaded {
+fn load_with(
+    files: &[SourceFile],
+    environment: &Environment,
+    variables: &BTreeMap<String, String>,
+) -> Loaded {
     let read_file = |path: &str| match path {
         "query.sql" => Ok("SELECT 1".to_owned()),
         _ => Err(format!("there is no file `{path}`")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::value::{Reference, Value};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, codes, suggestion};
 use crate::model::ValueType;
 use crate::source::Span;
 use crate::time::Duration;
@@ -17,6 +17,11 @@ pub(crate) struct Located<T> {
 
 /// A type of attributes.
 pub(crate) trait Accept: Sized {
+    /// What to say about a bare word that means nothing, where this type has a better answer than the evaluator.
+    fn unknown_word(_word: &str, _span: Span) -> Option<Diagnostic> {
+        None
+    }
+
     /// The value in this type; or the finding, without the attribute's name.
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>>;
 }
@@ -75,6 +80,10 @@ impl Accept for Duration {
 }
 
 impl Accept for ValueType {
+    fn unknown_word(word: &str, span: Span) -> Option<Diagnostic> {
+        Some(unknown_type(word, span))
+    }
+
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
         match value {
             Value::Type(value_type) => Ok(value_type),
@@ -114,4 +123,21 @@ impl Accept for BTreeMap<String, String> {
             other => Err(wrong(&other, span, "a map of strings")),
         }
     }
+}
+
+/// A word where a type belongs, and that is none.
+pub(super) fn unknown_type(word: &str, span: Span) -> Diagnostic {
+    let help = match word.to_lowercase().as_str() {
+        "int" | "integer" | "long" | "bigint" => Some("did you mean `int64` or `int32`?".to_owned()),
+        "float" | "double" | "number" | "real" => Some("did you mean `float64` or `float32`?".to_owned()),
+        "text" | "str" | "varchar" => Some("did you mean `string`?".to_owned()),
+        "boolean" => Some("did you mean `bool`?".to_owned()),
+        "datetime" | "date" | "time" | "unix_timestamp" => Some("did you mean `timestamp`?".to_owned()),
+        "list" | "array" => Some("write the type of the elements as well, as in `list(int64)`".to_owned()),
+        _ => {
+            let scalars = ValueType::SCALARS.map(|scalar| scalar.to_string());
+            suggestion(word, scalars.iter().map(String::as_str))
+        }
+    };
+    Diagnostic::error(codes::TYPE, span, format!("`{word}` is not a type")).maybe_help(help)
 }

@@ -42,6 +42,11 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
     Err(diagnostic.help(help).into())
 }
 
+/// Whether a bare word means something by itself.
+pub(super) fn is_word(name: &str) -> bool {
+    WORDS.contains(&name) || name.parse::<ValueType>().is_ok()
+}
+
 fn is_root(name: &str) -> bool {
     matches!(name, "var" | "local") || LATER.contains(&name) || kind_of(name).is_some()
 }

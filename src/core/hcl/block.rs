@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::accept::{Accept, Located};
+use super::access::is_word;
 use super::evaluate::{Evaluator, Failure, Scope};
 use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name};
 use super::value::Value;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::model::ValueType;
 use crate::source::Span;
 
 /// What a block takes.
@@ -65,8 +65,12 @@ impl<'a> BlockReader<'a> {
         reader
     }
 
-    fn kind(&self) -> &str {
-        &self.block.kind.text
+    /// The block's type for messages; with its first label where that is a kind of its own.
+    fn kind(&self) -> String {
+        match self.block.labels.as_slice() {
+            [kind, _] => format!("{} \"{}\"", self.block.kind.text, kind.text),
+            _ => self.block.kind.text.clone(),
+        }
     }
 
     fn body(&self) -> &'a Body {
@@ -84,7 +88,7 @@ impl<'a> BlockReader<'a> {
             return;
         }
         let form: Vec<String> = schema.labels.iter().map(|label| format!(" \"{label}\"")).collect();
-        let form = format!("`{}{} {{ … }}`", self.kind(), form.concat());
+        let form = format!("`{}{} {{ … }}`", self.block.kind.text, form.concat());
         let diagnostic = match self.block.labels.get(wanted) {
             Some(extra) => {
                 Diagnostic::error(codes::LABELS, extra.span, format!("`{}` takes no such label", self.kind()))
@@ -210,8 +214,9 @@ impl<'a> BlockReader<'a> {
     }
 
     fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Option<Located<T>> {
-        if name == "type"
-            && let Some(diagnostic) = unknown_type(expression)
+        if let ExpressionKind::Variable(word) = &expression.kind
+            && !is_word(word)
+            && let Some(diagnostic) = T::unknown_word(word, expression.span)
         {
             self.context.report(diagnostic);
             return None;
@@ -233,26 +238,4 @@ impl<'a> BlockReader<'a> {
             }
         }
     }
-}
-
-/// A bare word where a type belongs, and that is none.
-fn unknown_type(expression: &Expression) -> Option<Diagnostic> {
-    let ExpressionKind::Variable(name) = &expression.kind else { return None };
-    if name.parse::<ValueType>().is_ok() {
-        return None;
-    }
-    let help = match name.to_lowercase().as_str() {
-        "int" | "integer" | "long" | "bigint" => Some("did you mean `int64` or `int32`?".to_owned()),
-        "float" | "double" | "number" | "real" => Some("did you mean `float64` or `float32`?".to_owned()),
-        "text" | "str" | "varchar" => Some("did you mean `string`?".to_owned()),
-        "boolean" => Some("did you mean `bool`?".to_owned()),
-        "datetime" | "date" | "time" | "unix_timestamp" => Some("did you mean `timestamp`?".to_owned()),
-        "list" | "array" => Some("write the type of the elements as well, as in `list(int64)`".to_owned()),
-        _ => {
-            let scalars = ValueType::SCALARS.map(|scalar| scalar.to_string());
-            suggestion(name, scalars.iter().map(String::as_str))
-        }
-    };
-    let message = format!("`{name}` is not a type");
-    Some(Diagnostic::error(codes::TYPE, expression.span, message).maybe_help(help))
 }

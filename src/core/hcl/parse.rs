@@ -35,16 +35,34 @@ pub(super) struct Lower {
 }
 
 impl Lower {
+    /// The parser's finding, in clearer words where its own are about its insides.
     fn syntax_error(&self, text: &str, error: &parser::Error) -> Box<Diagnostic> {
         let mut at = error.location().offset().min(text.len());
         while !text.is_char_boundary(at) {
             at -= 1;
         }
-        let end = text[at..].chars().next().map_or(at, |next| at + next.len_utf8());
-        let message = if error.message().is_empty() { "this is no HCL" } else { error.message() };
-        let span = self.span(Some(at..end));
-        let diagnostic = Diagnostic::error(codes::SYNTAX, span, message.replace('\n', "; "));
-        Box::new(diagnostic.help("one syntax error is shown for each file"))
+        let word =
+            text[at..].find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(text.len() - at);
+        let character = text[at..].chars().next().map_or(0, char::len_utf8);
+        let span = self.span(Some(at..at + word.max(character)));
+        let said = error.message();
+        let (code, message) = if said.contains("redefined attribute") {
+            (codes::REPEATED, "this attribute is set twice".to_owned())
+        } else if said.contains("redefined object key") {
+            (codes::REPEATED, "this key stands in its map twice".to_owned())
+        } else if said.starts_with("invalid expression") {
+            (codes::SYNTAX, "expected an expression".to_owned())
+        } else if said.is_empty() {
+            (codes::SYNTAX, "this is no HCL".to_owned())
+        } else {
+            (codes::SYNTAX, said.replace('\n', "; "))
+        };
+        let mut diagnostic = Diagnostic::error(code, span, message);
+        let line = text[at..].lines().next().unwrap_or_default();
+        if line.replace("\\\"", "").matches('"').count() % 2 == 1 {
+            diagnostic = diagnostic.help("is the string on this line closed?");
+        }
+        Box::new(diagnostic.help("the rest of the file is not looked at until this is mended"))
     }
 
     pub(super) fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {

@@ -10,7 +10,7 @@ mod serving;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
@@ -24,9 +24,10 @@ pub use serving::Applied;
 use self::assemble::Assembly;
 use self::entities::EntityColumns;
 use self::serving::Serving;
+use crate::blocking::on_blocking_thread;
 use crate::feature_request::{FeatureRequest, RequestedView, ResolvedRequest};
 use crate::provider::{OnlineStore, Provider, TableRead};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// An answer with more values than this is put together away from the async threads.
 const INLINE_VALUES: usize = 2_000;
@@ -66,7 +67,7 @@ impl FeatureStore {
     /// Values of features for entities, as stored now; one round trip to the store. `now` decides what is too old.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for an unknown view, feature or service; [`ErrorKind::Invalid`] for entities that do not
+    /// `NotFound` for an unknown view, feature or service; `Invalid` for entities that do not
     /// fit: a missing join key, columns of different lengths, a value of another type.
     pub async fn get_online_features(
         &self,
@@ -87,9 +88,7 @@ impl FeatureStore {
         if assembly.value_count() <= INLINE_VALUES {
             return assembly.response();
         }
-        tokio::task::spawn_blocking(move || assembly.response()).await.map_err(|error| {
-            Error::new(ErrorKind::Bug, "putting the answer together broke off").with_source(error)
-        })?
+        on_blocking_thread(move || assembly.response()).await
     }
 
     /// Schemas of rows that are not their table's current one.
@@ -102,12 +101,10 @@ impl FeatureStore {
         let mut found = BTreeMap::new();
         for (lookup, rows) in lookups.iter().zip(rows) {
             let Some(table) = &lookup.table else { continue };
-            for schema_id in rows.iter().flatten().map(PackedRow::schema_id) {
-                let name = (table.id.clone(), schema_id);
-                if schema_id != table.schema_id && !found.contains_key(&name) {
-                    let schema = self.schema(store, table, schema_id).await?;
-                    found.insert(name, schema);
-                }
+            let ids: BTreeSet<u32> = rows.iter().flatten().map(PackedRow::schema_id).collect();
+            for schema_id in ids.into_iter().filter(|id| *id != table.schema_id) {
+                let schema = self.schema(store, table, schema_id).await?;
+                found.insert((table.id.clone(), schema_id), schema);
             }
         }
         Ok(found)

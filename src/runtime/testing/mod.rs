@@ -17,6 +17,7 @@ mod memory;
 mod online_store;
 mod oracle;
 mod provider;
+pub mod sabotage;
 
 pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
 pub use history::MemoryHistory;

@@ -17,8 +17,10 @@ fn folders() -> Vec<PathBuf> {
 fn findings(folder: &Path) -> String {
     let mut files = Vec::new();
     let mut yaml = SourceFile::new(environment::FILE_NAME, YAML);
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     for name in names.iter().filter(|name| *name != "expected.txt") {
         let text = fs::read_to_string(folder.join(name)).unwrap();

@@ -101,11 +101,15 @@ fn every_block_becomes_an_object() {
     assert_eq!(driver.metadata.tags["tier"], "1");
     assert_eq!(driver.metadata.tags["team"], "driver_performance");
     let stats = objects.feature_view("stats").unwrap();
-    assert_eq!((stats.entities.as_slice(), stats.source.as_str()), (&["driver".to_owned()][..], "driver_events"));
+    assert_eq!(
+        (stats.entities.as_slice(), stats.source.as_str()),
+        (&["driver".to_owned()][..], "driver_events")
+    );
     assert_eq!(stats.ttl, Duration::from_seconds(7 * 86_400));
     assert_eq!(stats.materialization.lateness, Duration::from_seconds(3600));
     assert!(stats.lifecycle.prevent_destroy && stats.online);
-    let types: Vec<_> = stats.features.iter().map(|feature| (feature.name.as_str(), &feature.value_type)).collect();
+    let types: Vec<_> =
+        stats.features.iter().map(|feature| (feature.name.as_str(), &feature.value_type)).collect();
     assert_eq!(
         types,
         [("conv_rate", &ValueType::Float32), ("7D_AVG", &ValueType::List(Box::new(ValueType::Float64)))]
@@ -138,8 +142,11 @@ fn sources_of_every_kind_are_read() {
 fn a_service_keeps_the_order_of_its_features() {
     let objects = objects(&[]);
     let service = objects.feature_service("ranking_v1").unwrap();
-    let selected: Vec<_> =
-        service.features.iter().map(|selection| (selection.view.as_str(), selection.feature.as_deref())).collect();
+    let selected: Vec<_> = service
+        .features
+        .iter()
+        .map(|selection| (selection.view.as_str(), selection.feature.as_deref()))
+        .collect();
     assert_eq!(selected, [("stats", Some("conv_rate")), ("whole_project", None), ("stats", Some("7D_AVG"))]);
     assert_eq!(service.uses[0].join_keys["driver_id"], "origin_id");
     assert_eq!(service.consumers[0].name, "eta-model");
@@ -148,7 +155,9 @@ fn a_service_keeps_the_order_of_its_features() {
 #[test]
 fn values_given_from_outside_win() {
     let changed = objects(&[("dataset", "prod"), ("with_trips", "false")]);
-    let SourceKind::BigQuery { table, .. } = &changed.data_source("driver_stats").unwrap().kind else { panic!() };
+    let SourceKind::BigQuery { table, .. } = &changed.data_source("driver_stats").unwrap().kind else {
+        panic!()
+    };
     assert_eq!(table.as_deref(), Some("prod.driver_hourly_stats"));
     let yaml = format!("{YAML}variables: {{ dataset: yaml }}\n");
     let environment = environment::parse(&SourceFile::new("feature_store.yaml", yaml)).0.unwrap();
@@ -167,7 +176,8 @@ fn values_given_from_outside_win() {
 
 #[test]
 fn ranges_are_those_of_headers() {
-    let loaded = load_text("entity \"driver\" { value_type = int64 }\n\n  entity \"city\" { value_type = string }");
+    let loaded =
+        load_text("entity \"driver\" { value_type = int64 }\n\n  entity \"city\" { value_type = string }");
     let range = &loaded.ranges[&"entity.city".parse().unwrap()];
     assert_eq!((range.start.line, range.start.column, range.end.column), (3, 3, 16));
     assert_eq!(range.filename, "main.hcl");

@@ -110,7 +110,7 @@ pub(super) fn sort(arguments: &Arguments) -> Result<Value> {
     for element in arguments.list(0)? {
         let text = element
             .to_text()
-            .ok_or_else(|| wrong_type(arguments.span_of(0), "a list of strings", element))?;
+            .ok_or_else(|| wrong_type(arguments.span_of(0), "strings in the list", element))?;
         texts.push(text);
     }
     texts.sort();

@@ -9,6 +9,7 @@ mod text;
 
 use arguments::Arguments;
 
+use super::accept::unknown_type;
 use super::evaluate::{Evaluator, Failure, Result};
 use super::tree::{Call, ExpressionKind};
 use super::value::Value;
@@ -133,10 +134,7 @@ fn list_type(evaluator: &mut Evaluator<'_>, call: &Call, span: Span) -> Result<V
         && evaluator.binding(name).is_none()
         && name.parse::<ValueType>().is_err()
     {
-        let scalars = ValueType::SCALARS.map(|scalar| scalar.to_string());
-        let message = format!("`{name}` is not a type");
-        let diagnostic = Diagnostic::error(codes::TYPE, only.span, message);
-        return Err(diagnostic.maybe_help(suggestion(name, scalars.iter().map(String::as_str))).into());
+        return Err(unknown_type(name, only.span).into());
     }
     match evaluator.evaluate(only)? {
         Value::Type(ValueType::List(_)) => {

@@ -84,7 +84,7 @@ pub(super) fn join(arguments: &Arguments) -> Result<Value> {
     for (position, element) in arguments.list(1)?.iter().enumerate() {
         let text = element
             .to_text()
-            .ok_or_else(|| wrong_type(arguments.span_of(1), "a list of strings", element))?;
+            .ok_or_else(|| wrong_type(arguments.span_of(1), "strings in the list", element))?;
         if position > 0 {
             joined.push_str(separator);
         }
