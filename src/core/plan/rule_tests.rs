@@ -291,3 +291,24 @@ fn a_plan_is_stale_when_what_it_read_moves_and_only_then() {
     let moved = plan.preconditions.check(&world.registry, Some(&world.infrastructure));
     assert_eq!(moved, ["data_source.shared is different now"]);
 }
+
+/// The whole way to text, for a reader's eyes.
+#[test]
+fn as_text() {
+    let options = crate::view::text::TextOptions { width: 100, verbose: false };
+    let text = |plan: &Plan| {
+        let text = crate::view::text::plan(plan, &options);
+        text.parts().map(|(_, part)| part).collect::<String>()
+    };
+    let mut world = applied();
+    let lossy = edited(|shape| {
+        shape.views[0].features = [3, 3, 1];
+        shape.words = 1;
+    });
+    insta::assert_snapshot!("created", text(&World::default().plan(&shape().objects())));
+    insta::assert_snapshot!("replaced", text(&world.plan(&lossy)));
+    insta::assert_snapshot!("nothing", text(&world.plan(&shape().objects())));
+    world.apply_all(&lossy);
+    insta::assert_snapshot!("waiting", text(&world.plan(&lossy)));
+    insta::assert_snapshot!("destroyed", text(&world.plan(&Objects::default())));
+}
