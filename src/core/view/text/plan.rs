@@ -186,7 +186,9 @@ fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions)
         text.plain(" ").say(Label::Address, format!("\"{}\"", change.id.name));
     }
     let ends = if replaces { change.id.name.chars().count() + 3 } else { 0 };
-    let used = 8 + [change.kind.as_str(), &first, verb].map(|part| part.chars().count()).iter().sum::<usize>() + ends;
+    let used = 8
+        + [change.kind.as_str(), &first, verb].map(|part| part.chars().count()).iter().sum::<usize>()
+        + ends;
     if let Some(reason) = reason(&change.reason) {
         if used + reason.chars().count() + 5 > options.width {
             text.end().plain("      ");

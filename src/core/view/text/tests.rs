@@ -50,7 +50,8 @@ fn fleet(acc_rate: &str, description: &str) -> Objects {
             "features":[{"view":"driver_hourly_stats","feature":"acc_rate"}],
             "consumers":[{"name":"eta-model","owner":"ml-eta@acme.example"}]}
     }"#;
-    let view = view.replace("ACC", acc_rate).replace("\"DESC\"", &serde_json::to_string(description).unwrap());
+    let view =
+        view.replace("ACC", acc_rate).replace("\"DESC\"", &serde_json::to_string(description).unwrap());
     serde_json::from_str(&text.replace("VIEW", &view)).unwrap()
 }
 
