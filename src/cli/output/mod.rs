@@ -5,9 +5,11 @@ mod progress;
 mod theme;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
 use std::sync::Mutex;
 
-use crate::error::CommandError;
+use crate::error::{CommandError, CommandResult};
 
 pub(crate) use progress::Progress;
 
@@ -80,6 +82,28 @@ impl Ui {
         let _ = stdout.flush();
     }
 
+    /// Data for programs, to stdout: JSON, indented.
+    pub(crate) fn json(&self, value: &impl serde::Serialize) -> CommandResult<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| CommandError::new("could not write the result as JSON").because(error))?;
+        self.data(&text);
+        Ok(())
+    }
+
+    /// A table for people, to stdout.
+    pub(crate) fn table<const N: usize>(&self, header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+        let mut table = comfy_table::Table::new();
+        table
+            .load_preset(comfy_table::presets::NOTHING)
+            .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.width()).unwrap_or(u16::MAX))
+            .set_header(header);
+        for row in rows {
+            table.add_row(row.map(|cell| printable(&cell)));
+        }
+        self.data(&table.trim_fmt());
+    }
+
     /// Labelled text, to stdout.
     pub(crate) fn text(&self, text: &provender_core::view::text::Text) {
         self.data(&theme::paint(text, self.color_stdout));
@@ -131,11 +155,36 @@ impl Ui {
         Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
     }
 
+    /// A line from where there is no `Ui` at hand, such as the signal listener.
+    pub(crate) fn note(line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
     fn line(&self, line: &str) {
         let _guard = self.lock.lock();
         let mut stderr = io::stderr().lock();
         let _ = writeln!(stderr, "{line}");
     }
+}
+
+/// A usage error or a request for help, as clap prints it. Usage errors exit with 1, never 2.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::from(error.use_stderr()))
+}
+
+/// What a panic prints: that it is a bug, where, and what to do. The process then exits with 101.
+pub(crate) fn panic_report(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "error: provender met a bug in itself{place}: {}", printable(&message));
+    let _ = writeln!(stderr, "hint: please report it with the command you ran and this line (`provender version` says which version)");
 }
 
 /// Text with control characters written visibly, so that no name can steer a terminal.
