@@ -2,9 +2,10 @@
 //! `FeatureStore` façade. It does what a plan says and decides nothing.
 //!
 //! Libraries here never build an async runtime and never block on one; CPU work over half a millisecond leaves the async
-//! threads. Read in this order: `error`, `provider`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
+//! threads. Read in this order: `error`, `provider`, `columns`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
 
 pub mod apply;
+pub mod columns;
 pub mod error;
 pub mod feature_store;
 pub mod historical;

@@ -12,7 +12,8 @@
 //! | bytes | `0x31` | `00` written as `00 FF`; ends with `00` |
 //! | string | `0x32` | UTF-8, as bytes |
 //!
-//! A later encoding of a type takes another type byte; these never change.
+//! A later encoding of a type takes another type byte; these never change. `FF` is never a type byte: after the `00`
+//! that ends a field it would read as an escaped `00`.
 
 use std::fmt;
 
@@ -127,6 +128,11 @@ impl EntityKey {
         &self.0
     }
 
+    /// Takes stored bytes; any bytes are a key to a store.
+    pub const fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The fields, by the types they were encoded with; `None` for bytes that no `encode` makes.
     pub fn decode(&self, types: &[ValueType]) -> Option<Vec<Value>> {
         let mut rest = self.0.as_slice();
@@ -138,7 +144,11 @@ impl EntityKey {
                 (BOOL, ValueType::Bool) => {
                     let (byte, after) = rest.split_first()?;
                     rest = after;
-                    Value::Bool(*byte != 0)
+                    match byte {
+                        0 => Value::Bool(false),
+                        1 => Value::Bool(true),
+                        _ => return None,
+                    }
                 }
                 (INT32, ValueType::Int32) => {
                     let (bytes, after) = rest.split_first_chunk::<4>()?;
@@ -197,3 +207,7 @@ impl fmt::Debug for EntityKey {
         formatter.write_str(")")
     }
 }
+
+#[cfg(test)]
+#[path = "entity_key_tests.rs"]
+mod tests;

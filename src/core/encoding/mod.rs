@@ -1,7 +1,9 @@
 //! Frozen byte encodings: entity keys and packed rows. Golden vectors in `fixtures/encoding/` hold them.
 
 mod entity_key;
+mod evolution;
 mod packed_row;
 
 pub use entity_key::{EntityKey, EntityKeyError};
+pub use evolution::EvolutionError;
 pub use packed_row::{Cell, PackedRow, PackedRowBuilder, PackedRowError, RowHeader, RowSchema};

@@ -5,12 +5,13 @@
 //! | 1 | version, 1 |
 //! | 4 | schema id, little-endian like every number here |
 //! | 8 | event time, nanoseconds |
-//! | 8 | created time, nanoseconds; the smallest int64 where there is none |
+//! | 8 | created time, nanoseconds; the smallest int64 (NumPy's "not a time") where there is none |
 //! | ⌈n / 4⌉ | two bits a column, low bits first, in schema order: 0 absent, 1 null, 2 value |
 //! | … | the values, in schema order, without padding |
 //!
 //! Values: bool one byte; int32 and float32 four, int64, float64 and timestamp eight; string and bytes a u32 length and
-//! the bytes; a list a u32 count, a bit a element (1 = value, low bits first), and the values.
+//! the bytes; a list a u32 count, a bit an element (1 = value, low bits first), and the values. Unused bits are zero, so a
+//! row has one form.
 //!
 //! Absent is not null: a column that was added later is absent in older rows, until a backfill fills it.
 
@@ -193,8 +194,17 @@ impl PackedRow {
                 _ => return Err(PackedRowError::Damaged),
             });
         }
-        if rest.is_empty() { Ok(cells) } else { Err(PackedRowError::Damaged) }
+        if rest.is_empty() && unused_bits_are_zero(states, schema.columns.len() * 2) {
+            Ok(cells)
+        } else {
+            Err(PackedRowError::Damaged)
+        }
     }
+}
+
+/// Whether all bits from number `used` on are zero, low bits first.
+fn unused_bits_are_zero(bytes: &[u8], used: usize) -> bool {
+    used.is_multiple_of(8) || bytes.last().is_none_or(|last| last >> (used % 8) == 0)
 }
 
 const fn state_bytes(columns: usize) -> usize {
@@ -206,10 +216,12 @@ const fn state_bytes(columns: usize) -> usize {
 pub struct PackedRowBuilder {
     bytes: Vec<u8>,
     column: usize,
+    columns: usize,
 }
 
 impl PackedRowBuilder {
-    /// Starts a row of this schema. Push one cell for each of its columns, then [`PackedRowBuilder::finish`].
+    /// Starts a row of this schema. Push one cell for each of its columns, then [`PackedRowBuilder::finish`];
+    /// columns without a cell are absent.
     pub fn new(header: RowHeader, schema: &RowSchema) -> Self {
         let states = state_bytes(schema.columns.len());
         let mut bytes = Vec::with_capacity(HEADER + states + schema.columns.len() * 8);
@@ -218,10 +230,11 @@ impl PackedRowBuilder {
         bytes.extend(header.event_time.as_nanos().to_le_bytes());
         bytes.extend(header.created_time.map_or(NO_CREATED_TIME, Timestamp::as_nanos).to_le_bytes());
         bytes.resize(HEADER + states, 0);
-        Self { bytes, column: 0 }
+        Self { bytes, column: 0, columns: schema.columns.len() }
     }
 
     fn set_state(&mut self, state: u8) {
+        debug_assert!(self.column < self.columns, "more cells than the schema has columns");
         self.bytes[HEADER + self.column / 4] |= state << (self.column % 4 * 2);
         self.column += 1;
     }
@@ -334,6 +347,9 @@ fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Value> {
         ValueType::List(element) => {
             let count = u32::from_le_bytes(take(rest)?) as usize;
             let bits = take_slice(rest, count.div_ceil(8))?;
+            if !unused_bits_are_zero(bits, count) {
+                return None;
+            }
             let mut values = Vec::with_capacity(count);
             for index in 0..count {
                 let is_value = bits[index / 8] >> (index % 8) & 1 == 1;
@@ -343,3 +359,7 @@ fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Value> {
         }
     })
 }
+
+#[cfg(test)]
+#[path = "packed_row_tests.rs"]
+mod tests;

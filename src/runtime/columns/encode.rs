@@ -1,0 +1,149 @@
+//! From columns to encoded keys and packed rows, without a `Value` per cell.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type, TimestampNanosecondType};
+use provender_core::encoding::{EntityKey, PackedRow, PackedRowBuilder, RowHeader, RowSchema};
+use provender_core::model::{Value, ValueType};
+use provender_core::time::Timestamp;
+
+use crate::{Error, ErrorKind, Result};
+
+/// Join-key columns of one batch, in the order of join-key names, with their declared types.
+#[derive(Debug)]
+pub struct KeyColumns {
+    columns: Vec<ArrayRef>,
+}
+
+impl KeyColumns {
+    /// Takes columns that have the Arrow types of key types (see [`super::data_type`]).
+    ///
+    /// # Errors
+    /// A column of a type that no key has.
+    pub fn new(columns: Vec<ArrayRef>) -> Result<Self> {
+        match columns.iter().find(|column| {
+            !matches!(
+                column.data_type(),
+                DataType::Boolean
+                    | DataType::Int32
+                    | DataType::Int64
+                    | DataType::Utf8
+                    | DataType::Binary
+                    | DataType::Timestamp(..)
+            )
+        }) {
+            Some(column) => {
+                Err(Error::new(ErrorKind::Bug, format!("a column of {} cannot be a key", column.data_type())))
+            }
+            None => Ok(Self { columns }),
+        }
+    }
+
+    /// Writes the key of a row over `key`; false, with `key` in no good state, when a field is null.
+    pub fn encode(&self, row: usize, key: &mut EntityKey) -> bool {
+        key.clear();
+        for column in &self.columns {
+            if column.is_null(row) {
+                return false;
+            }
+            match column.data_type() {
+                DataType::Boolean => key.push_bool(column.as_boolean().value(row)),
+                DataType::Int32 => key.push_int32(column.as_primitive::<Int32Type>().value(row)),
+                DataType::Int64 => key.push_int64(column.as_primitive::<Int64Type>().value(row)),
+                DataType::Utf8 => key.push_string(column.as_string::<i32>().value(row)),
+                DataType::Binary => key.push_bytes(column.as_binary::<i32>().value(row)),
+                _ => key.push_timestamp(column.as_primitive::<TimestampNanosecondType>().value(row)),
+            }
+        }
+        true
+    }
+}
+
+/// Feature columns of one batch, in the order of a row schema; a schema column that is not there is absent.
+#[derive(Debug)]
+pub struct RowColumns<'a> {
+    schema: &'a RowSchema,
+    columns: Vec<Option<ArrayRef>>,
+}
+
+impl<'a> RowColumns<'a> {
+    /// Takes one column, or none, for each column of the schema.
+    ///
+    /// # Errors
+    /// Another number of columns, or one of another type than the schema says.
+    pub fn new(schema: &'a RowSchema, columns: Vec<Option<ArrayRef>>) -> Result<Self> {
+        let fits = columns.len() == schema.columns.len()
+            && columns.iter().zip(&schema.columns).all(|(column, (_, value_type))| {
+                column.as_ref().is_none_or(|column| *column.data_type() == super::data_type(value_type))
+            });
+        if fits {
+            Ok(Self { schema, columns })
+        } else {
+            Err(Error::new(ErrorKind::Bug, "columns do not have the row schema's types"))
+        }
+    }
+
+    /// The packed row of one row.
+    ///
+    /// # Errors
+    /// A value that is not of its column's type: a bug.
+    pub fn encode(&self, row: usize, header: RowHeader) -> Result<PackedRow> {
+        let mut builder = PackedRowBuilder::new(header, self.schema);
+        for (column, (_, value_type)) in self.columns.iter().zip(&self.schema.columns) {
+            let Some(column) = column else {
+                builder.push_absent();
+                continue;
+            };
+            if column.is_null(row) {
+                builder.push_null();
+                continue;
+            }
+            match value_type {
+                ValueType::Bool => builder.push_fixed([u8::from(column.as_boolean().value(row))]),
+                ValueType::Int32 => {
+                    builder.push_fixed(column.as_primitive::<Int32Type>().value(row).to_le_bytes())
+                }
+                ValueType::Int64 => {
+                    builder.push_fixed(column.as_primitive::<Int64Type>().value(row).to_le_bytes())
+                }
+                ValueType::Float32 => {
+                    builder.push_fixed(column.as_primitive::<Float32Type>().value(row).to_le_bytes())
+                }
+                ValueType::Float64 => {
+                    builder.push_fixed(column.as_primitive::<Float64Type>().value(row).to_le_bytes())
+                }
+                ValueType::Timestamp => {
+                    builder.push_fixed(
+                        column.as_primitive::<TimestampNanosecondType>().value(row).to_le_bytes(),
+                    );
+                }
+                ValueType::String => builder.push_bytes(column.as_string::<i32>().value(row).as_bytes()),
+                ValueType::Bytes => builder.push_bytes(column.as_binary::<i32>().value(row)),
+                ValueType::List(_) => builder
+                    .push_value(&value(column, row, value_type), value_type)
+                    .ok_or_else(|| Error::new(ErrorKind::Bug, "a list does not have its declared type"))?,
+            }
+        }
+        Ok(builder.finish())
+    }
+}
+
+/// The value of a cell that is not null, in a column that has the Arrow type of `value_type`.
+fn value(column: &ArrayRef, row: usize, value_type: &ValueType) -> Value {
+    match value_type {
+        ValueType::Bool => Value::Bool(column.as_boolean().value(row)),
+        ValueType::Int32 => Value::Int32(column.as_primitive::<Int32Type>().value(row)),
+        ValueType::Int64 => Value::Int64(column.as_primitive::<Int64Type>().value(row)),
+        ValueType::Float32 => Value::Float32(column.as_primitive::<Float32Type>().value(row)),
+        ValueType::Float64 => Value::Float64(column.as_primitive::<Float64Type>().value(row)),
+        ValueType::String => Value::String(column.as_string::<i32>().value(row).to_owned()),
+        ValueType::Bytes => Value::Bytes(column.as_binary::<i32>().value(row).to_vec()),
+        ValueType::Timestamp => Value::Timestamp(Timestamp::from_nanos(
+            column.as_primitive::<TimestampNanosecondType>().value(row),
+        )),
+        ValueType::List(element) => {
+            let values = column.as_list::<i32>().value(row);
+            let cell = |at| if values.is_null(at) { None } else { Some(value(&values, at, element)) };
+            Value::List((0..values.len()).map(cell).collect())
+        }
+    }
+}
