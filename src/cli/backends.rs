@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use provender_core::provider::StoreSpec;
-use provender_local::{EmbeddedSpec, FileStore, LocalOptions, LocalProvider};
+use provender_local::{EmbeddedSpec, LocalOptions, LocalProvider};
 use provender_runtime::provider::Provider;
 
 use crate::error::{CommandError, CommandResult};
@@ -29,10 +29,22 @@ pub(crate) fn store_spec(kind: &str) -> CommandResult<&'static dyn StoreSpec> {
 }
 
 fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
-    let offline = Arc::new(FileStore::new(&workspace.folder));
-    let settings = workspace.environment.online_store.as_ref();
-    let path = settings.and_then(|store| store.settings.get("path"));
-    let path = path.map(|path| workspace.expand("online_store.path", path)).transpose()?;
-    let _ = (offline, path, LocalOptions::default(), LocalProvider::open);
-    Err(CommandError::new("not wired yet"))
+    let mut options = LocalOptions::new(&workspace.environment.project, &workspace.folder);
+    if let Some(store) = &workspace.environment.online_store {
+        options.online_path = store
+            .settings
+            .get("path")
+            .map(|path| workspace.expand("online_store.path", path).map(Into::into))
+            .transpose()?;
+        options.map_size = store
+            .settings
+            .get("map_size")
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    CommandError::new(format!("`online_store.map_size` is `{text}`, which is no number of bytes"))
+                })
+            })
+            .transpose()?;
+    }
+    Ok(Arc::new(LocalProvider::open(options)))
 }

@@ -90,16 +90,21 @@ impl Ui {
         Ok(())
     }
 
-    /// A table for people, to stdout.
+    /// A table of fixed columns for people, to stdout.
     pub(crate) fn table<const N: usize>(&self, header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+        self.columns(header.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from));
+    }
+
+    /// A table for people, to stdout. One that is wider than the terminal wraps its cells.
+    pub(crate) fn columns(&self, header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table = comfy_table::Table::new();
         table
             .load_preset(comfy_table::presets::NOTHING)
             .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
             .set_width(u16::try_from(self.width()).unwrap_or(u16::MAX))
-            .set_header(header);
+            .set_header(header.iter().map(|name| printable(name)));
         for row in rows {
-            table.add_row(row.map(|cell| printable(&cell)));
+            table.add_row(row.iter().map(|cell| printable(cell)));
         }
         self.data(&table.trim_fmt());
     }
