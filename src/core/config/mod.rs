@@ -1,1 +1,11 @@
 //! What each block type accepts and what it becomes; `feature_store.yaml` too.
+//!
+//! `environment` reads `feature_store.yaml`; [`load`] turns every `*.hcl` file of a project into a
+//! [`Project`](crate::model::Project). Nothing here reads files or the process environment. Each block type has one
+//! file; rules over several objects are in `check`.
+
+pub mod environment;
+mod load;
+mod yaml;
+
+pub use load::{LoadInput, Loaded, load};

@@ -1,0 +1,33 @@
+//! The form of names.
+
+/// Longest name, in bytes.
+const LIMIT: usize = 63;
+
+/// Whether this may name an object: `[A-Za-z_][A-Za-z0-9_]{0,62}` without `__`.
+pub fn is_name(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit()) && is_feature_name(name)
+}
+
+/// Whether this may name a feature: as an object, but a digit may come first.
+pub fn is_feature_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= LIMIT
+        && !name.contains("__")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_a_form() {
+        for name in ["a", "_", "driver_id", "A1", &"x".repeat(63)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "1a", "a__b", "a-b", "a.b", "ä", &"x".repeat(64)] {
+            assert!(!is_name(name), "{name}");
+        }
+        assert!(is_feature_name("7D_AVG"));
+    }
+}

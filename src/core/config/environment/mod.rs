@@ -1,0 +1,78 @@
+//! `feature_store.yaml`: where a project's things live. Clients need nothing else.
+//!
+//! `${NAME}` stays as written until a thing is used ([`Environment::expand`]), so validating needs no secrets.
+
+mod expand;
+mod keys;
+mod read;
+mod stores;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use expand::UnsetVariable;
+
+use crate::diagnostic::Diagnostics;
+use crate::model::StoreSettings;
+use crate::source::{SourceFile, Sources};
+use crate::time::Duration;
+
+/// The name of the file.
+pub const FILE_NAME: &str = "feature_store.yaml";
+
+/// What `feature_store.yaml` says, with the provider's defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Environment {
+    /// The project's name.
+    pub project: String,
+    /// `local`, `gcp` or `aws`.
+    pub provider: String,
+    /// Where the registry lies.
+    pub registry: RegistrySettings,
+    /// The online store; none with `type: "null"`.
+    pub online_store: Option<StoreSettings>,
+    /// The offline store.
+    pub offline_store: StoreSettings,
+    /// Values for `variable` blocks.
+    pub variables: BTreeMap<String, serde_json::Value>,
+    /// What every apply refuses unless it is allowed: `breaking`, `destructive`.
+    pub gates: Vec<String>,
+    /// Where metrics go, as written.
+    pub metrics: BTreeMap<String, String>,
+    /// How requests to the server are authenticated, as written.
+    pub authentication: BTreeMap<String, String>,
+    /// How long a superseded table is kept.
+    pub keep_superseded: Duration,
+}
+
+/// The `registry` key: a path, or a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// A folder (relative to the project folder), or a prefix as `s3://…` or `gs://…`; as written.
+    pub path: String,
+    /// How long readers may go on with what they know.
+    pub cache_ttl: Duration,
+    /// Endpoint of an S3- or GCS-compatible store, as written.
+    pub endpoint: Option<String>,
+    /// Region, as written.
+    pub region: Option<String>,
+}
+
+/// Reads the file. The findings' spans point into `Sources` that hold this file alone ([`Sources::of`]).
+pub fn parse(file: &SourceFile) -> (Option<Environment>, Diagnostics) {
+    let sources = Sources::of(file.clone());
+    let (environment, mut diagnostics) = read::read(&sources);
+    diagnostics.sort();
+    (environment.filter(|_| !diagnostics.has_errors()), diagnostics)
+}
+
+impl Environment {
+    /// Replaces every `${NAME}` of a setting. `lookup` answers for the process environment. `$${` stands for `${`.
+    ///
+    /// # Errors
+    /// When a name is not set, or a `${` has no end.
+    pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, UnsetVariable> {
+        expand::expand(text, lookup)
+    }
+}

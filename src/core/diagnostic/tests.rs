@@ -1,0 +1,57 @@
+//! Rendering of odd source text.
+
+use super::*;
+use crate::source::{SourceFile, Sources};
+
+const OPTIONS: RenderOptions = RenderOptions { styled: false, width: 100 };
+
+fn show(text: &str, range: std::ops::Range<usize>) -> String {
+    let mut sources = Sources::default();
+    let id = sources.add(SourceFile::new("a/b.hcl", text));
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(
+        Diagnostic::error(codes::SYNTAX, Span::new(id, range), "it is wrong").label("here").help("mend it"),
+    );
+    render(&diagnostics, &sources, &OPTIONS)
+}
+
+#[test]
+fn a_span_is_underlined() {
+    let text = show("one = 1\r\n\ttwo = ä + b\r\nthree = 3\r\n", 16..22);
+    assert_eq!(
+        text,
+        "\
+error[PD001]: it is wrong
+ --> a/b.hcl:2:8
+  |
+2 |  two = ä + b
+  |        ^^^^^ here
+  |
+  = help: mend it
+
+"
+    );
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_span() {
+    let text = format!("a = \"{}\" bad {}", "x".repeat(1 << 20), "y".repeat(1 << 20));
+    let at = text.find("bad").unwrap();
+    let shown = show(&text, at..at + 3);
+    assert!(shown.len() < 1000, "{} bytes", shown.len());
+    assert!(shown.contains("bad") && shown.contains("^^^ here"), "{shown}");
+    assert!(shown.contains(&format!("a/b.hcl:1:{}", at + 1)), "{shown}");
+}
+
+#[test]
+fn source_text_cannot_steer_a_terminal() {
+    let shown = show("a = \"\u{1b}[31mred\u{7}\u{9b}\u{202e}\" \u{0}", 4..9);
+    let raw = shown.chars().find(|character| character.is_control() && *character != '\n');
+    assert_eq!(raw, None, "{shown:?}");
+    assert!(!shown.contains('\u{202e}'));
+    let message = Diagnostic::unplaced(codes::SYNTAX, "bad \u{1b}]0;title\u{7}").help("\u{9b}2J");
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(message);
+    let shown = render(&diagnostics, &Sources::default(), &OPTIONS);
+    assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{shown:?}");
+}
