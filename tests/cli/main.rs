@@ -11,8 +11,8 @@
 //! [exit 0]
 //! ```
 //!
-//! A scenario runs in a fresh folder. `$ edit FILE s/OLD/NEW/` changes a file between commands, `$ write FILE` takes the
-//! lines below it as its contents. `PROVENDER_UPDATE_CASES=1 cargo test --test cli` writes the files anew; read the
+//! A scenario runs in a fresh folder. `$ edit FILE s/OLD/NEW/` changes a file between commands (`\n` is a new line, `\x2f`
+//! a slash), `$ write FILE` takes the lines below it as its contents. `PROVENDER_UPDATE_CASES=1 cargo test --test cli` writes the files anew; read the
 //! difference before you commit it. Times and random ids are written as `[time]` and `[id]`.
 
 mod processes;
@@ -60,7 +60,7 @@ fn run_case(text: &str) -> String {
         actual.push('\n');
         let mut body = String::new();
         if let Some(path) = line.strip_prefix("--- ").or_else(|| line.strip_prefix("$ write ")) {
-            while let Some(content) = lines.next_if(|next| !next.starts_with("--- ") && !next.starts_with("$ ")) {
+            while let Some(content) = lines.next_if(|next| !starts_part(next)) {
                 body.push_str(content);
                 body.push('\n');
             }
@@ -71,8 +71,8 @@ fn run_case(text: &str) -> String {
         } else if let Some(edit) = line.strip_prefix("$ edit ") {
             apply_edit(folder.path(), edit);
         } else if let Some(arguments) = line.strip_prefix("$ provender") {
-            while lines.next_if(|next| !next.starts_with("[exit ")).is_some() {}
-            lines.next();
+            while lines.next_if(|next| !next.starts_with("[exit ") && !starts_part(next)).is_some() {}
+            let _ = lines.next_if(|next| next.starts_with("[exit "));
             let output = provender(folder.path()).args(words(arguments)).output().unwrap();
             let printed = [output.stdout, output.stderr].concat();
             let printed = String::from_utf8(printed).unwrap().replace(&folder.path().display().to_string(), "[folder]");
@@ -86,15 +86,21 @@ fn run_case(text: &str) -> String {
     actual
 }
 
+fn starts_part(line: &str) -> bool {
+    line.starts_with("--- ") || line.starts_with("$ ")
+}
+
 fn apply_edit(folder: &Path, edit: &str) {
     let (file, change) = edit.split_once(' ').unwrap();
     let mut parts = change.split('/');
     let (Some("s"), Some(old), Some(new)) = (parts.next(), parts.next(), parts.next()) else {
         panic!("not an edit: {edit}");
     };
+    let unescaped = |text: &str| text.replace("\\n", "\n").replace("\\x2f", "/");
+    let (old, new) = (unescaped(old), unescaped(new));
     let text = fs::read_to_string(folder.join(file)).unwrap();
-    assert!(text.contains(old), "`{old}` is not in {file}");
-    fs::write(folder.join(file), text.replace(old, new)).unwrap();
+    assert!(text.contains(&old), "`{old}` is not in {file}");
+    fs::write(folder.join(file), text.replace(&old, &new)).unwrap();
 }
 
 /// Words of a command line; single quotes keep spaces.
