@@ -7,9 +7,11 @@
 pub mod apply;
 pub mod columns;
 pub mod error;
+pub mod feature_request;
 pub mod feature_store;
 pub mod historical;
 pub mod materialize;
+mod newest_rows;
 pub mod provider;
 pub mod registry;
 pub mod source_check;

@@ -1,53 +1,200 @@
-//! The embedded online store.
+//! The embedded online store: one LMDB environment per project, any number of reading processes and one writing at a
+//! time, crash-safe.
+//!
+//! `layout` says what lies where in the environment, `environment` opens it, `writer` shares transactions between
+//! concurrent writers, `tables` and `rows` do the work inside a transaction. Nothing here creates a file before the first
+//! [`EmbeddedStore::execute`] of a creation.
+
+mod environment;
+mod error;
+mod layout;
+mod rows;
+mod tables;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use provender_core::encoding::{PackedRow, RowSchema};
+use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::OnlineTable;
 use provender_runtime::provider::{OnlineRow, OnlineStore, TableRead, WriteMode, WriteOutcome};
-use provender_runtime::{Error, Result};
+use provender_runtime::{Error, ErrorKind, Result};
+
+use self::environment::{Environment, Settings};
+use self::tables::Record;
+use crate::spec::EMBEDDED_TABLE;
 
 /// Address space of the map where nothing else is said: 1 TiB. Costs no memory and no disk.
 pub(crate) const DEFAULT_MAP_SIZE: usize = 1 << 40;
 
+/// Up to this many keys are read on the calling thread: about a hundred microseconds. More leave the async threads.
+const INLINE_KEYS: usize = 64;
+
+/// Rows copied for the writer before other tasks get a turn: well under half a millisecond.
+const COPIED_AT_ONCE: usize = 1_000;
+
+/// The online store and the infrastructure of one project.
 #[derive(Debug)]
 pub(crate) struct EmbeddedStore {
-    path: PathBuf,
+    project: String,
+    settings: Settings,
+    open: Mutex<Option<Arc<Environment>>>,
 }
 
 impl EmbeddedStore {
-    pub(crate) fn new(_project: String, path: PathBuf, _map_size: usize) -> Self {
-        Self { path }
+    /// Touches no file.
+    pub(crate) fn new(project: String, path: PathBuf, map_size: usize) -> Self {
+        Self { project, settings: Settings { path, map_size }, open: Mutex::new(None) }
     }
 
-    fn unfinished(&self) -> Error {
-        Error::unavailable(format!("the embedded store at `{}` is not finished", self.path.display()))
+    /// What is there of these objects.
+    pub(crate) async fn observe(&self, ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>> {
+        let Some(environment) = self.existing().await? else { return Ok(BTreeMap::new()) };
+        let ids: Vec<InfraId> = ids.iter().filter(|id| id.kind == EMBEDDED_TABLE).cloned().collect();
+        blocking(move || {
+            environment.reading(BTreeMap::new(), |databases, txn| {
+                let mut found = BTreeMap::new();
+                for id in ids {
+                    if let Some((_, record)) = databases.table(txn, &id.name)? {
+                        found.insert(id.clone(), record.object());
+                    }
+                }
+                Ok(found)
+            })
+        })
+        .await
     }
 
-    pub(crate) async fn observe(&self, _ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>> {
-        Err(self.unfinished())
+    /// Carries out one step; concurrent steps share a commit.
+    pub(crate) async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {
+        match step {
+            InfraStep::Create { object } => {
+                let record = Record::of(object, &self.project)?;
+                let environment = self.existing_or_new().await?;
+                environment.submit(1, move |databases, txn| databases.create_table(txn, &record)).await?;
+                Ok(Some(object.clone()))
+            }
+            InfraStep::Update { to, .. } => {
+                let record = Record::of(to, &self.project)?;
+                let environment = self.existing().await?.ok_or_else(|| table_gone(&to.id.name))?;
+                environment.submit(1, move |databases, txn| databases.update_table(txn, &record)).await?;
+                Ok(Some(to.clone()))
+            }
+            InfraStep::Delete { object } => {
+                let record = Record::of(object, &self.project)?;
+                let Some(environment) = self.existing().await? else { return Ok(None) };
+                environment.submit(1, move |databases, txn| databases.delete_table(txn, &record)).await?;
+                // What the table held goes in bounded transactions, between which other writers have their turn.
+                while environment.submit(1, |databases, txn| databases.sweep(txn)).await? {}
+                Ok(None)
+            }
+        }
     }
 
-    pub(crate) async fn execute(&self, _step: &InfraStep) -> Result<Option<InfraObject>> {
-        Err(self.unfinished())
+    /// The environment, opened if its file is there; never creates one.
+    async fn existing(&self) -> Result<Option<Arc<Environment>>> {
+        if let Some(environment) = self.already_open() {
+            return Ok(Some(environment));
+        }
+        let settings = self.settings.clone();
+        let opened = blocking(move || Environment::open_existing(&settings)).await?;
+        Ok(opened.map(|environment| self.remember(environment)))
     }
+
+    async fn existing_or_new(&self) -> Result<Arc<Environment>> {
+        if let Some(environment) = self.already_open().filter(|environment| environment.is_writable()) {
+            return Ok(environment);
+        }
+        let settings = self.settings.clone();
+        let opened = blocking(move || Environment::open_or_create(&settings)).await?;
+        Ok(self.remember(opened))
+    }
+
+    fn already_open(&self) -> Option<Arc<Environment>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.as_ref().is_some_and(|environment| !environment.is_still_at_its_path()) {
+            *open = None;
+        }
+        open.clone()
+    }
+
+    fn remember(&self, environment: Arc<Environment>) -> Arc<Environment> {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(environment.clone());
+        environment
+    }
+
+    fn table_name(&self, table: &OnlineTable) -> String {
+        format!("{}.{}", self.project, table.id)
+    }
+}
+
+/// Runs file work away from the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Error::new(ErrorKind::Bug, "work on the embedded store broke off").with_source(error)
+    })?
+}
+
+fn table_gone(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("online table `{name}` is not in the embedded store"))
+        .with_hint("run `provender plan` to see what is missing, and `provender apply` to create it again")
 }
 
 #[async_trait]
 impl OnlineStore for EmbeddedStore {
-    async fn write(&self, _: &OnlineTable, _: WriteMode, _: &[OnlineRow]) -> Result<WriteOutcome> {
-        Err(self.unfinished())
+    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome> {
+        let name = self.table_name(table);
+        let schema = RowSchema::of(table);
+        let mut copied = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(COPIED_AT_ONCE) {
+            if let Some(row) = rows.iter().find(|row| row.row.schema_id() != schema.id) {
+                return Err(Error::new(
+                    ErrorKind::Bug,
+                    format!(
+                        "a row of schema {} was written to table `{name}`, which is at schema {}",
+                        row.row.schema_id(),
+                        schema.id
+                    ),
+                ));
+            }
+            copied.extend_from_slice(rows);
+            tokio::task::yield_now().await;
+        }
+        let environment = self.existing().await?.ok_or_else(|| table_gone(&name))?;
+        // Sorting is the writer thread's first act on the rows; a retry finds them sorted.
+        let weight = copied.len();
+        let mut batch = rows::Batch::new(name, schema, mode, copied);
+        environment.submit(weight, move |databases, txn| batch.write(databases, txn)).await
     }
 
-    async fn read(&self, _: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
-        Err(self.unfinished())
+    async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
+        let absent = || reads.iter().map(|read| vec![None; read.keys.len()]).collect();
+        let Some(environment) = self.existing().await? else { return Ok(absent()) };
+        let names = reads.iter().map(|read| self.table_name(read.table));
+        if reads.iter().map(|read| read.keys.len()).sum::<usize>() <= INLINE_KEYS {
+            let wanted: Vec<(String, &[EntityKey])> = names.zip(reads.iter().map(|read| read.keys)).collect();
+            return environment.reading(absent(), |databases, txn| rows::read(databases, txn, &wanted));
+        }
+        let owned: Vec<(String, Vec<EntityKey>)> =
+            names.zip(reads.iter().map(|read| read.keys.to_vec())).collect();
+        let absent = absent();
+        blocking(move || environment.reading(absent, |databases, txn| rows::read(databases, txn, &owned)))
+            .await
     }
 
-    async fn schema(&self, _: &OnlineTable, _: u32) -> Result<Option<RowSchema>> {
-        Err(self.unfinished())
+    async fn schema(&self, table: &OnlineTable, schema_id: u32) -> Result<Option<RowSchema>> {
+        let Some(environment) = self.existing().await? else { return Ok(None) };
+        let name = self.table_name(table);
+        environment.reading(None, |databases, txn| {
+            let Some((number, _)) = databases.table(txn, &name)? else { return Ok(None) };
+            databases.schema(txn, number, schema_id)
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Address, DataSource, Entity, FeatureService, FeatureView, ObjectKind, is_default};
+use super::{Address, DataSource, Entity, FeatureService, FeatureView, JoinKey, ObjectKind, is_default};
 
 /// What people say about an object. Never touches infrastructure or data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +187,22 @@ impl Objects {
             Object::FeatureView(view) => Some((address.name.as_str(), view)),
             _ => None,
         })
+    }
+
+    /// The join keys of a view, ordered by name: the order of fields in entity keys. `None` where the view or one of its
+    /// entities is missing.
+    pub fn join_keys(&self, view: &str) -> Option<Vec<JoinKey>> {
+        let mut keys = self
+            .feature_view(view)?
+            .entities
+            .iter()
+            .map(|name| {
+                let entity = self.entity(name)?;
+                Some(JoinKey { name: entity.join_key.clone(), value_type: entity.value_type.clone() })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        keys.sort();
+        Some(keys)
     }
 
     /// The source that holds a view's history: its own, or the batch source behind a push source.

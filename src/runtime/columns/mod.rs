@@ -5,6 +5,7 @@
 mod cast;
 mod encode;
 mod nanos;
+mod text;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use provender_core::model::ValueType;
 pub use cast::{CellError, cast, castable};
 pub use encode::{KeyColumns, RowColumns};
 pub use nanos::{is_time, to_nanos};
+pub use text::parse_text;
 
 /// The Arrow type of a declared type. A timestamp is nanoseconds in UTC; elements of lists may be null.
 pub fn data_type(value_type: &ValueType) -> DataType {

@@ -1,1 +1,145 @@
-//! Point-in-time training data.
+//! Point-in-time training data: for each entity row the values that were known at its time, by the rules of the semantics
+//! page. The history is read once, in the order it lies, and never sorted; memory grows with entity rows only.
+
+mod frame;
+mod join;
+mod slots;
+mod spine;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use arrow::record_batch::RecordBatch;
+use provender_core::model::Objects;
+use provender_core::time::Timestamp;
+
+pub use frame::{EntityFrame, read_entity_frame};
+pub use write::{TableFormat, write_result};
+
+use crate::feature_request::{FeatureRequest, ResolvedRequest};
+use crate::provider::OfflineStore;
+use crate::{Error, Result};
+
+/// What training data to make.
+#[derive(Clone, Debug)]
+pub struct HistoricalRequest {
+    /// The features.
+    pub features: FeatureRequest,
+    /// The rows to find them for.
+    pub rows: EntityRows,
+    /// Which source rows an entity row may see.
+    pub event_time_match: EventTimeMatch,
+    /// Only source rows that were written by the entity row's time: their created time is not after it either.
+    pub created_before_event_time: bool,
+    /// Name results `view__feature`.
+    pub full_feature_names: bool,
+}
+
+/// The rows that features are found for.
+#[derive(Clone, Debug)]
+pub enum EntityRows {
+    /// The rows of a frame.
+    Frame(EntityFrame),
+    /// The rows of a Parquet, CSV or Arrow file; see [`read_entity_frame`].
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its time column; none: `event_timestamp`, or the only timestamp column.
+        time_column: Option<String>,
+    },
+    /// Every (key, event time) that the views' sources have in this range, both ends included.
+    Range {
+        /// First event time.
+        start: Timestamp,
+        /// Last event time.
+        end: Timestamp,
+    },
+}
+
+/// Which event times an entity row may see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventTimeMatch {
+    /// Those at its time or before.
+    #[default]
+    AtOrBefore,
+    /// Those before its time.
+    StrictlyBefore,
+}
+
+/// Training data.
+#[derive(Clone, Debug)]
+pub struct HistoricalResult {
+    /// The entity rows in their order with all their columns, then one column for each feature.
+    pub batch: RecordBatch,
+    /// Source rows without event time that were left out, by view; views without any are not named.
+    pub skipped_rows: BTreeMap<String, u64>,
+}
+
+/// Makes training data.
+///
+/// # Errors
+/// A view, feature, source or column that is not there; a join key that the frame lacks; a value that does not fit its
+/// type; two result columns of one name.
+pub async fn historical(
+    request: &HistoricalRequest,
+    objects: &Objects,
+    offline: &Arc<dyn OfflineStore>,
+) -> Result<HistoricalResult> {
+    let resolved = request.features.resolve(objects, request.full_feature_names)?;
+    let mut skipped_rows = BTreeMap::new();
+    let frame = match &request.rows {
+        EntityRows::Frame(frame) => frame.clone(),
+        EntityRows::File { path, time_column } => {
+            let keys = resolved.views.iter().flat_map(|view| &view.join_keys);
+            let keys = keys.map(|(key, name)| (name.clone(), key.value_type.clone())).collect();
+            read_entity_frame(path, time_column.as_deref(), keys).await?
+        }
+        EntityRows::Range { start, end } => {
+            spine::of_range(&resolved, objects, offline, *start, *end).await?
+        }
+    };
+    refuse_collisions(&frame, &resolved)?;
+    let mut outputs = vec![None; resolved.outputs.len()];
+    for view in &resolved.views {
+        let joined = join::join_view(view, &frame, request, objects, offline).await?;
+        for (feature, column) in view.features.iter().zip(joined.columns) {
+            outputs[feature.output] = Some(column);
+        }
+        if joined.skipped > 0 {
+            *skipped_rows.entry(view.view.clone()).or_default() += joined.skipped;
+        }
+    }
+    let batch = assemble(&frame.batch, &resolved.outputs, outputs.into_iter().flatten().collect())?;
+    Ok(HistoricalResult { batch, skipped_rows })
+}
+
+fn refuse_collisions(frame: &EntityFrame, resolved: &ResolvedRequest) -> Result<()> {
+    let taken = frame.batch.schema();
+    match resolved.outputs.iter().find(|output| taken.column_with_name(output).is_some()) {
+        None => Ok(()),
+        Some(output) => Err(Error::invalid(format!(
+            "the entity frame has a column `{output}`, and a feature would have that name too"
+        ))
+        .with_hint("rename the column, or ask for full feature names (`view__feature`)")),
+    }
+}
+
+fn assemble(
+    frame: &RecordBatch,
+    outputs: &[String],
+    columns: Vec<arrow::array::ArrayRef>,
+) -> Result<RecordBatch> {
+    let mut fields: Vec<Arc<Field>> = frame.schema().fields().iter().cloned().collect();
+    fields.extend(
+        outputs
+            .iter()
+            .zip(&columns)
+            .map(|(name, column)| Arc::new(Field::new(name, column.data_type().clone(), true))),
+    );
+    let columns = frame.columns().iter().cloned().chain(columns).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|error| Error::invalid("could not put the result together").with_source(error))
+}

@@ -1,7 +1,8 @@
 //! Conformance suites that every store and provider runs, and a provider in memory for tests. Public behind the feature
 //! `testing`, so that providers outside this repository can hold themselves to the same contracts.
 //!
-//! Nothing here is used by the program itself. Start at `memory` for the fake.
+//! Nothing here is used by the program itself. Read `fixture` (what a suite works on), then `online_store`, `provider`
+//! and `oracle` (the suites), then `memory` (the fake).
 
 #![expect(
     clippy::panic,
@@ -10,6 +11,29 @@
     reason = "code that runs only in tests: a panic is the report"
 )]
 
+mod fixture;
 mod memory;
+mod online_store;
+mod oracle;
+mod provider;
 
+pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
 pub use memory::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
+pub use online_store::online_store;
+pub use oracle::random_operations;
+pub use provider::provider;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_memory_provider_keeps_the_contracts() {
+        let memory = MemoryProvider::new("conformance");
+        online_store(&memory).await;
+        provider(&memory).await;
+        for seed in 0..50 {
+            random_operations(&memory, seed, 60).await;
+        }
+    }
+}

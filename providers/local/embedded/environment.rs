@@ -1,0 +1,286 @@
+//! Opening the environment. LMDB allows one open handle of an environment in a process, so all stores of this process
+//! that lie at one path share it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use heed::types::Bytes;
+use heed::{Database, Env, EnvFlags, EnvOpenOptions, RoTxn, RwTxn, WithoutTls};
+use provender_runtime::{Error, Result};
+
+use super::error::{self, Doing};
+use super::layout;
+use super::writer::Writer;
+
+/// Slots for read transactions, over all processes; 64 bytes each in the lock file.
+const READER_SLOTS: u32 = 4096;
+/// How long an environment that is being closed by another thread may take.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the environment lies and how large it may grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) path: PathBuf,
+    pub(super) map_size: usize,
+}
+
+/// An open environment, with the thread that writes to it.
+#[derive(Debug)]
+pub(super) struct Environment {
+    core: Arc<Core>,
+    writer: OnceLock<Writer>,
+}
+
+/// The part that the writer thread shares.
+#[derive(Debug)]
+pub(super) struct Core {
+    env: Env<WithoutTls>,
+    path: PathBuf,
+    writable: bool,
+    file: FileIdentity,
+    /// Set once they are there; LMDB wants handles to be opened one at a time.
+    databases: Mutex<Option<Databases>>,
+}
+
+/// The databases; see `layout`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Databases {
+    pub(super) meta: Database<Bytes, Bytes>,
+    pub(super) tables: Database<Bytes, Bytes>,
+    pub(super) schemas: Database<Bytes, Bytes>,
+    pub(super) rows: Database<Bytes, Bytes>,
+}
+
+/// Device and number of a file: tells a new file at an old path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileIdentity(u64, u64);
+
+impl FileIdentity {
+    fn of_data_file(folder: &Path) -> Option<Self> {
+        fs::metadata(folder.join("data.mdb")).ok().map(|data| Self(data.dev(), data.ino()))
+    }
+}
+
+static OPEN: Mutex<BTreeMap<PathBuf, Weak<Environment>>> = Mutex::new(BTreeMap::new());
+
+impl Environment {
+    /// The environment if its file is there. Creates nothing but the lock file beside an existing data file.
+    pub(super) fn open_existing(settings: &Settings) -> Result<Option<Arc<Self>>> {
+        if FileIdentity::of_data_file(&settings.path).is_none() {
+            return Ok(None);
+        }
+        Self::shared(settings).map(Some)
+    }
+
+    /// The environment, with its folder, file and databases created where they are not there.
+    pub(super) fn open_or_create(settings: &Settings) -> Result<Arc<Self>> {
+        fs::create_dir_all(&settings.path)
+            .map_err(|cause| error::of_lmdb(heed::Error::Io(cause), Doing::Opening, &settings.path))?;
+        Self::shared(settings)
+    }
+
+    fn shared(settings: &Settings) -> Result<Arc<Self>> {
+        let failed = |cause| error::of_lmdb(cause, Doing::Opening, &settings.path);
+        let folder = settings.path.canonicalize().map_err(|cause| failed(heed::Error::Io(cause)))?;
+        let mut open: MutexGuard<'_, BTreeMap<PathBuf, Weak<Self>>> =
+            OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(environment) = open.get(&folder).and_then(Weak::upgrade)
+            && environment.is_still_at_its_path()
+        {
+            return Ok(environment);
+        }
+        let core = Core::open(&folder, settings.map_size).map_err(failed)?;
+        core.env.clear_stale_readers().map_err(failed)?;
+        let environment = Arc::new(Self { core: Arc::new(core), writer: OnceLock::new() });
+        environment.core.databases()?;
+        open.retain(|_, environment| environment.strong_count() > 0);
+        open.insert(folder, Arc::downgrade(&environment));
+        Ok(environment)
+    }
+
+    /// Whether the file that is open is still the one at the path; false after somebody deleted or replaced it.
+    pub(super) fn is_still_at_its_path(&self) -> bool {
+        FileIdentity::of_data_file(&self.core.path) == Some(self.core.file)
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.core.writable
+    }
+
+    /// Reads in one snapshot; `empty` where no database was created yet.
+    pub(super) fn reading<T>(
+        &self,
+        empty: T,
+        read: impl FnOnce(&Databases, &RoTxn<'_>) -> Result<T, ReadError>,
+    ) -> Result<T> {
+        let Some(databases) = self.core.databases()? else { return Ok(empty) };
+        let failed = |cause| error::of_lmdb(cause, Doing::Reading, &self.core.path);
+        let txn = self.core.env.read_txn().map_err(failed)?;
+        read(&databases, &txn).map_err(|cause| match cause {
+            ReadError::Lmdb(cause) => failed(cause),
+            ReadError::Other(error) => error,
+        })
+    }
+
+    /// Has the writer thread do `act` in a write transaction, which it may share with other acts: all are stored and
+    /// flushed when this returns. `act` may run more than once, each time on a transaction without its earlier effects.
+    /// `weight` is about its number of rows.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        weight: usize,
+        act: impl FnMut(&Databases, &mut RwTxn<'_>) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T> {
+        if !self.core.writable {
+            let cause = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+            return Err(error::of_lmdb(heed::Error::Io(cause), Doing::Writing, &self.core.path));
+        }
+        let writer = self.writer.get_or_init(|| Writer::start(self.core.clone()));
+        writer.submit(weight, act).await
+    }
+}
+
+/// An error inside a transaction: LMDB's, or one that already speaks to the user.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    Lmdb(heed::Error),
+    Other(Error),
+}
+
+impl From<heed::Error> for ReadError {
+    fn from(error: heed::Error) -> Self {
+        Self::Lmdb(error)
+    }
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Core {
+    fn open(folder: &Path, map_size: usize) -> Result<Self, heed::Error> {
+        let (env, writable) = match open_env(folder, map_size, EnvFlags::empty()) {
+            Err(heed::Error::Io(cause))
+                if matches!(
+                    cause.kind(),
+                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                (open_env(folder, map_size, EnvFlags::READ_ONLY)?, false)
+            }
+            opened => (opened?, true),
+        };
+        let file = FileIdentity::of_data_file(folder)
+            .ok_or_else(|| heed::Error::Io(std::io::ErrorKind::NotFound.into()))?;
+        Ok(Self { env, path: folder.to_owned(), writable, file, databases: Mutex::new(None) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn write_txn(&self) -> Result<RwTxn<'_>, heed::Error> {
+        self.env.write_txn()
+    }
+
+    /// The databases, or `None` where nothing was ever written.
+    fn databases(&self) -> Result<Option<Databases>> {
+        let mut known = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            let failed = |cause| error::of_lmdb(cause, Doing::Reading, &self.path);
+            let txn = self.env.read_txn().map_err(failed)?;
+            let open = |name| self.env.open_database::<Bytes, Bytes>(&txn, Some(name)).map_err(failed);
+            let found =
+                (open(layout::META)?, open(layout::TABLES)?, open(layout::SCHEMAS)?, open(layout::ROWS)?);
+            if let (Some(meta), Some(tables), Some(schemas), Some(rows)) = found {
+                self.check_format(meta.get(&txn, layout::FORMAT_KEY).map_err(failed)?)?;
+                *known = Some(Databases { meta, tables, schemas, rows });
+            } else {
+                let main = self.env.open_database::<Bytes, Bytes>(&txn, None).map_err(failed)?;
+                if main.is_some_and(|main| !main.is_empty(&txn).unwrap_or(false)) {
+                    return Err(self.foreign());
+                }
+            }
+            // Handles that were opened in a transaction outlive it only when it is committed.
+            txn.commit().map_err(failed)?;
+        }
+        Ok(*known)
+    }
+
+    /// The databases, created where they are not there yet.
+    pub(super) fn databases_or_new(&self) -> Result<Databases> {
+        if let Some(databases) = self.databases()? {
+            return Ok(databases);
+        }
+        let failed = |cause| error::of_lmdb(cause, Doing::Writing, &self.path);
+        let mut known = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut txn = self.env.write_txn().map_err(failed)?;
+        let mut create =
+            |name| self.env.create_database::<Bytes, Bytes>(&mut txn, Some(name)).map_err(failed);
+        let databases = Databases {
+            meta: create(layout::META)?,
+            tables: create(layout::TABLES)?,
+            schemas: create(layout::SCHEMAS)?,
+            rows: create(layout::ROWS)?,
+        };
+        // Another process may have been faster between the look above and this transaction.
+        if databases.meta.get(&txn, layout::FORMAT_KEY).map_err(failed)?.is_none() {
+            databases
+                .meta
+                .put(&mut txn, layout::FORMAT_KEY, &layout::FORMAT.to_be_bytes())
+                .map_err(failed)?;
+        }
+        txn.commit().map_err(failed)?;
+        *known = Some(databases);
+        Ok(databases)
+    }
+
+    fn check_format(&self, stored: Option<&[u8]>) -> Result<()> {
+        let version = stored.and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+        match version {
+            Some(layout::FORMAT) => Ok(()),
+            Some(version) => Err(Error::corrupt(format!(
+                "the embedded store at `{}` has format version {version}; this version of provender reads up \
+                 to {}",
+                self.path.display(),
+                layout::FORMAT
+            ))
+            .with_hint("use a newer version of provender")),
+            None => Err(self.foreign()),
+        }
+    }
+
+    fn foreign(&self) -> Error {
+        Error::corrupt(format!("`{}` holds an LMDB environment of another program", self.path.display()))
+            .with_hint("give `online_store` a `path` of its own")
+    }
+}
+
+fn open_env(folder: &Path, map_size: usize, flags: EnvFlags) -> Result<Env<WithoutTls>, heed::Error> {
+    let mut options = EnvOpenOptions::new().read_txn_without_tls();
+    options.map_size(map_size).max_readers(READER_SLOTS).max_dbs(4);
+    let mut open = || {
+        #[expect(
+            unsafe_code,
+            reason = "LMDB maps its file: nothing but LMDB may write to it, and both flags used here keep its locks"
+        )]
+        unsafe {
+            options.flags(flags).open(folder)
+        }
+    };
+    match open() {
+        // The last user in this process has just let go of it; its writer thread is closing it.
+        Err(heed::Error::EnvAlreadyOpened) => {
+            if let Some(closing) = heed::env_closing_event(folder) {
+                closing.wait_timeout(CLOSING_TIMEOUT);
+            }
+            open()
+        }
+        opened => opened,
+    }
+}

@@ -1,0 +1,101 @@
+//! CSV files: a header line, then text. Columns are told apart by the header, so files may order them as they like.
+
+use std::sync::Arc;
+
+use arrow::csv::ReaderBuilder;
+use arrow::csv::reader::Format;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use object_store::{GetOptions, GetRange, ObjectStoreExt as _};
+use provender_runtime::{Error, Result};
+
+use super::locate::SourceFile;
+use super::scan::Output;
+use super::shape::Shape;
+
+/// Rows of one decoded batch.
+const BATCH_ROWS: usize = 8 * 1024;
+/// Bytes from the start of a file that its description looks at.
+const SAMPLE_BYTES: u64 = 1 << 20;
+/// Rows that its description looks at.
+const SAMPLE_ROWS: usize = 1000;
+/// Some programs begin UTF-8 text with this mark.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+fn damaged(file: &SourceFile, error: ArrowError) -> Error {
+    Error::invalid(format!("`{}` is not a CSV file that can be read", file.label))
+        .with_source(error)
+        .with_hint("it needs a header line, commas, and as many fields in each line as in the header")
+}
+
+fn unreadable(file: &SourceFile, error: object_store::Error) -> Error {
+    Error::unavailable(format!("could not read `{}`", file.label)).with_source(error)
+}
+
+/// The columns of a file, with types guessed from its first rows.
+pub(super) async fn describe(file: &SourceFile) -> Result<SchemaRef> {
+    Ok(Arc::new(sample(file, SAMPLE_ROWS).await?))
+}
+
+async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
+    if file.meta.size == 0 {
+        return Err(damaged(file, ArrowError::CsvError("the file is empty".to_owned())));
+    }
+    let range = Some(GetRange::Bounded(0..file.meta.size.min(SAMPLE_BYTES)));
+    let options = GetOptions { range, ..GetOptions::default() };
+    let got =
+        file.store.get_opts(&file.meta.location, options).await.map_err(|error| unreadable(file, error))?;
+    let bytes = got.bytes().await.map_err(|error| unreadable(file, error))?;
+    let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+    if file.meta.size > SAMPLE_BYTES
+        && let Some(last) = text.iter().rposition(|byte| *byte == b'\n')
+    {
+        text = &text[..=last];
+    }
+    let format = Format::default().with_header(true);
+    let (schema, _) = format.infer_schema(text, Some(rows)).map_err(|error| damaged(file, error))?;
+    Ok(schema)
+}
+
+/// Sends the rows of one file. Returns false when nobody listens any more.
+pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output) -> Result<bool> {
+    let header = sample(file, 0).await?;
+    let positions = shape.positions(&file.label, &header)?;
+    let text = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+    let mut decoder = ReaderBuilder::new(Arc::new(Schema::new(text.collect::<Vec<_>>())))
+        .with_header(true)
+        .with_projection(positions)
+        .with_batch_size(BATCH_ROWS)
+        .build_decoder();
+    let got = file.store.get(&file.meta.location).await.map_err(|error| unreadable(file, error))?;
+    let mut chunks = got.into_stream().fuse();
+    let mut first_row = 0;
+    let mut at_start = true;
+    let mut rest = Bytes::new();
+    loop {
+        // An empty chunk tells the decoder that the file is over; a chunk ends where it pleases.
+        if rest.is_empty() {
+            rest = match chunks.next().await {
+                Some(chunk) => chunk.map_err(|error| unreadable(file, error))?,
+                None => Bytes::new(),
+            };
+            if std::mem::take(&mut at_start) && rest.starts_with(BYTE_ORDER_MARK) {
+                rest = rest.slice(BYTE_ORDER_MARK.len()..);
+            }
+        }
+        let decoded = decoder.decode(&rest).map_err(|error| damaged(file, error))?;
+        rest = rest.slice(decoded..);
+        if decoded == 0 || decoder.capacity() == 0 {
+            let Some(batch) = decoder.flush().map_err(|error| damaged(file, error))? else {
+                return Ok(true);
+            };
+            let rows = batch.num_rows();
+            if !output.send_all(shape, &file.label, first_row, std::iter::once(Ok(batch))).await? {
+                return Ok(false);
+            }
+            first_row += rows;
+        }
+    }
+}

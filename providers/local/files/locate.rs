@@ -1,0 +1,164 @@
+//! Which files a path means: one file, those of a folder, or those that a glob names; always in byte order of their paths.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use futures::TryStreamExt as _;
+use globset::{GlobBuilder, GlobMatcher};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use provender_core::model::FileFormat;
+use provender_runtime::{Error, ErrorKind, Result};
+
+/// One file of a source.
+#[derive(Clone, Debug)]
+pub(super) struct SourceFile {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) meta: ObjectMeta,
+    /// How messages name it: relative to the base where it lies below.
+    pub(super) label: String,
+}
+
+/// The files that `path` means, at least one.
+pub(super) async fn locate(base: &Path, path: &str, format: FileFormat) -> Result<Vec<SourceFile>> {
+    if path.contains("://") {
+        return Err(Error::unavailable(format!("`{path}`: only local files can be read by this version"))
+            .with_hint("give a path on this machine"));
+    }
+    let base = std::path::absolute(base).map_err(|error| {
+        Error::unavailable(format!("could not resolve `{}`", base.display())).with_source(error)
+    })?;
+    let full = without_dots(&base.join(path));
+    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+    let metas = match Pattern::of(&full)? {
+        Some(pattern) => pattern.find(&store, path).await?,
+        None => file_or_folder(&store, &full, path, format).await?,
+    };
+    let mut files: Vec<_> = metas
+        .into_iter()
+        .map(|meta| SourceFile { label: label(&base, &meta.location), store: Arc::clone(&store), meta })
+        .collect();
+    files.sort_by(|a, b| a.meta.location.as_ref().as_bytes().cmp(b.meta.location.as_ref().as_bytes()));
+    Ok(files)
+}
+
+fn label(base: &Path, location: &StorePath) -> String {
+    let full = PathBuf::from(format!("/{location}"));
+    full.strip_prefix(base).unwrap_or(&full).display().to_string()
+}
+
+/// Takes `.` and `..` out of an absolute path, by its text.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn store_path(path: &Path) -> Result<StorePath> {
+    StorePath::from_absolute_path(path).map_err(|error| {
+        Error::invalid(format!("`{}` is not a path that can be read", path.display())).with_source(error)
+    })
+}
+
+fn unreadable(path: &str, error: object_store::Error) -> Error {
+    Error::unavailable(format!("could not look at `{path}`")).with_source(error)
+}
+
+async fn list(store: &Arc<dyn ObjectStore>, folder: &StorePath, path: &str) -> Result<Vec<ObjectMeta>> {
+    store.list(Some(folder)).try_collect().await.map_err(|error| unreadable(path, error))
+}
+
+async fn file_or_folder(
+    store: &Arc<dyn ObjectStore>,
+    full: &Path,
+    path: &str,
+    format: FileFormat,
+) -> Result<Vec<ObjectMeta>> {
+    let location = store_path(full)?;
+    match store.head(&location).await {
+        Ok(meta) => return Ok(vec![meta]),
+        Err(object_store::Error::NotFound { .. }) => {}
+        Err(error) => return Err(unreadable(path, error)),
+    }
+    let all = list(store, &location, path).await?;
+    let anything = !all.is_empty();
+    let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
+    let ending = endings(format)[0];
+    if !found.is_empty() {
+        Ok(found)
+    } else if anything || full.is_dir() {
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the folder `{path}` holds no file that ends with `.{ending}`"),
+        )
+        .with_hint("write the source's files there, or correct `path` or `format`"))
+    } else {
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!("there is no file or folder `{path}` ({})", full.display()),
+        )
+        .with_hint("paths of file sources start at the project folder"))
+    }
+}
+
+const fn endings(format: FileFormat) -> &'static [&'static str] {
+    match format {
+        FileFormat::Parquet => &["parquet", "pq"],
+        FileFormat::Csv => &["csv"],
+    }
+}
+
+/// Whether a file below a folder is data: it has the format's ending, and no part of its path is hidden or begins with an
+/// underscore, as notes of other tools do.
+fn belongs(meta: &ObjectMeta, folder: &StorePath, format: FileFormat) -> bool {
+    let below = meta.location.prefix_match(folder).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
+    let hidden = below.iter().any(|part| part.as_ref().starts_with(['.', '_']));
+    let ending = meta.location.extension().unwrap_or_default().to_lowercase();
+    !hidden && endings(format).contains(&ending.as_str())
+}
+
+/// A glob: where its fixed part ends, and what full paths must look like.
+struct Pattern {
+    folder: PathBuf,
+    matcher: GlobMatcher,
+}
+
+impl Pattern {
+    /// The pattern of a path; `None` when it has no wildcard, or is the name of a file that exists.
+    fn of(full: &Path) -> Result<Option<Self>> {
+        let text = full.to_string_lossy();
+        let is_wild = |text: &str| text.contains(['*', '?', '[', '{']);
+        if !is_wild(&text) || full.exists() {
+            return Ok(None);
+        }
+        let folder = full
+            .components()
+            .take_while(|component| !is_wild(&component.as_os_str().to_string_lossy()))
+            .collect();
+        let matcher = GlobBuilder::new(&text)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| Error::invalid(format!("`{text}` is not a path or glob")).with_source(error))?
+            .compile_matcher();
+        Ok(Some(Self { folder, matcher }))
+    }
+
+    async fn find(&self, store: &Arc<dyn ObjectStore>, path: &str) -> Result<Vec<ObjectMeta>> {
+        let mut found = list(store, &store_path(&self.folder)?, path).await?;
+        found.retain(|meta| self.matcher.is_match(format!("/{}", meta.location)));
+        if found.is_empty() {
+            return Err(Error::new(ErrorKind::NotFound, format!("no file matches `{path}`"))
+                .with_hint("`*` stays within one folder; `**` crosses folders"));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,198 @@
+//! Parquet files: footers, row groups that a range of times can leave out, and decoding of one row group at a time.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::Array as _;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use object_store::ObjectStoreExt as _;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::reader::{ChunkReader, Length};
+use provender_runtime::{Error, Result};
+
+use super::locate::SourceFile;
+use super::scan::Output;
+use super::shape::Shape;
+
+/// Rows of one decoded batch.
+const BATCH_ROWS: usize = 32 * 1024;
+/// Bytes from the end of a file that are read for its footer at first.
+const FOOTER_BYTES: u64 = 64 * 1024;
+
+/// Schema and number of rows of a file.
+pub(super) async fn describe(file: &SourceFile) -> Result<(SchemaRef, u64)> {
+    let footer = footer(file).await?;
+    let rows = footer.metadata().file_metadata().num_rows();
+    Ok((Arc::clone(footer.schema()), u64::try_from(rows).unwrap_or(0)))
+}
+
+fn damaged(file: &SourceFile, error: ParquetError) -> Error {
+    Error::invalid(format!("`{}` is not a Parquet file that can be read", file.label))
+        .with_source(error)
+        .with_hint("write the file again, or say its `format`")
+}
+
+async fn fetch(file: &SourceFile, range: Range<u64>) -> Result<Bytes> {
+    let bytes = file.store.get_range(&file.meta.location, range).await;
+    bytes.map_err(|error| Error::unavailable(format!("could not read `{}`", file.label)).with_source(error))
+}
+
+async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
+    let size = file.meta.size;
+    let mut start = size.saturating_sub(FOOTER_BYTES);
+    let mut reader = ParquetMetaDataReader::new();
+    loop {
+        let tail = fetch(file, start..size).await?;
+        match reader.try_parse_sized(&tail, size) {
+            Ok(()) => break,
+            Err(ParquetError::NeedMoreData(needed)) if start > 0 && (needed as u64) < size => {
+                start = size - needed as u64;
+            }
+            Err(error) => return Err(damaged(file, error)),
+        }
+    }
+    let metadata = reader.finish().map_err(|error| damaged(file, error))?;
+    ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+        .map_err(|error| damaged(file, error))
+}
+
+/// Sends the rows of one file. Returns false when nobody listens any more.
+pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output) -> Result<bool> {
+    let footer = footer(file).await?;
+    let positions = shape.positions(&file.label, footer.schema())?;
+    let mask = ProjectionMask::roots(footer.parquet_schema(), positions);
+    let keep = row_groups_in_range(&footer, shape);
+    let mut first_row = 0;
+    for (group, keep) in keep.into_iter().enumerate() {
+        let rows = usize::try_from(footer.metadata().row_group(group).num_rows()).unwrap_or(0);
+        if keep && rows > 0 {
+            let bytes = RowGroupBytes::fetch(file, &footer, group, &mask).await?;
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
+                .with_row_groups(vec![group])
+                .with_projection(mask.clone())
+                .with_batch_size(BATCH_ROWS)
+                .build()
+                .map_err(|error| damaged(file, error))?;
+            let damaged_file = file.clone();
+            let batches =
+                reader.map(move |batch| batch.map_err(|error| damaged(&damaged_file, error.into())));
+            if !output.send_all(shape, &file.label, first_row, batches).await? {
+                return Ok(false);
+            }
+        }
+        first_row += rows;
+    }
+    Ok(true)
+}
+
+/// For each row group, whether its statistics allow an event time in the range. Rows without event time in a group that
+/// is left out are counted from its statistics.
+fn row_groups_in_range(footer: &ArrowReaderMetadata, shape: &Shape) -> Vec<bool> {
+    let groups = footer.metadata().row_groups();
+    let all = vec![true; groups.len()];
+    let Some(range) = shape.range else {
+        return all;
+    };
+    let name = shape.event_time(footer.schema());
+    let Ok(statistics) = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema()) else {
+        return all;
+    };
+    let (Ok(least), Ok(greatest)) = (statistics.row_group_mins(groups), statistics.row_group_maxes(groups))
+    else {
+        return all;
+    };
+    let (Ok(least), Ok(greatest)) = (shape.nanos(&least), shape.nanos(&greatest)) else {
+        return all;
+    };
+    let nulls = statistics.row_group_null_counts(groups).ok();
+    (0..groups.len())
+        .map(|group| {
+            let outside = least.is_valid(group)
+                && greatest.is_valid(group)
+                && (greatest.value(group) < range.from.as_nanos()
+                    || least.value(group) > range.to.as_nanos());
+            if outside
+                && let Some(nulls) = &nulls
+                && nulls.is_valid(group)
+            {
+                shape.skipped.fetch_add(nulls.value(group), Ordering::Relaxed);
+            }
+            !outside
+        })
+        .collect()
+}
+
+/// The bytes of one row group's columns, so that decoding waits for nothing.
+struct RowGroupBytes {
+    parts: Vec<(u64, Bytes)>,
+    file_size: u64,
+}
+
+impl RowGroupBytes {
+    async fn fetch(
+        file: &SourceFile,
+        footer: &ArrowReaderMetadata,
+        group: usize,
+        mask: &ProjectionMask,
+    ) -> Result<Self> {
+        let columns = footer.metadata().row_group(group).columns().iter().enumerate();
+        let ranges: Vec<Range<u64>> = columns
+            .filter(|(leaf, _)| mask.leaf_included(*leaf))
+            .map(|(_, column)| {
+                let (start, length) = column.byte_range();
+                start..start + length
+            })
+            .collect();
+        if ranges.iter().any(|range| range.end > file.meta.size) {
+            return Err(damaged(file, ParquetError::EOF("a column ends after the file".to_owned())));
+        }
+        let bytes = file.store.get_ranges(&file.meta.location, &ranges).await.map_err(|error| {
+            Error::unavailable(format!("could not read `{}`", file.label)).with_source(error)
+        })?;
+        let parts = ranges.into_iter().map(|range| range.start).zip(bytes).collect();
+        Ok(Self { parts, file_size: file.meta.size })
+    }
+
+    /// What is there from `start` on.
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        self.parts
+            .iter()
+            .find_map(|(first, bytes)| {
+                let at = usize::try_from(start.checked_sub(*first)?).ok()?;
+                (at < bytes.len()).then(|| bytes.slice(at..))
+            })
+            .ok_or_else(|| ParquetError::EOF(format!("byte {start} belongs to no column that was asked for")))
+    }
+}
+
+impl Length for RowGroupBytes {
+    fn len(&self) -> u64 {
+        self.file_size
+    }
+}
+
+impl ChunkReader for RowGroupBytes {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(bytes::Buf::reader(self.from(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.from(start)?;
+        if bytes.len() < length {
+            return Err(ParquetError::EOF(format!(
+                "a page of {length} bytes at {start} ends after its column"
+            )));
+        }
+        Ok(bytes.slice(..length))
+    }
+}

@@ -1,0 +1,217 @@
+//! What a request asks for: the features of a service, or a list of `view:feature`, looked up in the definitions. Online
+//! reads and the historical join resolve their requests here, so that both give the same names in the same order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use provender_core::model::{FeatureService, JoinKey, Objects};
+
+use crate::columns::nearest;
+use crate::{Error, ErrorKind, Result};
+
+/// One feature as clients write it: `view:feature`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeatureRef {
+    /// The view.
+    pub view: String,
+    /// The feature.
+    pub feature: String,
+}
+
+impl fmt::Display for FeatureRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.view, self.feature)
+    }
+}
+
+impl FromStr for FeatureRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once(':') {
+            Some((view, feature)) if !view.is_empty() && !feature.is_empty() && !feature.contains(':') => {
+                Ok(Self { view: view.to_owned(), feature: feature.to_owned() })
+            }
+            _ => Err(Error::invalid(format!("`{text}` is not a feature such as `driver_stats:conv_rate`"))),
+        }
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeatureRequest {
+    /// Everything in a feature service.
+    Service(String),
+    /// These features, in this order.
+    Features(Vec<FeatureRef>),
+}
+
+/// A request looked up in the definitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedRequest {
+    /// The views to read, each with one set of join-key names.
+    pub views: Vec<RequestedView>,
+    /// Names of the results, in the order asked for.
+    pub outputs: Vec<String>,
+}
+
+/// Features of one view, looked up by one set of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedView {
+    /// The view.
+    pub view: String,
+    /// Its join keys, ordered by name (the order of fields in entity keys), each with its name in the request.
+    pub join_keys: Vec<(JoinKey, String)>,
+    /// Its features that are asked for.
+    pub features: Vec<RequestedFeature>,
+}
+
+/// One feature of a view that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedFeature {
+    /// Its name in the view.
+    pub name: String,
+    /// Position in [`ResolvedRequest::outputs`].
+    pub output: usize,
+}
+
+impl FeatureRequest {
+    /// Looks the request up. Names of results are feature names, `view__feature` with `full_feature_names`, and always
+    /// `use__feature` for what a service takes by a `use` block.
+    ///
+    /// # Errors
+    /// A service, view or feature that is not there; two results of one name.
+    pub fn resolve(&self, objects: &Objects, full_feature_names: bool) -> Result<ResolvedRequest> {
+        let mut resolver = Resolver::new(objects, full_feature_names);
+        match self {
+            Self::Features(features) => {
+                for FeatureRef { view, feature } in features {
+                    resolver.add(view, Some(feature), None)?;
+                }
+            }
+            Self::Service(name) => resolver.add_service(find_service(objects, name)?)?,
+        }
+        if resolver.outputs.is_empty() {
+            return Err(Error::invalid("the request names no features"));
+        }
+        Ok(ResolvedRequest {
+            views: resolver.views,
+            outputs: resolver.outputs.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+}
+
+fn find_service<'a>(objects: &'a Objects, name: &str) -> Result<&'a FeatureService> {
+    objects.feature_service(name).ok_or_else(|| {
+        let known = objects.0.keys().filter(|address| objects.feature_service(&address.name).is_some());
+        not_found("feature service", name, known.map(|address| address.name.as_str()))
+    })
+}
+
+fn not_found<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let error = Error::new(ErrorKind::NotFound, format!("there is no {what} `{name}`"));
+    match nearest(name, known) {
+        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+        None => error.with_hint("`provender list` shows what was applied"),
+    }
+}
+
+/// A view under another name with other join keys: the `use` block.
+struct Renamed<'a> {
+    prefix: &'a str,
+    join_keys: &'a BTreeMap<String, String>,
+}
+
+struct Resolver<'a> {
+    objects: &'a Objects,
+    full_feature_names: bool,
+    views: Vec<RequestedView>,
+    /// Name of each result, and what gives it.
+    outputs: Vec<(String, String)>,
+}
+
+impl<'a> Resolver<'a> {
+    const fn new(objects: &'a Objects, full_feature_names: bool) -> Self {
+        Self { objects, full_feature_names, views: Vec::new(), outputs: Vec::new() }
+    }
+
+    fn add_service(&mut self, service: &FeatureService) -> Result<()> {
+        for selection in &service.features {
+            self.add(&selection.view, selection.feature.as_deref(), None)?;
+        }
+        for used in &service.uses {
+            let renamed = Renamed { prefix: &used.name, join_keys: &used.join_keys };
+            match &used.features {
+                None => self.add(&used.view, None, Some(&renamed))?,
+                Some(features) => {
+                    for feature in features {
+                        self.add(&used.view, Some(feature), Some(&renamed))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one feature of a view, or all of them.
+    fn add(&mut self, view_name: &str, feature: Option<&str>, renamed: Option<&Renamed<'_>>) -> Result<()> {
+        let view = self.objects.feature_view(view_name).ok_or_else(|| {
+            not_found("feature view", view_name, self.objects.feature_views().map(|(name, _)| name))
+        })?;
+        let join_keys = self.join_keys(view_name, renamed)?;
+        let features = view.features.iter().map(|feature| feature.name.as_str());
+        let features: Vec<&str> = match feature {
+            None => features.collect(),
+            Some(feature) if view.feature(feature).is_some() => vec![feature],
+            Some(feature) => {
+                return Err(not_found(&format!("feature of `{view_name}` named"), feature, features));
+            }
+        };
+        for feature in features {
+            let output = self.add_output(view_name, feature, renamed)?;
+            let requested = RequestedFeature { name: feature.to_owned(), output };
+            match self.views.iter_mut().find(|known| known.view == view_name && known.join_keys == join_keys)
+            {
+                Some(known) => known.features.push(requested),
+                None => self.views.push(RequestedView {
+                    view: view_name.to_owned(),
+                    join_keys: join_keys.clone(),
+                    features: vec![requested],
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    fn join_keys(&self, view: &str, renamed: Option<&Renamed<'_>>) -> Result<Vec<(JoinKey, String)>> {
+        let keys = self.objects.join_keys(view).ok_or_else(|| {
+            Error::corrupt(format!("feature view `{view}` has an entity that is not registered"))
+        })?;
+        let name = |key: &JoinKey| {
+            renamed.and_then(|renamed| renamed.join_keys.get(&key.name)).unwrap_or(&key.name).clone()
+        };
+        Ok(keys.into_iter().map(|key| (key.clone(), name(&key))).collect())
+    }
+
+    fn add_output(&mut self, view: &str, feature: &str, renamed: Option<&Renamed<'_>>) -> Result<usize> {
+        let (output, giver) = match renamed {
+            Some(renamed) => (
+                format!("{}__{feature}", renamed.prefix),
+                format!("{view}:{feature} (as {})", renamed.prefix),
+            ),
+            None if self.full_feature_names => (format!("{view}__{feature}"), format!("{view}:{feature}")),
+            None => (feature.to_owned(), format!("{view}:{feature}")),
+        };
+        if let Some((_, other)) = self.outputs.iter().find(|(known, _)| *known == output) {
+            let error = Error::invalid(format!("`{other}` and `{giver}` would both be named `{output}`"));
+            return Err(if *other == giver {
+                error.with_hint("ask for it once")
+            } else {
+                error.with_hint("full feature names (`view__feature`) tell them apart")
+            });
+        }
+        self.outputs.push((output, giver));
+        Ok(self.outputs.len() - 1)
+    }
+}

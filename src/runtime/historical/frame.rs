@@ -1,0 +1,227 @@
+//! Entity frames: rows with join keys and a time, from a Parquet, CSV or Arrow file, or built by a caller.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, TimestampNanosecondArray};
+use arrow::compute::concat_batches;
+use arrow::csv;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use provender_core::model::{JoinKey, ValueType};
+
+use super::TableFormat;
+use super::join::on_blocking_thread;
+use crate::columns::{self, nearest, to_nanos};
+use crate::{Error, ErrorKind, Result};
+
+/// The time column that is taken when none is named.
+const TIME_COLUMN: &str = "event_timestamp";
+
+/// Entity rows: any columns, join keys and the time among them.
+#[derive(Clone, Debug)]
+pub struct EntityFrame {
+    /// All columns as they came.
+    pub(super) batch: RecordBatch,
+    /// The time of each row, in nanoseconds since the epoch.
+    pub(super) times: Int64Array,
+}
+
+impl EntityFrame {
+    /// Takes rows. Their time column is the one named; or `event_timestamp`; or the only one that holds timestamps.
+    ///
+    /// # Errors
+    /// No such column, more than one that may be meant, or a time that is none.
+    pub fn new(batch: RecordBatch, time_column: Option<&str>) -> Result<Self> {
+        let name = find_time_column(&batch.schema(), time_column)?;
+        let times = batch
+            .column_by_name(&name)
+            .ok_or_else(|| Error::new(ErrorKind::Bug, "the time column is gone"))
+            .and_then(|column| to_nanos(column, None).map_err(|error| bad_cell(&name, &error)))?;
+        Ok(Self { batch, times })
+    }
+
+    /// How many rows it has.
+    pub fn num_rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The columns of these join keys (key, name in the frame), cast to the keys' types.
+    pub(super) fn key_columns(&self, keys: &[(JoinKey, String)]) -> Result<Vec<ArrayRef>> {
+        keys.iter()
+            .map(|(key, name)| {
+                let column = self.batch.column_by_name(name).ok_or_else(|| self.missing(name))?;
+                columns::cast(column, &columns::data_type(&key.value_type))
+                    .map_err(|error| bad_cell(name, &error))
+            })
+            .collect()
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        missing_column(&self.batch.schema(), name, "join key")
+    }
+}
+
+fn missing_column(schema: &SchemaRef, name: &str, what: &str) -> Error {
+    let error = Error::invalid(format!("the entity frame has no column `{name}` ({what})"));
+    match nearest(name, schema.fields().iter().map(|field| field.name().as_str())) {
+        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+        None => error.with_hint(format!("its columns are {}", columns::names(schema))),
+    }
+}
+
+fn bad_cell(column: &str, error: &columns::CellError) -> Error {
+    Error::invalid(match error.row {
+        Some(row) => format!("column `{column}` of the entity frame {error} in row {}", row + 1),
+        None => format!("column `{column}` of the entity frame {error}"),
+    })
+}
+
+fn find_time_column(schema: &SchemaRef, named: Option<&str>) -> Result<String> {
+    if let Some(name) = named {
+        return match schema.column_with_name(name) {
+            Some(_) => Ok(name.to_owned()),
+            None => Err(missing_column(schema, name, "its time")),
+        };
+    }
+    if schema.column_with_name(TIME_COLUMN).is_some() {
+        return Ok(TIME_COLUMN.to_owned());
+    }
+    let mut times =
+        schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
+    match (times.next(), times.next()) {
+        (Some(only), None) => Ok(only.name().clone()),
+        (None, _) => Err(Error::invalid("the entity frame has no timestamp column")
+            .with_hint(format!("name it `{TIME_COLUMN}`, or say which column holds the time"))),
+        (Some(first), Some(second)) => Err(Error::invalid(format!(
+            "the entity frame has more than one timestamp column: `{}` and `{}`",
+            first.name(),
+            second.name()
+        ))
+        .with_hint("say which column holds the time")),
+    }
+}
+
+/// Reads an entity frame from a Parquet, CSV or Arrow IPC file, told apart by the name's ending. `keys` are the join keys
+/// as the frame names them: in CSV, a key that is declared a string stays text (`007` is not 7).
+///
+/// # Errors
+/// No such file, another format than its name says, or no time column; see [`EntityFrame::new`].
+pub async fn read_entity_frame(
+    path: &Path,
+    time_column: Option<&str>,
+    keys: Vec<(String, ValueType)>,
+) -> Result<EntityFrame> {
+    let path = PathBuf::from(path);
+    let time_column = time_column.map(str::to_owned);
+    on_blocking_thread(move || {
+        let format = TableFormat::of_path(&path)?;
+        let batch = match format {
+            TableFormat::Parquet => read_parquet(&path),
+            TableFormat::Csv => read_csv(&path, time_column.as_deref(), &keys),
+            TableFormat::Arrow => read_arrow(&path),
+        }?;
+        EntityFrame::new(batch, time_column.as_deref())
+            .map_err(|error| error.context(format!("could not use `{}` as entity frame", path.display())))
+    })
+    .await
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, format!("could not open the entity frame `{}`", path.display())).with_source(error)
+    })
+}
+
+fn unreadable(path: &Path, what: &str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Error {
+    let message = format!("could not read the entity frame `{}` as {what}", path.display());
+    move |error| Error::invalid(message.clone()).with_source(error)
+}
+
+fn read_parquet(path: &Path) -> Result<RecordBatch> {
+    let bad = unreadable(path, "Parquet");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| bad(error.into()))?;
+    let schema = plain_schema(builder.schema());
+    let batches: Result<Vec<_>, ArrowError> = builder.build().map_err(|error| bad(error.into()))?.collect();
+    concat(&schema, batches).map_err(|error| bad(error.into()))
+}
+
+fn read_arrow(path: &Path) -> Result<RecordBatch> {
+    let bad = unreadable(path, "Arrow");
+    let reader = arrow::ipc::reader::FileReader::try_new_buffered(open(path)?, None);
+    let (schema, batches): (_, Result<Vec<_>, ArrowError>) = match reader {
+        Ok(reader) => (reader.schema(), reader.collect()),
+        // A stream file has no footer; it is the other form that Arrow writes to files.
+        Err(_) => {
+            let reader = arrow::ipc::reader::StreamReader::try_new_buffered(open(path)?, None)
+                .map_err(|error| bad(error.into()))?;
+            (reader.schema(), reader.collect())
+        }
+    };
+    concat(&plain_schema(&schema), batches).map_err(|error| bad(error.into()))
+}
+
+fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]) -> Result<RecordBatch> {
+    let bad = unreadable(path, "CSV");
+    let format = csv::reader::Format::default().with_header(true);
+    let (inferred, _) = format.infer_schema(open(path)?, None).map_err(|error| bad(error.into()))?;
+    let time = find_time_column(&Arc::new(inferred.clone()), time_column)?;
+    let is_text = |field: &Field| {
+        *field.name() == time
+            || keys.iter().any(|(name, value_type)| name == field.name() && *value_type == ValueType::String)
+    };
+    let fields = inferred.fields().iter().map(|field| {
+        if is_text(field) {
+            field.as_ref().clone().with_data_type(DataType::Utf8)
+        } else {
+            field.as_ref().clone()
+        }
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let reader = csv::ReaderBuilder::new(Arc::clone(&schema))
+        .with_format(format)
+        .build(open(path)?)
+        .map_err(|error| bad(error.into()))?;
+    let batch = concat(&schema, reader.collect()).map_err(|error| bad(error.into()))?;
+    with_parsed_time(&batch, &time)
+}
+
+/// The same rows with the text of the time column parsed.
+fn with_parsed_time(batch: &RecordBatch, time: &str) -> Result<RecordBatch> {
+    let schema = batch.schema();
+    let fields_and_columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        if field.name() != time {
+            return Ok((field.as_ref().clone(), Arc::clone(column)));
+        }
+        let nanos = to_nanos(column, None).map_err(|error| bad_cell(time, &error))?;
+        let parsed = TimestampNanosecondArray::new(nanos.values().clone(), nanos.nulls().cloned())
+            .with_timezone("UTC");
+        Ok((columns::field(time, &ValueType::Timestamp), Arc::new(parsed) as ArrayRef))
+    });
+    let (fields, columns): (Vec<_>, Vec<_>) =
+        fields_and_columns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
+        Error::new(ErrorKind::Bug, "could not put the entity frame together").with_source(error)
+    })
+}
+
+/// The schema without metadata of the tool that wrote the file: it would speak of columns that the result does not have.
+fn plain_schema(schema: &SchemaRef) -> SchemaRef {
+    Arc::new(Schema::new(schema.fields().clone()))
+}
+
+fn concat(
+    schema: &SchemaRef,
+    batches: Result<Vec<RecordBatch>, ArrowError>,
+) -> Result<RecordBatch, ArrowError> {
+    let batches: Vec<RecordBatch> =
+        batches?.into_iter().map(|batch| batch.with_schema(Arc::clone(schema))).collect::<Result<_, _>>()?;
+    concat_batches(schema, &batches)
+}

@@ -1,0 +1,143 @@
+//! Entity rows without an entity frame: every (key, event time) that the views' sources have in a range.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, TimestampNanosecondArray};
+use arrow::datatypes::{Field, Schema};
+use arrow::record_batch::RecordBatch;
+use futures::StreamExt as _;
+use provender_core::encoding::EntityKey;
+use provender_core::model::{JoinKey, Objects, ValueType};
+use provender_core::registry::Interval;
+use provender_core::time::Timestamp;
+
+use super::EntityFrame;
+use super::join::{history, on_blocking_thread, scanned_times};
+use crate::columns::{self, KeyColumns};
+use crate::feature_request::{RequestedView, ResolvedRequest};
+use crate::newest_rows::NewestRows;
+use crate::provider::{OfflineStore, SourceScan};
+use crate::{Error, ErrorKind, Result};
+
+/// Name of the time column of such a frame.
+const TIME_COLUMN: &str = "event_timestamp";
+
+/// The union of (key, event time) over the views of a request, ordered by key, then time. A view without entities adds
+/// rows only when no view has any.
+pub(super) async fn of_range(
+    resolved: &ResolvedRequest,
+    objects: &Objects,
+    offline: &Arc<dyn OfflineStore>,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<EntityFrame> {
+    if start > end {
+        return Err(Error::invalid(format!("the start {start} is after the end {end}")));
+    }
+    let views = views_with_rows(resolved)?;
+    let keys = views.first().map(|view| view.join_keys.clone()).unwrap_or_default();
+    let mut pairs = Pairs::new(&keys);
+    for view in views {
+        let (_, source) = history(objects, &view.view)?;
+        let fields = view.join_keys.iter().map(|(key, _)| columns::field(&key.name, &key.value_type));
+        let scan = SourceScan {
+            source: source.clone(),
+            columns: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            range: Some(Interval { from: start, to: end }),
+        };
+        let context = |error: Error| error.context(format!("could not read the history of `{}`", view.view));
+        let mut rows = offline.scan(&scan).await.map_err(context)?;
+        while let Some(batch) = rows.batches.next().await {
+            let batch = batch.map_err(context)?;
+            pairs = on_blocking_thread(move || pairs.take_in(&batch)).await?;
+        }
+    }
+    on_blocking_thread(move || pairs.finish()).await
+}
+
+fn views_with_rows(resolved: &ResolvedRequest) -> Result<Vec<&RequestedView>> {
+    let keyed: Vec<_> = resolved.views.iter().filter(|view| !view.join_keys.is_empty()).collect();
+    let views = if keyed.is_empty() { resolved.views.iter().collect() } else { keyed };
+    let names = |view: &RequestedView| {
+        let names: Vec<_> = view.join_keys.iter().map(|(_, name)| name.as_str()).collect();
+        names.join(", ")
+    };
+    let shape = |view: &RequestedView| -> Vec<(String, ValueType)> {
+        view.join_keys.iter().map(|(key, name)| (name.clone(), key.value_type.clone())).collect()
+    };
+    match views.iter().find(|view| shape(view) != shape(views[0])) {
+        None => Ok(views),
+        Some(other) => Err(Error::invalid(format!(
+            "`{}` has the keys {}, `{}` has {}: without an entity frame all views need the same keys",
+            views[0].view,
+            names(views[0]),
+            other.view,
+            names(other)
+        ))
+        .with_hint("give an entity frame")),
+    }
+}
+
+struct Pairs {
+    known: HashMap<(EntityKey, i64), usize>,
+    rows: NewestRows,
+    names: Vec<String>,
+    schema: Arc<Schema>,
+}
+
+impl Pairs {
+    fn new(keys: &[(JoinKey, String)]) -> Self {
+        let fields: Vec<Field> =
+            keys.iter().map(|(key, name)| columns::field(name, &key.value_type)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        Self {
+            known: HashMap::new(),
+            rows: NewestRows::new(Arc::clone(&schema), 0),
+            names: keys.iter().map(|(_, name)| name.clone()).collect(),
+            schema,
+        }
+    }
+
+    fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
+        let columns: Vec<ArrayRef> = batch.columns()[..self.names.len()].to_vec();
+        let keys = KeyColumns::new(columns.clone())?;
+        let (times, _) = scanned_times(batch)?;
+        for (row, number) in (0..batch.num_rows()).zip(0_u32..) {
+            let mut key = EntityKey::empty();
+            if !keys.encode(row, &mut key) {
+                continue;
+            }
+            let rows = &mut self.rows;
+            self.known.entry((key, times.value(row))).or_insert_with(|| {
+                let slot = rows.add_slot();
+                rows.offer(slot, number, times.value(row), None);
+                slot
+            });
+        }
+        let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let values =
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(bug)?;
+        self.rows.end_batch(&values)?;
+        Ok(self)
+    }
+
+    fn finish(self) -> Result<EntityFrame> {
+        let mut pairs: Vec<_> = self.known.into_iter().collect();
+        pairs.sort_unstable();
+        let leaders = self.rows.leaders();
+        let mut columns = self.rows.gather(pairs.iter().map(|(_, slot)| leaders[*slot]))?;
+        let times: Int64Array = pairs.iter().map(|((_, time), _)| *time).collect::<Vec<_>>().into();
+        let shown = TimestampNanosecondArray::new(times.values().clone(), times.nulls().cloned())
+            .with_timezone("UTC");
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(columns::field(TIME_COLUMN, &ValueType::Timestamp)));
+        columns.push(Arc::new(shown));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(bug)?;
+        Ok(EntityFrame { batch, times })
+    }
+}
+
+fn bug(error: arrow::error::ArrowError) -> Error {
+    Error::new(ErrorKind::Bug, "could not put entity rows together").with_source(error)
+}
