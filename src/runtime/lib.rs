@@ -5,6 +5,8 @@
 //! threads. Read in this order: `error`, `provider`, `columns`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
 
 pub mod apply;
+mod blocking;
+pub mod clock;
 pub mod columns;
 pub mod error;
 pub mod feature_request;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray as _, Int64Array};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -15,7 +16,7 @@ use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Interval, OnlineTable};
 
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 /// A place where a project lives: infrastructure and the stores on it.
 #[async_trait]
@@ -117,6 +118,20 @@ pub struct SourceRows {
     pub batches: BoxStream<'static, Result<RecordBatch>>,
     /// Rows read that had no event time; final once `batches` has ended.
     pub skipped: Arc<std::sync::atomic::AtomicU64>,
+}
+
+/// The event times and created times of a scanned batch.
+///
+/// # Errors
+/// A batch that no scan gave.
+pub fn scanned_times(batch: &RecordBatch) -> Result<(&Int64Array, &Int64Array)> {
+    let column = |name| {
+        batch
+            .column_by_name(name)
+            .and_then(|column| column.as_primitive_opt::<Int64Type>())
+            .ok_or_else(|| Error::new(ErrorKind::Bug, format!("a scan gave no column `{name}`")))
+    };
+    Ok((column(EVENT_TIME)?, column(CREATED_TIME)?))
 }
 
 /// What a source looks like: its columns (source names) with Arrow types, and cheap counts.

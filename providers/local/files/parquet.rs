@@ -47,6 +47,9 @@ async fn fetch(file: &SourceFile, range: Range<u64>) -> Result<Bytes> {
 
 async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
     let size = file.meta.size;
+    if size == 0 {
+        return Err(damaged(file, ParquetError::EOF("the file is empty".to_owned())));
+    }
     let mut start = size.saturating_sub(FOOTER_BYTES);
     let mut reader = ParquetMetaDataReader::new();
     loop {

@@ -1,1 +1,424 @@
+//! Files written into a temporary folder and read back: finding, types, times, ranges, and what errors say.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::file::properties::WriterProperties;
+use arrow::array::*;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Float32Type, Int64Type, Schema, SchemaRef, UInt32Type};
+use arrow::record_batch::RecordBatch;
+use futures::TryStreamExt as _;
+use provender_core::model::{
+    DataSource, FileFormat, Lifecycle, Metadata, SourceKind, TimestampUnit, ValueType,
+};
+use provender_core::registry::Interval;
+use provender_core::time::Timestamp;
+use provender_runtime::columns;
+use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, OfflineStore as _, SourceScan};
+use provender_runtime::{Error, ErrorKind};
+
+use super::FileStore;
+
+fn source(path: &str, format: FileFormat) -> DataSource {
+    DataSource {
+        kind: SourceKind::File { path: path.to_owned(), format, endpoint: None },
+        timestamp_field: Some("ts".to_owned()),
+        created_timestamp_column: None,
+        timestamp_unit: None,
+        date_partition_column: None,
+        field_mapping: BTreeMap::new(),
+        metadata: Metadata::default(),
+        lifecycle: Lifecycle::default(),
+    }
+}
+
+fn parquet(path: &str) -> DataSource {
+    source(path, FileFormat::Parquet)
+}
+
+fn csv(path: &str) -> DataSource {
+    source(path, FileFormat::Csv)
+}
+
+fn ask(columns: &[(&str, ValueType)]) -> SchemaRef {
+    Arc::new(Schema::new(
+        columns.iter().map(|(name, value_type)| columns::field(name, value_type)).collect::<Vec<_>>(),
+    ))
+}
+
+fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+        .unwrap()
+}
+
+fn nanos(times: Vec<Option<i64>>) -> ArrayRef {
+    Arc::new(TimestampNanosecondArray::from(times))
+}
+
+fn ints(values: Vec<i64>) -> ArrayRef {
+    Arc::new(Int64Array::from(values))
+}
+
+fn write_parquet(folder: &Path, name: &str, batch: &RecordBatch, rows_per_group: usize) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(rows_per_group)).build();
+    let mut writer =
+        ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+struct Read {
+    batch: RecordBatch,
+    skipped: u64,
+}
+
+impl Read {
+    fn times(&self, name: &str) -> Vec<Option<i64>> {
+        self.batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().iter().collect()
+    }
+}
+
+fn read(folder: &Path, scan: SourceScan) -> Result<Read, Error> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap().block_on(async {
+        let rows = FileStore::new(folder).scan(&scan).await?;
+        let batches: Vec<RecordBatch> = rows.batches.try_collect().await?;
+        let schema = batches.first().map_or_else(|| Arc::clone(&scan.columns), |batch| batch.schema());
+        let batch = concat_batches(&schema, &batches).unwrap();
+        Ok(Read { batch, skipped: rows.skipped.load(Ordering::Relaxed) })
+    })
+}
+
+fn read_all(folder: &Path, source: DataSource, columns: &[(&str, ValueType)]) -> Result<Read, Error> {
+    read(folder, SourceScan { source, columns: ask(columns), range: None })
+}
+
+fn said(result: Result<Read, Error>) -> (String, String) {
+    let Err(error) = result else { panic!("the scan succeeded") };
+    (error.to_string(), error.hints().join("; "))
+}
+
+#[test]
+fn a_folder_a_glob_and_a_file_are_read_in_byte_order_of_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, id) in [("d/b.parquet", 2), ("d/a/z.parquet", 1), ("d/B.parquet", 0), ("d/_tmp/x.parquet", 9)]
+    {
+        write_parquet(
+            folder.path(),
+            name,
+            &table(vec![("id", ints(vec![id])), ("ts", nanos(vec![Some(id)]))]),
+            10,
+        );
+    }
+    fs::write(folder.path().join("d/_SUCCESS"), "").unwrap();
+    fs::write(folder.path().join("d/notes.txt"), "not data").unwrap();
+    let ids = |path: &str| {
+        let read = read_all(folder.path(), parquet(path), &[("id", ValueType::Int64)]).unwrap();
+        read.batch.column(0).as_primitive::<Int64Type>().values().to_vec()
+    };
+    assert_eq!(ids("d"), [0, 1, 2]);
+    assert_eq!(ids("d/"), [0, 1, 2]);
+    assert_eq!(ids("./d/../d/*.parquet"), [0, 2]);
+    assert_eq!(ids("d/[ab]/*.parquet"), [1]);
+    assert_eq!(ids("**/z.parquet"), [1]);
+    assert_eq!(ids("d/b.parquet"), [2]);
+    assert_eq!(ids(folder.path().join("d/b.parquet").to_str().unwrap()), [2]);
+}
+
+#[test]
+fn what_is_not_there_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    write_parquet(
+        folder.path(),
+        "f.parquet",
+        &table(vec![("driver_id", ints(vec![1])), ("ts", nanos(vec![Some(1)]))]),
+        10,
+    );
+    let (message, _) = said(read_all(folder.path(), parquet("no.parquet"), &[]));
+    assert!(message.starts_with("there is no file or folder `no.parquet`"), "{message}");
+    let (message, _) = said(read_all(folder.path(), parquet("empty"), &[]));
+    assert_eq!(message, "the folder `empty` holds no file that ends with `.parquet`");
+    let (message, _) = said(read_all(folder.path(), parquet("x*.parquet"), &[]));
+    assert_eq!(message, "no file matches `x*.parquet`");
+    let (message, hint) =
+        said(read_all(folder.path(), parquet("f.parquet"), &[("driver_di", ValueType::Int64)]));
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        ("`f.parquet` has no column `driver_di`", "did you mean `driver_id`?")
+    );
+    let missing = FileStore::new(folder.path());
+    let error = futures::executor::block_on(missing.describe(&parquet("s3://bucket/x"))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn damaged_files_are_errors_and_never_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = table(vec![("id", ints((0..5000).collect())), ("ts", nanos((0..5000).map(Some).collect()))]);
+    write_parquet(folder.path(), "whole.parquet", &batch, 1000);
+    let whole = fs::read(folder.path().join("whole.parquet")).unwrap();
+    for (name, bytes) in [
+        ("none", vec![]),
+        ("text", b"hello, this is no parquet".to_vec()),
+        ("half", whole[..whole.len() / 2].to_vec()),
+    ] {
+        fs::write(folder.path().join(name), bytes).unwrap();
+        let (message, _) = said(read_all(folder.path(), parquet(name), &[("id", ValueType::Int64)]));
+        assert_eq!(message, format!("`{name}` is not a Parquet file that can be read"));
+    }
+    // Damage within the pages: an error or other values, but no panic that gets through.
+    for at in (4..whole.len() - 8).step_by(409) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x5A;
+        fs::write(folder.path().join("bits"), bytes).unwrap();
+        if let Err(error) = read_all(folder.path(), parquet("bits"), &[("id", ValueType::Int64)]) {
+            assert!(
+                matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unavailable),
+                "byte {at}: {error}"
+            );
+        }
+    }
+    fs::write(folder.path().join("short.csv"), "id,ts\n1,2021-01-01\n2\n").unwrap();
+    let (message, _) = said(read_all(folder.path(), csv("short.csv"), &[("id", ValueType::Int64)]));
+    assert_eq!(message, "`short.csv` is not a CSV file that can be read");
+    fs::write(folder.path().join("empty.csv"), "").unwrap();
+    let (message, _) = said(read_all(folder.path(), csv("empty.csv"), &[("id", ValueType::Int64)]));
+    assert_eq!(message, "`empty.csv` is not a CSV file that can be read");
+}
+
+#[test]
+fn a_range_leaves_out_row_groups_and_rows_and_still_counts_rows_without_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let times: Vec<Option<i64>> = (0..1000).map(|at| (at % 100 != 7).then_some(at)).collect();
+    write_parquet(
+        folder.path(),
+        "f.parquet",
+        &table(vec![("id", ints((0..1000).collect())), ("ts", nanos(times))]),
+        64,
+    );
+    for (from, to) in [(0, 999), (250, 260), (63, 64), (107, 107), (2000, 3000), (i64::MIN, i64::MAX)] {
+        let range = Interval { from: Timestamp::from_nanos(from), to: Timestamp::from_nanos(to) };
+        let scan = SourceScan {
+            source: parquet("f.parquet"),
+            columns: ask(&[("id", ValueType::Int64)]),
+            range: Some(range),
+        };
+        let read = read(folder.path(), scan).unwrap();
+        let expected: Vec<i64> = (0..1000).filter(|at| at % 100 != 7 && from <= *at && *at <= to).collect();
+        let found = read.batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(found, expected);
+        assert_eq!(read.skipped, 10, "{from} {to}");
+    }
+}
+
+#[test]
+fn times_of_every_kind_become_nanoseconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let day = 86_400_000_000_000;
+    let cases: Vec<(ArrayRef, Option<TimestampUnit>, i64)> = vec![
+        (Arc::new(TimestampSecondArray::from(vec![3])), None, 3_000_000_000),
+        (Arc::new(TimestampMillisecondArray::from(vec![3]).with_timezone("+02:00")), None, 3_000_000),
+        (Arc::new(TimestampMicrosecondArray::from(vec![-3]).with_timezone("UTC")), None, -3_000),
+        (Arc::new(TimestampNanosecondArray::from(vec![3])), None, 3),
+        (Arc::new(Date32Array::from(vec![-2])), None, -2 * day),
+        (Arc::new(Date64Array::from(vec![86_400_000])), None, day),
+        (Arc::new(Int64Array::from(vec![3])), Some(TimestampUnit::Second), 3_000_000_000),
+        (Arc::new(UInt32Array::from(vec![3])), Some(TimestampUnit::Millisecond), 3_000_000),
+    ];
+    for (column, unit, expected) in cases {
+        let kind = column.data_type().to_string();
+        write_parquet(folder.path(), "t.parquet", &table(vec![("ts", column)]), 10);
+        let mut source = parquet("t.parquet");
+        source.timestamp_unit = unit;
+        source.created_timestamp_column = Some("ts".to_owned());
+        let read = read_all(folder.path(), source, &[]).unwrap();
+        assert_eq!(read.times(EVENT_TIME), [Some(expected)], "{kind}");
+        assert_eq!(read.times(CREATED_TIME), [Some(expected)], "{kind}");
+    }
+    let far: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(0), None, Some(i64::MAX / 4)]));
+    write_parquet(folder.path(), "t.parquet", &table(vec![("ts", far)]), 2);
+    let (message, _) = said(read_all(folder.path(), parquet("t.parquet"), &[]));
+    assert_eq!(message, "column `ts` of `t.parquet` is a time outside the years 1677 to 2262 in row 3");
+    write_parquet(folder.path(), "t.parquet", &table(vec![("ts", ints(vec![1]))]), 2);
+    let (message, hint) = said(read_all(folder.path(), parquet("t.parquet"), &[]));
+    assert_eq!(message, "column `ts` of `t.parquet` holds Int64, which is no time");
+    assert!(hint.contains("timestamp_unit"), "{hint}");
+}
+
+#[test]
+fn values_are_cast_by_the_rules_and_what_does_not_fit_names_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = |column: ArrayRef| {
+        let rows = column.len();
+        // Odd rows are out of the range, so rows of the file and rows that are cast have different numbers.
+        let times = (0..rows as i64).map(|at| Some(if at % 2 == 1 { 1000 } else { at })).collect();
+        write_parquet(folder.path(), "v.parquet", &table(vec![("v", column), ("ts", nanos(times))]), 3);
+    };
+    let cast = |to: ValueType| {
+        let range = Some(Interval { from: Timestamp::EPOCH, to: Timestamp::from_nanos(999) });
+        read(folder.path(), SourceScan { source: parquet("v.parquet"), columns: ask(&[("v", to)]), range })
+    };
+    let list = |value_type: ValueType| ValueType::List(Box::new(value_type));
+    one(Arc::new(Float64Array::from(vec![
+        Some(0.1),
+        Some(0.0),
+        None,
+        Some(0.0),
+        Some(f64::NAN),
+        None,
+        Some(f64::INFINITY),
+    ])));
+    let floats = cast(ValueType::Float32).unwrap().batch;
+    let floats = floats.column(0).as_primitive::<Float32Type>();
+    assert_eq!((floats.value(0), floats.is_null(1), floats.value(3)), (0.1_f32, true, f32::INFINITY));
+    assert!(floats.value(2).is_nan());
+    one(Arc::new(Float64Array::from(vec![0.0, 1e300, 1e39])));
+    assert!(said(cast(ValueType::Float32)).0.ends_with("too large for float32 in row 3"));
+    one(ints(vec![1, 1 << 40, 2, 1 << 40, 1 << 40]));
+    assert_eq!(
+        said(cast(ValueType::Int32)).0,
+        "column `v` of `v.parquet` is 1099511627776, too large for int32 in row 5"
+    );
+    assert_eq!(cast(ValueType::String).unwrap().batch.column(0).as_string::<i32>().value(2), "1099511627776");
+    one(Arc::new(UInt64Array::from(vec![1, 0, u64::MAX])));
+    assert!(
+        said(cast(ValueType::Int64)).0.ends_with("is 18446744073709551615, too large for int64 in row 3")
+    );
+    one(Arc::new(Decimal128Array::from(vec![12345]).with_precision_and_scale(10, 2).unwrap()));
+    assert_eq!(
+        cast(ValueType::Float32).unwrap().batch.column(0).as_primitive::<Float32Type>().value(0),
+        123.45
+    );
+    assert!(said(cast(ValueType::Int64)).0.contains("does not become Int64"));
+    let dictionary: DictionaryArray<UInt32Type> = vec!["x", "y", "x"].into_iter().collect();
+    one(Arc::new(dictionary));
+    assert_eq!(cast(ValueType::String).unwrap().batch.column(0).as_string::<i32>().value(1), "x");
+    let (message, hint) = said(cast(ValueType::Int64));
+    assert!(
+        message.starts_with("column `v` of `v.parquet` holds Dictionary") && !hint.is_empty(),
+        "{message}"
+    );
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([
+        Some(vec![Some(1), None]),
+        Some(vec![Some(1 << 40)]),
+        Some(vec![]),
+        None,
+        Some(vec![Some(2), Some(1 << 40)]),
+    ]);
+    one(Arc::new(lists));
+    assert_eq!(cast(list(ValueType::Int64)).unwrap().batch.column(0).as_list::<i32>().value(0).len(), 2);
+    let (message, _) = said(cast(list(ValueType::Int32)));
+    assert!(
+        message.contains("has an element that is 1099511627776") && message.ends_with("in row 5"),
+        "{message}"
+    );
+    assert!(said(cast(ValueType::Int64)).0.contains("which does not become Int64"));
+}
+
+#[test]
+fn field_mapping_and_zero_rows_and_other_schemas_in_later_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mapped = parquet("m");
+    mapped.field_mapping = BTreeMap::from([("conversion".to_owned(), "conv_rate".to_owned())]);
+    write_parquet(
+        folder.path(),
+        "m/1.parquet",
+        &table(vec![("conversion", ints(vec![])), ("ts", nanos(vec![]))]),
+        10,
+    );
+    assert_eq!(
+        read_all(folder.path(), mapped.clone(), &[("conv_rate", ValueType::Int64)]).unwrap().batch.num_rows(),
+        0
+    );
+    let other_order =
+        table(vec![("extra", ints(vec![0])), ("ts", nanos(vec![Some(1)])), ("conversion", ints(vec![5]))]);
+    write_parquet(folder.path(), "m/2.parquet", &other_order, 10);
+    let read = read_all(folder.path(), mapped.clone(), &[("conv_rate", ValueType::Int64)]).unwrap();
+    assert_eq!(read.batch.schema().field(0).name(), "conv_rate");
+    assert_eq!(read.batch.column(0).as_primitive::<Int64Type>().value(0), 5);
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+    write_parquet(
+        folder.path(),
+        "m/3.parquet",
+        &table(vec![("conversion", text), ("ts", nanos(vec![Some(1)]))]),
+        10,
+    );
+    let (message, _) = said(read_all(folder.path(), mapped, &[("conv_rate", ValueType::Int64)]));
+    assert_eq!(message, "column `conversion` of `m/3.parquet` holds Utf8, which does not become Int64");
+}
+
+#[test]
+fn csv_text_becomes_the_asked_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "\u{feff}id,name,rate,ok,ts,created\n\
+        1,007,0.5,True,2021-04-12 10:59:42+00:00,2021-04-12\n\
+        ,\"a, \"\"b\"\"\nc\",nan,false,2021-04-12T10:59:42.5Z,\n\
+        3,,,,,2021-04-12\n";
+    fs::write(folder.path().join("f.csv"), text).unwrap();
+    let mut source = csv("f.csv");
+    source.created_timestamp_column = Some("created".to_owned());
+    let columns = [
+        ("id", ValueType::Int32),
+        ("name", ValueType::String),
+        ("rate", ValueType::Float32),
+        ("ok", ValueType::Bool),
+    ];
+    let read = read_all(folder.path(), source.clone(), &columns).unwrap();
+    assert_eq!((read.batch.num_rows(), read.skipped), (2, 1));
+    let names = read.batch.column(1).as_string::<i32>();
+    assert_eq!((names.value(0), names.value(1)), ("007", "a, \"b\"\nc"));
+    assert!(read.batch.column(0).is_null(1) && read.batch.column(3).as_boolean().value(0));
+    let time = "2021-04-12T10:59:42Z".parse::<Timestamp>().unwrap().as_nanos();
+    assert_eq!(read.times(EVENT_TIME), [Some(time), Some(time + 500_000_000)]);
+    assert_eq!(read.times(CREATED_TIME)[1], None);
+    let (message, _) = said(read_all(folder.path(), source, &[("name", ValueType::Int64)]));
+    assert!(message.ends_with("which is no int64 in row 2"), "{message}");
+
+    let mut lines = "ts,id\n".to_owned();
+    for at in 0..20_000 {
+        lines.push_str(&format!("{at},{}\n", at * 2));
+    }
+    fs::write(folder.path().join("long.csv"), lines).unwrap();
+    let mut source = csv("long.csv");
+    source.timestamp_unit = Some(TimestampUnit::Nanosecond);
+    let read = read_all(folder.path(), source, &[("id", ValueType::Int64)]).unwrap();
+    assert_eq!(read.times(EVENT_TIME), (0..20_000).map(Some).collect::<Vec<_>>());
+    assert_eq!(read.batch.column(0).as_primitive::<Int64Type>().value(19_999), 39_998);
+}
+
+#[test]
+fn a_description_has_columns_rows_and_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["d/1.parquet", "d/2.parquet"] {
+        write_parquet(
+            folder.path(),
+            name,
+            &table(vec![("id", ints(vec![1, 2])), ("ts", nanos(vec![Some(1), None]))]),
+            10,
+        );
+    }
+    let describe = |source| {
+        let store = FileStore::new(folder.path());
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(store.describe(&source))
+            .unwrap()
+    };
+    let description = describe(parquet("d"));
+    assert_eq!(description.rows, Some(4));
+    let size = |name: &str| fs::metadata(folder.path().join(name)).unwrap().len();
+    assert_eq!(description.bytes, Some(size("d/1.parquet") + size("d/2.parquet")));
+    assert_eq!(description.schema.field(0), &Field::new("id", DataType::Int64, true));
+    fs::write(folder.path().join("f.csv"), "id,ts,name\n1,2021-04-12,x\n").unwrap();
+    let description = describe(csv("f.csv"));
+    assert_eq!(description.schema.field(0).data_type(), &DataType::Int64);
+    assert!(columns::is_time(description.schema.field(1).data_type(), None));
+}

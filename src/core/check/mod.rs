@@ -1,5 +1,79 @@
-//! Semantic rules over a whole project, one file per family.
+//! Semantic rules over a whole project, one file per family. Each rule adds findings and changes nothing; a definition
+//! that could not be read is known by name only, so that one mistake is not told twice.
 
+mod cycle;
+mod data_source;
+mod entity;
+mod feature_service;
+mod feature_view;
 mod name;
+mod reference;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use name::duplicate;
 pub use name::{is_feature_name, is_name};
+
+use crate::diagnostic::Diagnostics;
+use crate::graph::Graph;
+use crate::model::{Address, ObjectKind, Objects};
+use crate::source::{Origin, Span};
+
+/// What the rules look at.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions {
+    /// What could be read.
+    pub(crate) objects: Objects,
+    /// Where it stands.
+    pub(crate) origins: BTreeMap<Address, Origin>,
+    /// Whether a file could not be parsed, so that some names are not known.
+    pub(crate) incomplete: bool,
+    /// Objects that `enabled` leaves out.
+    pub(crate) disabled: BTreeSet<Address>,
+    /// Every name, in lower case, with the name as written and its place; those that could not be read too.
+    declared: BTreeMap<(ObjectKind, String), (Address, Origin)>,
+}
+
+impl Definitions {
+    /// Makes a name known; gives back the place of the first when there is one already.
+    pub(crate) fn declare(&mut self, address: Address, origin: Origin) -> Option<Span> {
+        let key = (address.kind, address.name.to_lowercase());
+        if let Some((_, first)) = self.declared.get(&key) {
+            return Some(first.name);
+        }
+        self.declared.insert(key, (address, origin));
+        None
+    }
+
+    /// Whether there is a block with this name, read or not.
+    fn is_declared(&self, address: &Address) -> bool {
+        let key = (address.kind, address.name.to_lowercase());
+        self.declared.get(&key).is_some_and(|(known, _)| known == address)
+    }
+
+    /// Where a name is declared.
+    fn declaration(&self, address: &Address) -> Option<Span> {
+        self.declared.get(&(address.kind, address.name.to_lowercase())).map(|(_, origin)| origin.name)
+    }
+
+    /// All names of a kind.
+    fn names(&self, kind: ObjectKind) -> Vec<&str> {
+        let of_kind = self.declared.values().filter(|(address, _)| address.kind == kind);
+        of_kind.map(|(address, _)| address.name.as_str()).collect()
+    }
+
+    fn origin(&self, address: &Address) -> Origin {
+        self.origins.get(address).cloned().unwrap_or_default()
+    }
+}
+
+/// Applies every rule.
+pub(crate) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
+    reference::check(definitions, findings);
+    entity::check(definitions, findings);
+    let graph = Graph::of(&definitions.objects);
+    data_source::check(definitions, &graph, findings);
+    feature_view::check(definitions, findings);
+    feature_service::check(definitions, findings);
+    cycle::check(definitions, &graph, findings);
+}

@@ -1,4 +1,8 @@
-//! The form of names.
+//! The form of names, and that each is given once.
+
+use crate::diagnostic::{Diagnostic, codes};
+use crate::model::Address;
+use crate::source::Span;
 
 /// Longest name, in bytes.
 const LIMIT: usize = 63;
@@ -14,6 +18,13 @@ pub fn is_feature_name(name: &str) -> bool {
         && name.len() <= LIMIT
         && !name.contains("__")
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The finding for a second definition of a name; upper and lower case are the same.
+pub(crate) fn duplicate(address: &Address, second: Span, first: Span) -> Diagnostic {
+    let message = format!("`{address}` is defined twice");
+    let diagnostic = Diagnostic::error(codes::DUPLICATE, second, message).label("the second");
+    diagnostic.also(first, "the first").help("names are compared without regard to upper and lower case")
 }
 
 #[cfg(test)]

@@ -1,12 +1,18 @@
 //! From files to a project: parse, evaluate variables and locals, read blocks, check.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::environment::Environment;
-use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::model::{Address, Fingerprint, Objects, Project};
+use super::object::{self, NameForm};
+use super::scope::{Constants, ProjectScope};
+use super::{data_source, entity, feature_service, feature_view, variable};
+use crate::check::{self, Definitions};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::hcl::{Block, BlockReader, Body, Context, parse_body};
+use crate::model::{Address, Fingerprint, ObjectKind, Project};
 use crate::plan::SourceRange;
-use crate::source::{SourceFile, Sources};
+use crate::source::{SourceFile, Sources, Span};
 
 /// All that a project is made of.
 #[derive(Clone, Copy)]
@@ -37,15 +43,166 @@ pub struct Loaded {
     pub definitions_digest: Fingerprint,
 }
 
-/// Reads all definitions.
+/// Types of blocks that stand in a file.
+const BLOCKS: [&str; 6] = ["variable", "locals", "entity", "data_source", "feature_view", "feature_service"];
+/// Types of blocks that a later version knows.
+const LATER: [&str; 5] = ["on_demand_feature_view", "module", "moved", "removed", "allow"];
+
+/// Reads all definitions. The order of files and of blocks in them has no meaning.
 pub fn load(input: &LoadInput<'_>) -> Loaded {
-    let mut diagnostics = Diagnostics::default();
-    diagnostics.push(Diagnostic::unplaced(codes::UNSUPPORTED, "reading definitions is not there yet"));
-    Loaded {
-        project: None,
-        ranges: BTreeMap::new(),
-        diagnostics,
-        sources: Sources::default(),
-        definitions_digest: Fingerprint::of(&(&input.environment.project, Objects::default())),
+    let findings = RefCell::new(Diagnostics::default());
+    let (sources, bodies) = parse(input.files, &findings);
+    let incomplete = !findings.borrow().is_empty();
+    let top = TopLevel::sort(&bodies, &findings);
+
+    let constants = Constants { what: "this" };
+    let variables =
+        variable::read_all(&Context { scope: &constants, findings: &findings }, &top.variables, input);
+    let scope = ProjectScope::new(variables, &top.locals, input.read_file, &findings, incomplete);
+    let context = Context { scope: &scope, findings: &findings };
+    scope.evaluate_locals();
+    variable::validate(&context, &scope.variables);
+
+    let mut definitions = Definitions::default();
+    definitions.incomplete = incomplete;
+    for (kind, block) in &top.objects {
+        read_object(&context, *kind, block, &mut definitions);
+    }
+    check::check(&definitions, &mut findings.borrow_mut());
+
+    drop(scope);
+    let mut diagnostics = findings.into_inner();
+    diagnostics.sort();
+    let Definitions { objects, origins, .. } = definitions;
+    let definitions_digest = Fingerprint::of(&objects);
+    let ranges =
+        origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();
+    let project =
+        (!diagnostics.has_errors()).then(|| Project { name: input.environment.project.clone(), objects });
+    Loaded { project, ranges, diagnostics, sources, definitions_digest }
+}
+
+/// Parses the files in the order of their paths, so that the first of two definitions is always the same one.
+fn parse(files: &[SourceFile], findings: &RefCell<Diagnostics>) -> (Sources, Vec<Body>) {
+    let mut ordered: Vec<&SourceFile> = files.iter().collect();
+    ordered.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut sources = Sources::default();
+    let mut bodies = Vec::with_capacity(ordered.len());
+    for file in ordered {
+        let id = sources.add(file.clone());
+        if file.path.ends_with(".json") {
+            let start = Span::new(id, 0..0);
+            let message = "the JSON form of definitions is not supported by this version yet";
+            findings.borrow_mut().push(Diagnostic::error(codes::UNSUPPORTED, start, message));
+            continue;
+        }
+        match parse_body(id, &file.text) {
+            Ok(body) => bodies.push(body),
+            Err(diagnostic) => findings.borrow_mut().push(*diagnostic),
+        }
+    }
+    (sources, bodies)
+}
+
+/// The blocks of all files, by what they are.
+#[derive(Default)]
+struct TopLevel<'a> {
+    variables: Vec<&'a Block>,
+    locals: Vec<&'a Block>,
+    objects: Vec<(ObjectKind, &'a Block)>,
+}
+
+impl<'a> TopLevel<'a> {
+    fn sort(bodies: &'a [Body], findings: &RefCell<Diagnostics>) -> Self {
+        let mut top = Self::default();
+        let report = |diagnostic| findings.borrow_mut().push(diagnostic);
+        for body in bodies {
+            for attribute in &body.attributes {
+                let name = &attribute.key.text;
+                let message = format!("`{name}` stands outside of any block");
+                let help = format!("values are defined in `locals {{ {name} = … }}`");
+                report(Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, attribute.key.span, message).help(help));
+            }
+            for block in &body.blocks {
+                match block.kind.text.as_str() {
+                    "variable" => top.variables.push(block),
+                    "locals" => {
+                        if let Some(extra) = block
+                            .labels
+                            .first()
+                            .map(|label| label.span)
+                            .or_else(|| block.body.blocks.first().map(Block::header))
+                        {
+                            let message = "`locals` takes attributes only";
+                            report(Diagnostic::error(codes::UNKNOWN_BLOCK, extra, message));
+                        }
+                        top.locals.push(block);
+                    }
+                    other => match ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == other) {
+                        Some(kind) => top.objects.push((kind, block)),
+                        None => report(unknown_block(block)),
+                    },
+                }
+            }
+        }
+        top
+    }
+}
+
+fn unknown_block(block: &Block) -> Diagnostic {
+    let name = block.kind.text.as_str();
+    if LATER.contains(&name) {
+        let message = format!("`{name}` is not supported by this version yet");
+        return Diagnostic::error(codes::UNSUPPORTED, block.kind.span, message);
+    }
+    let help = match name {
+        "resource" | "data" => {
+            Some("a definition begins with its kind, as in `entity \"driver\" { … }`".to_owned())
+        }
+        "provider" | "terraform" | "registry" | "online_store" | "offline_store" => {
+            Some("where things live is written in feature_store.yaml".to_owned())
+        }
+        "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
+        _ => suggestion(name, BLOCKS.into_iter().chain(LATER)),
+    };
+    let message = format!("there is no block `{name}`");
+    Diagnostic::error(codes::UNKNOWN_BLOCK, block.kind.span, message).maybe_help(help)
+}
+
+fn read_object(context: &Context<'_>, kind: ObjectKind, block: &Block, definitions: &mut Definitions) {
+    let (schema, label) = match kind {
+        ObjectKind::Entity => (Some(&entity::SCHEMA), 0),
+        ObjectKind::DataSource => (data_source::schema(context, block), 1),
+        ObjectKind::FeatureView => (Some(&feature_view::SCHEMA), 0),
+        ObjectKind::FeatureService => (Some(&feature_service::SCHEMA), 0),
+    };
+    let Some(schema) = schema else {
+        // A data source of no known kind: its name is known all the same.
+        if let Some(name) = block.labels.get(label) {
+            definitions.declare(Address::new(kind, &name.text), object::origin(block, name.span));
+        }
+        return;
+    };
+    let reader = BlockReader::new(context, block, schema);
+    let Some(named) = object::named(&reader, label, NameForm::Object) else { return };
+    let address = Address::new(kind, &named.name);
+    let mut origin = object::origin(block, named.span);
+    if let Some(first) = definitions.declare(address.clone(), origin.clone()) {
+        context.report(check::duplicate(&address, named.span, first));
+        return;
+    }
+    if !named.enabled {
+        definitions.disabled.insert(address);
+        return;
+    }
+    let object = match kind {
+        ObjectKind::Entity => entity::read(&reader, &named.name, &mut origin),
+        ObjectKind::DataSource => data_source::read(&reader, &mut origin),
+        ObjectKind::FeatureView => feature_view::read(&reader, &mut origin),
+        ObjectKind::FeatureService => feature_service::read(&reader, &mut origin),
+    };
+    if let Some(object) = object {
+        definitions.objects.0.insert(address.clone(), object);
+        definitions.origins.insert(address, origin);
     }
 }

@@ -4,8 +4,18 @@
 //! [`Project`](crate::model::Project). Nothing here reads files or the process environment. Each block type has one
 //! file; rules over several objects are in `check`.
 
+mod data_source;
+mod entity;
 pub mod environment;
+mod feature_service;
+mod feature_view;
 mod load;
+mod object;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod type_constraint;
+mod variable;
 mod yaml;
 
 pub use load::{LoadInput, Loaded, load};

@@ -7,3 +7,8 @@ mod packed_row;
 pub use entity_key::{EntityKey, EntityKeyError};
 pub use evolution::EvolutionError;
 pub use packed_row::{Cell, PackedRow, PackedRowBuilder, PackedRowError, RowHeader, RowSchema};
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod strategies;

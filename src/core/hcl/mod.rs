@@ -1,1 +1,24 @@
-//! HCL text to a compact tree with spans, and the evaluator of its expressions.
+//! HCL text to a compact tree with spans, a reader of blocks, and the evaluator of expressions.
+//!
+//! Nothing here knows what a feature view is: `config` says which blocks exist. Parsing and evaluating never panic; a
+//! failure is a diagnostic with a span. Read `tree`, `parse`, `value`, `evaluate`, `block`.
+
+mod accept;
+mod access;
+mod block;
+mod evaluate;
+mod functions;
+mod operator;
+mod parse;
+mod template;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+
+pub(crate) use accept::{Accept, Located};
+pub(crate) use block::{BlockReader, Context, Schema};
+pub(crate) use evaluate::{Evaluator, Failure, Scope};
+pub(crate) use parse::{parse_body, parse_expression};
+pub(crate) use tree::{Attribute, Block, Body, Expression, ExpressionKind};
+pub(crate) use value::{Number, Reference, Value};

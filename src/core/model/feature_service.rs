@@ -62,6 +62,18 @@ pub struct Consumer {
 }
 
 impl FeatureService {
+    /// Features that it names one by one, as (view, feature); views that it takes whole name none.
+    pub fn selected_features(&self) -> impl Iterator<Item = (&str, &str)> {
+        let single = self
+            .features
+            .iter()
+            .filter_map(|selection| Some((selection.view.as_str(), selection.feature.as_deref()?)));
+        let used = self.uses.iter().flat_map(|used| {
+            used.features.iter().flatten().map(|feature| (used.view.as_str(), feature.as_str()))
+        });
+        single.chain(used)
+    }
+
     /// Addresses of the views it names directly, each once, in order.
     pub fn references(&self) -> Vec<Address> {
         let mut addresses: Vec<Address> = Vec::new();

@@ -3,5 +3,6 @@
 //! The types here are the saved plan (`plan --out`), so they are a stored format and the only input of every view.
 
 mod document;
+mod preconditions;
 
 pub use document::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Author, ColumnId};
+use super::{Author, ColumnId, intervals};
 use crate::model::Fingerprint;
 use crate::time::Timestamp;
 
@@ -74,4 +74,61 @@ pub struct Ledger {
     /// When `complete` was appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// The state after an entry.
+    pub fn fold(&mut self, entry: &LedgerEntry) {
+        match &entry.body {
+            LedgerEntryBody::Materialized(interval) => self.add(interval.clone()),
+            // The first one counts: readers may have switched then.
+            LedgerEntryBody::Complete => self.complete = self.complete.or(Some(entry.at)),
+            LedgerEntryBody::Checkpoint(sum) => *self = sum.clone(),
+        }
+    }
+
+    /// Adds an interval; it is merged with those of the same columns and source that it overlaps or touches.
+    fn add(&mut self, mut added: MaterializationInterval) {
+        self.intervals.retain(|known| {
+            let merges = known.columns == added.columns
+                && known.source == added.source
+                && known.interval.touches(&added.interval);
+            if merges {
+                added.interval = added.interval.hull(&known.interval);
+                added.rows_read += known.rows_read;
+                added.rows_written += known.rows_written;
+            }
+            !merges
+        });
+        self.intervals.push(added);
+        self.intervals
+            .sort_by(|a, b| (a.interval, &a.columns, &a.source).cmp(&(b.interval, &b.columns, &b.source)));
+    }
+
+    /// Event times for which every one of these columns was loaded from one of these sources: disjoint, in order. No
+    /// columns: what was loaded at all.
+    pub fn covered(&self, columns: &BTreeSet<ColumnId>, sources: &[Fingerprint]) -> Vec<Interval> {
+        let of = |wanted: Option<&ColumnId>| {
+            intervals::union(
+                self.intervals
+                    .iter()
+                    .filter(|known| sources.contains(&known.source))
+                    .filter(|known| wanted.is_none_or(|column| known.columns.contains(column)))
+                    .map(|known| known.interval),
+            )
+        };
+        let mut columns = columns.iter();
+        let first = of(columns.next());
+        columns.fold(first, |covered, column| intervals::intersection(&covered, &of(Some(column))))
+    }
+
+    /// Parts of a window that [`Ledger::covered`] does not hold: disjoint, in order.
+    pub fn gaps(
+        &self,
+        window: Interval,
+        columns: &BTreeSet<ColumnId>,
+        sources: &[Fingerprint],
+    ) -> Vec<Interval> {
+        intervals::difference(&[window], &self.covered(columns, sources))
+    }
 }

@@ -5,6 +5,7 @@
 //! miss raises it.
 
 mod entry;
+mod intervals;
 mod ledger;
 mod state;
 mod table;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AppliedEnvironment, Author, Entry, EntryBody, FORMAT_VERSION, OnlineTable, StateChange, TableId,
 };
-use crate::model::{Address, Fingerprint, Objects};
+use crate::model::{Address, Fingerprint, Object, Objects};
 use crate::provider::{InfraId, InfraObject};
 use crate::time::Timestamp;
 
@@ -116,7 +116,139 @@ pub enum FoldError {
         revision: u64,
         /// The object that names the other.
         from: Address,
-        /// The object that is not there.
-        to: Address,
+        /// The object or feature that is not there.
+        to: String,
     },
+    /// Another apply is open.
+    #[error("entry {revision} begins an apply while apply {open} is open")]
+    AnotherIsOpen {
+        /// The entry.
+        revision: u64,
+        /// The open apply.
+        open: String,
+    },
+}
+
+impl Registry {
+    /// The state after an entry. On an error the state is as it was.
+    ///
+    /// # Errors
+    /// The entry does not follow this state; see [`FoldError`]. References are not checked here, but by whoever writes:
+    /// see [`Registry::check_references`].
+    pub fn fold(&mut self, entry: &Entry) -> Result<(), FoldError> {
+        self.check_follows(entry)?;
+        let revision = entry.revision;
+        match &entry.body {
+            EntryBody::ApplyBegin(begin) => {
+                if let Some(open) = &self.open_apply {
+                    return Err(FoldError::AnotherIsOpen { revision, open: open.apply_id.clone() });
+                }
+                self.open_apply = Some(OpenApply {
+                    apply_id: entry.apply_id.clone(),
+                    begin_revision: revision,
+                    at: entry.at,
+                    by: entry.by.clone(),
+                    process: begin.process,
+                    plan_digest: begin.plan_digest.clone(),
+                    claimed: Vec::new(),
+                });
+            }
+            EntryBody::ApplyProgress(progress) => {
+                let open = self.open_of(entry)?;
+                open.claimed.retain(|step| !progress.done.iter().any(|report| report.step == *step));
+                open.claimed.extend(progress.claimed.iter().cloned());
+                self.apply_change(&progress.change);
+            }
+            EntryBody::ApplyEnd(_) => {
+                self.open_of(entry)?;
+                self.open_apply = None;
+            }
+            EntryBody::Import(import) => {
+                if self.revision != 0 {
+                    return Err(FoldError::OutOfOrder { expected: self.revision + 1, found: 1 });
+                }
+                *self = import.state.clone();
+                self.open_apply = None;
+            }
+        }
+        self.project.clone_from(&entry.project);
+        self.lineage.clone_from(&entry.lineage);
+        self.revision = revision;
+        self.at = Some(entry.at);
+        Ok(())
+    }
+
+    fn check_follows(&self, entry: &Entry) -> Result<(), FoldError> {
+        let revision = entry.revision;
+        if entry.format_version > FORMAT_VERSION {
+            return Err(FoldError::NewerFormat { revision, found: entry.format_version });
+        }
+        if revision != self.revision + 1 {
+            return Err(FoldError::OutOfOrder { expected: self.revision + 1, found: revision });
+        }
+        if self.revision > 0 && entry.project != self.project {
+            let (expected, found) = (self.project.clone(), entry.project.clone());
+            return Err(FoldError::OtherProject { revision, expected, found });
+        }
+        if self.revision > 0 && entry.lineage != self.lineage {
+            let (expected, found) = (self.lineage.clone(), entry.lineage.clone());
+            return Err(FoldError::OtherLineage { revision, expected, found });
+        }
+        Ok(())
+    }
+
+    fn open_of(&mut self, entry: &Entry) -> Result<&mut OpenApply, FoldError> {
+        let error = || FoldError::NotTheOpenApply { revision: entry.revision, found: entry.apply_id.clone() };
+        self.open_apply.as_mut().filter(|open| open.apply_id == entry.apply_id).ok_or_else(error)
+    }
+
+    /// Takes over new values of parts of the state. Table ids must not be open any more; see [`StateChange::resolve`].
+    pub fn apply_change(&mut self, change: &StateChange) {
+        fn update<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, change: &BTreeMap<K, Option<V>>) {
+            for (key, value) in change {
+                match value {
+                    Some(value) => {
+                        map.insert(key.clone(), value.clone());
+                    }
+                    None => {
+                        map.remove(key);
+                    }
+                }
+            }
+        }
+        update(&mut self.objects.0, &change.objects);
+        update(&mut self.tables, &change.tables);
+        update(&mut self.infrastructure, &change.infrastructure);
+        if let Some(environment) = &change.environment {
+            self.environment = environment.clone();
+        }
+    }
+
+    /// Makes sure that every object that is named is there: entities and sources of views, views and features of
+    /// services, batch sources of push sources.
+    ///
+    /// # Errors
+    /// The first object, in order, that names what is not there; see [`FoldError::DanglingReference`].
+    pub fn check_references(&self) -> Result<(), FoldError> {
+        let dangling = |from: &Address, to: String| FoldError::DanglingReference {
+            revision: self.revision,
+            from: from.clone(),
+            to,
+        };
+        for (address, object) in &self.objects.0 {
+            if let Some(missing) = object.references().iter().find(|named| self.objects.get(named).is_none())
+            {
+                return Err(dangling(address, missing.to_string()));
+            }
+            let Object::FeatureService(service) = object else { continue };
+            for (view, feature) in service.selected_features() {
+                let known =
+                    self.objects.feature_view(view).is_some_and(|view| view.feature(feature).is_some());
+                if !known {
+                    return Err(dangling(address, format!("feature_view.{view}.{feature}")));
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -161,6 +161,11 @@ pub struct OnlineTable {
 }
 
 impl OnlineTable {
+    /// Content fingerprints whose values count as this table's: its source and those that stand for the same values.
+    pub fn sources(&self) -> Vec<Fingerprint> {
+        std::iter::once(&self.source).chain(&self.equal_sources).cloned().collect()
+    }
+
     /// The live column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use provender_core::model::{JoinKey, ValueType};
 
 use super::TableFormat;
-use super::join::on_blocking_thread;
+use crate::blocking::on_blocking_thread;
 use crate::columns::{self, nearest, to_nanos};
 use crate::{Error, ErrorKind, Result};
 

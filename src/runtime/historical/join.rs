@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, new_null_array};
-use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, Int64Array, new_null_array};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt as _;
 use provender_core::encoding::EntityKey;
@@ -17,10 +17,11 @@ use provender_core::time::{Duration, Timestamp};
 
 use super::slots::{Slots, Visibility};
 use super::{EntityFrame, HistoricalRequest};
+use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
 use crate::newest_rows::NewestRows;
-use crate::provider::{CREATED_TIME, EVENT_TIME, OfflineStore, SourceScan};
+use crate::provider::{OfflineStore, SourceScan, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
 /// What a view gave: one column for each requested feature, as long as the frame.
@@ -99,15 +100,6 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
 
-/// Runs CPU work off the async threads.
-pub(crate) async fn on_blocking_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::new(ErrorKind::Bug, "a worker thread stopped").with_source(error))?
-}
-
 struct Join {
     slots: Slots,
     newest: NewestRows,
@@ -150,15 +142,4 @@ impl Join {
         });
         self.newest.gather(leaders)
     }
-}
-
-/// The two time columns at the end of a scanned batch.
-pub(crate) fn scanned_times(batch: &RecordBatch) -> Result<(&Int64Array, &Int64Array)> {
-    let column = |name| {
-        batch
-            .column_by_name(name)
-            .and_then(|column| column.as_primitive_opt::<Int64Type>())
-            .ok_or_else(|| Error::new(ErrorKind::Bug, format!("a scan gave no column `{name}`")))
-    };
-    Ok((column(EVENT_TIME)?, column(CREATED_TIME)?))
 }

@@ -5,6 +5,8 @@ mod frame;
 mod join;
 mod slots;
 mod spine;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;

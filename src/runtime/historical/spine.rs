@@ -13,11 +13,12 @@ use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 
 use super::EntityFrame;
-use super::join::{history, on_blocking_thread, scanned_times};
+use super::join::history;
+use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::{RequestedView, ResolvedRequest};
 use crate::newest_rows::NewestRows;
-use crate::provider::{OfflineStore, SourceScan};
+use crate::provider::{OfflineStore, SourceScan, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
 /// Name of the time column of such a frame.

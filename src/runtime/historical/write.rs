@@ -9,7 +9,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::join::on_blocking_thread;
+use crate::blocking::on_blocking_thread;
 use crate::{Error, Result};
 
 /// Formats of entity frames and results.

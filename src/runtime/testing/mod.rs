@@ -12,12 +12,15 @@
 )]
 
 mod fixture;
+mod history;
 mod memory;
 mod online_store;
 mod oracle;
 mod provider;
+pub mod sabotage;
 
 pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
+pub use history::MemoryHistory;
 pub use memory::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
 pub use online_store::online_store;
 pub use oracle::random_operations;

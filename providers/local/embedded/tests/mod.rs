@@ -1,3 +1,9 @@
+//! The embedded store against the shared suites, and what only it has: files, processes, and a writer that dies.
+
+mod files;
+mod processes;
+mod speed;
+
 use std::sync::Arc;
 
 use provender_core::provider::StoreSpec;
@@ -7,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::{EmbeddedSpec, LocalOptions, LocalProvider};
 
+/// A folder with one environment.
 #[derive(Debug)]
 struct Folder(TempDir);
 

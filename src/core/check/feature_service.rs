@@ -1,0 +1,139 @@
+//! Feature services: the features they select exist, and every output name is given once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Definitions;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::model::{Address, FeatureService, FeatureView, Object, ObjectKind, ServiceUse};
+use crate::source::{Origin, Place, Span};
+
+pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
+    for (address, object) in &definitions.objects.0 {
+        let Object::FeatureService(service) = object else { continue };
+        let Some(origin) = definitions.origins.get(address) else { continue };
+        let mut rule =
+            Rule { definitions, origin, findings, outputs: BTreeMap::new(), collided: BTreeSet::new() };
+        rule.selections(service);
+        rule.uses(service);
+        rule.consumers(service);
+    }
+}
+
+struct Rule<'a> {
+    definitions: &'a Definitions,
+    origin: &'a Origin,
+    findings: &'a mut Diagnostics,
+    /// Output name → where it comes from.
+    outputs: BTreeMap<String, Span>,
+    /// Selections with a finding already: a whole view collides but once.
+    collided: BTreeSet<Span>,
+}
+
+impl Rule<'_> {
+    fn selections(&mut self, service: &FeatureService) {
+        for (position, selection) in service.features.iter().enumerate() {
+            let span = self.origin.span(Place::element("features", position));
+            let Some(view) = self.definitions.objects.feature_view(&selection.view) else { continue };
+            match &selection.feature {
+                Some(feature) => {
+                    if self.exists(&selection.view, view, feature, span) {
+                        self.output(feature.clone(), span);
+                    }
+                }
+                None => {
+                    for feature in &view.features {
+                        self.output(feature.name.clone(), span);
+                    }
+                }
+            }
+        }
+    }
+
+    fn uses(&mut self, service: &FeatureService) {
+        let mut names: BTreeMap<String, Span> = BTreeMap::new();
+        for (position, used) in service.uses.iter().enumerate() {
+            let place = Place::block("use", position);
+            let span = self.origin.span(place);
+            if let Some(first) = names.insert(used.name.to_lowercase(), span) {
+                let message = format!("two `use` blocks are named `{}`", used.name);
+                self.findings
+                    .push(Diagnostic::error(codes::DUPLICATE, span, message).also(first, "the first"));
+            }
+            let Some(view) = self.definitions.objects.feature_view(&used.view) else { continue };
+            self.join_keys(used, view, place);
+            match &used.features {
+                None => {
+                    for feature in &view.features {
+                        self.output(format!("{}__{}", used.name, feature.name), span);
+                    }
+                }
+                Some(features) => {
+                    for (element, feature) in features.iter().enumerate() {
+                        let span = self.origin.span(place.at("features").nth(element));
+                        if self.exists(&used.view, view, feature, span) {
+                            self.output(format!("{}__{feature}", used.name), span);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn join_keys(&mut self, used: &ServiceUse, view: &FeatureView, place: Place) {
+        let entities: Option<Vec<_>> =
+            view.entities.iter().map(|name| self.definitions.objects.entity(name)).collect();
+        // An entity that could not be read may have any key.
+        let Some(entities) = entities else { return };
+        let keys: Vec<&str> = entities.iter().map(|entity| entity.join_key.as_str()).collect();
+        for key in used.join_keys.keys().filter(|key| !keys.contains(&key.as_str())) {
+            let message = format!("the feature view `{}` has no join key `{key}`", used.view);
+            let span = self.origin.span(place.at("join_keys"));
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+            self.findings.push(diagnostic.maybe_help(suggestion(key, keys.iter().copied())));
+        }
+    }
+
+    fn exists(&mut self, name: &str, view: &FeatureView, feature: &str, span: Span) -> bool {
+        if view.feature(feature).is_some() {
+            return true;
+        }
+        let message = format!("the feature view `{name}` has no feature `{feature}`");
+        let known: Vec<&str> = view.features.iter().map(|feature| feature.name.as_str()).collect();
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+        if let Some(place) = self.definitions.declaration(&Address::new(ObjectKind::FeatureView, name)) {
+            diagnostic = diagnostic.also(place, "the view");
+        }
+        self.findings.push(diagnostic.maybe_help(suggestion(feature, known)));
+        false
+    }
+
+    fn output(&mut self, name: String, span: Span) {
+        let Some(first) = self.outputs.get(&name).copied() else {
+            self.outputs.insert(name, span);
+            return;
+        };
+        if !self.collided.insert(span) {
+            return;
+        }
+        let message = format!("two features of this service have the output name `{name}`");
+        let mut diagnostic = Diagnostic::error(codes::COLLISION, span, message);
+        if first != span {
+            diagnostic = diagnostic.also(first, "the first");
+        }
+        self.findings.push(
+            diagnostic.help("take one of them by a `use` block: its features are named `<use>__<feature>`"),
+        );
+    }
+
+    fn consumers(&mut self, service: &FeatureService) {
+        let mut names: BTreeMap<&str, Span> = BTreeMap::new();
+        for (position, consumer) in service.consumers.iter().enumerate() {
+            let span = self.origin.span(Place::block("consumer", position));
+            if let Some(first) = names.insert(&consumer.name, span) {
+                let message = format!("the consumer `{}` stands here twice", consumer.name);
+                self.findings
+                    .push(Diagnostic::error(codes::DUPLICATE, span, message).also(first, "the first"));
+            }
+        }
+    }
+}

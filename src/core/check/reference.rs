@@ -1,0 +1,83 @@
+//! References: what they name must be defined, and not left out by `enabled`.
+
+use super::Definitions;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::model::{Address, Object, ObjectKind, SourceKind};
+use crate::source::{Place, Span};
+
+pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
+    for (address, object) in &definitions.objects.0 {
+        let Some(origin) = definitions.origins.get(address) else { continue };
+        let mut named = |kind: ObjectKind, name: &str, place: Place| {
+            resolve(definitions, &Address::new(kind, name), origin.span(place), findings);
+        };
+        match object {
+            Object::Entity(_) => {}
+            Object::DataSource(source) => {
+                if let SourceKind::Push { batch_source } = &source.kind {
+                    named(ObjectKind::DataSource, batch_source, Place::attribute("batch_source"));
+                }
+            }
+            Object::FeatureView(view) => {
+                for (position, entity) in view.entities.iter().enumerate() {
+                    named(ObjectKind::Entity, entity, Place::element("entities", position));
+                }
+                named(ObjectKind::DataSource, &view.source, Place::attribute("source"));
+            }
+            Object::FeatureService(service) => {
+                for (position, selection) in service.features.iter().enumerate() {
+                    named(ObjectKind::FeatureView, &selection.view, Place::element("features", position));
+                }
+                for (position, used) in service.uses.iter().enumerate() {
+                    named(ObjectKind::FeatureView, &used.view, Place::block("use", position).at("view"));
+                }
+            }
+        }
+    }
+}
+
+fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &mut Diagnostics) {
+    if definitions.disabled.contains(target) {
+        let message = format!("`{target}` is left out: its `enabled` is false");
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+        if let Some(place) = definitions.declaration(target) {
+            diagnostic = diagnostic.also(place, "defined here");
+        }
+        findings.push(diagnostic.help("leave the reference out under the same condition"));
+        return;
+    }
+    if definitions.incomplete || definitions.is_declared(target) {
+        return;
+    }
+    let help = if target.name.contains('-') {
+        Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
+    } else {
+        let names = definitions.names(target.kind);
+        suggestion(&target.name, names.iter().copied()).or_else(|| {
+            Some(format!(
+                "define it: `{} {}\"{}\" {{ … }}`",
+                target.kind,
+                kind_label(target.kind),
+                target.name
+            ))
+        })
+    };
+    let message = format!("there is no {} `{}`", words(target.kind), target.name);
+    findings.push(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help));
+}
+
+const fn kind_label(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::DataSource => "\"file\" ",
+        _ => "",
+    }
+}
+
+const fn words(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Entity => "entity",
+        ObjectKind::DataSource => "data source",
+        ObjectKind::FeatureView => "feature view",
+        ObjectKind::FeatureService => "feature service",
+    }
+}

@@ -1,0 +1,107 @@
+//! The `feature_service` block.
+
+use std::collections::BTreeMap;
+
+use super::object::{self, NameForm};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::hcl::{BlockReader, Located, Reference, Schema};
+use crate::model::{Consumer, FeatureService, Object, ObjectKind, Selection, ServiceUse};
+use crate::source::{Origin, Place};
+
+pub(super) const SCHEMA: Schema = Schema {
+    labels: &["name"],
+    attributes: &["features", "description", "owner", "tags", "enabled", "name"],
+    single: &["lifecycle"],
+    blocks: &["use", "consumer"],
+};
+
+const USE: Schema = Schema {
+    labels: &["name"],
+    attributes: &["view", "join_keys", "features", "enabled", "name"],
+    single: &[],
+    blocks: &[],
+};
+
+const CONSUMER: Schema =
+    Schema { labels: &["name"], attributes: &["owner", "enabled", "name"], single: &[], blocks: &[] };
+
+pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Object> {
+    let features = selections(reader, origin);
+    let uses = uses(reader, origin);
+    let consumers = consumers(reader, origin);
+    if reader.attribute("features").is_none() && reader.blocks("use").next().is_none() {
+        let message = "`feature_service` selects no feature";
+        let diagnostic = Diagnostic::error(codes::MISSING, reader.block.header(), message);
+        reader.context.report(diagnostic.help("add `features = [feature_view.NAME]`"));
+    }
+    Some(Object::FeatureService(FeatureService {
+        features,
+        uses,
+        consumers,
+        metadata: object::metadata(reader),
+        lifecycle: object::lifecycle(reader),
+    }))
+}
+
+fn selections(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Selection> {
+    let mut selections = Vec::new();
+    for Located { value: reference, span } in reader.list::<Reference>("features").unwrap_or_default() {
+        if reference.kind == ObjectKind::FeatureView {
+            origin.places.insert(Place::element("features", selections.len()), reference.span);
+            selections.push(Selection { view: reference.name, feature: reference.feature });
+            continue;
+        }
+        let message = format!("`features` takes feature views and their features, found `{reference}`");
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND, span, message);
+        reader.context.report(diagnostic.help("write `feature_view.VIEW` or `feature_view.VIEW.FEATURE`"));
+    }
+    selections
+}
+
+fn uses(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<ServiceUse> {
+    let mut uses = Vec::new();
+    for block in reader.blocks("use") {
+        let inner = BlockReader::new(reader.context, block, &USE);
+        let Some(named) = object::named(&inner, 0, NameForm::Feature) else { continue };
+        if !named.enabled {
+            continue;
+        }
+        let view = inner.required::<Reference>("view", "feature_view.NAME");
+        let view =
+            view.and_then(|view| object::of_kind(inner.context, "view", view, ObjectKind::FeatureView));
+        let join_keys = inner.optional::<BTreeMap<String, String>>("join_keys");
+        let features = inner.list::<String>("features");
+        let Some(view) = view else { continue };
+        let place = Place::block("use", uses.len());
+        origin.places.insert(place, named.span);
+        origin.places.insert(place.at("view"), view.span);
+        if let Some(join_keys) = &join_keys {
+            origin.places.insert(place.at("join_keys"), join_keys.span);
+        }
+        for (position, feature) in features.iter().flatten().enumerate() {
+            origin.places.insert(place.at("features").nth(position), feature.span);
+        }
+        uses.push(ServiceUse {
+            name: named.name,
+            view: view.name,
+            join_keys: join_keys.map(|keys| keys.value).unwrap_or_default(),
+            features: features.map(|features| features.into_iter().map(|feature| feature.value).collect()),
+        });
+    }
+    uses
+}
+
+fn consumers(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Consumer> {
+    let mut consumers = Vec::new();
+    for block in reader.blocks("consumer") {
+        let inner = BlockReader::new(reader.context, block, &CONSUMER);
+        let owner = inner.optional::<String>("owner").map(|owner| owner.value);
+        if let Some(named) = object::named(&inner, 0, NameForm::Consumer)
+            && named.enabled
+        {
+            origin.places.insert(Place::block("consumer", consumers.len()), named.span);
+            consumers.push(Consumer { name: named.name, owner });
+        }
+    }
+    consumers
+}

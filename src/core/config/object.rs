@@ -1,0 +1,100 @@
+//! What the blocks of all objects share: names, description, owner, tags, `enabled`, `lifecycle`.
+
+use std::collections::BTreeMap;
+
+use crate::check::{is_feature_name, is_name};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::hcl::{Block, BlockReader, Context, Located, Reference, Schema};
+use crate::model::{Lifecycle, Metadata, ObjectKind};
+use crate::source::{Origin, Span};
+
+/// An object's or inner block's name, and whether it counts.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) span: Span,
+    pub(super) enabled: bool,
+}
+
+/// Which names a block may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameForm {
+    /// Of objects.
+    Object,
+    /// Of features and fields: a digit may come first.
+    Feature,
+    /// Of consumers: `-` may be in it.
+    Consumer,
+}
+
+/// The name: the attribute `name`, else the label at this position. None when there is neither.
+pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> Option<Named> {
+    let enabled = reader.optional::<bool>("enabled").is_none_or(|enabled| enabled.value);
+    let given = reader.optional::<String>("name");
+    let label = reader.label(label).map(|label| Located { value: label.text.clone(), span: label.span });
+    let Located { value: name, span } = given.or(label)?;
+    let good = match form {
+        NameForm::Object => is_name(&name),
+        NameForm::Feature => is_feature_name(&name),
+        NameForm::Consumer => is_feature_name(&name.replace('-', "_").replace("__", "_")),
+    };
+    if !good {
+        let mut rule = "letters, digits and `_`, at most 63 of them, without `__`".to_owned();
+        if form == NameForm::Object {
+            rule.push_str(", and no digit first");
+        }
+        let diagnostic = Diagnostic::error(codes::NAME, span, format!("`{name}` cannot be a name"));
+        reader.context.report(diagnostic.help(format!("a name has {rule}")));
+    }
+    Some(Named { name, span, enabled })
+}
+
+/// Description, owner and tags.
+pub(super) fn metadata(reader: &BlockReader<'_>) -> Metadata {
+    let text = |name: &str| reader.optional::<String>(name).map(|located| located.value);
+    Metadata {
+        description: text("description"),
+        owner: text("owner"),
+        tags: reader.optional::<BTreeMap<String, String>>("tags").map(|tags| tags.value).unwrap_or_default(),
+    }
+}
+
+const LIFECYCLE: Schema =
+    Schema { labels: &[], attributes: &["prevent_destroy", "ignore_changes"], single: &[], blocks: &[] };
+
+/// The `lifecycle` block.
+pub(super) fn lifecycle(reader: &BlockReader<'_>) -> Lifecycle {
+    let Some(block) = reader.blocks("lifecycle").next() else { return Lifecycle::default() };
+    let reader = BlockReader::new(reader.context, block, &LIFECYCLE);
+    let ignored = reader.list::<String>("ignore_changes").unwrap_or_default();
+    Lifecycle {
+        prevent_destroy: reader.optional("prevent_destroy").is_some_and(|located| located.value),
+        ignore_changes: ignored.into_iter().map(|located| located.value).collect(),
+    }
+}
+
+/// The reference, if it is to a whole object of that kind.
+pub(super) fn of_kind(
+    context: &Context<'_>,
+    attribute: &str,
+    reference: Located<Reference>,
+    kind: ObjectKind,
+) -> Option<Reference> {
+    let Reference { kind: found, feature, span, .. } = &reference.value;
+    if *found == kind && feature.is_none() {
+        return Some(reference.value);
+    }
+    let what = if feature.is_some() { "feature" } else { found.as_str() };
+    let message =
+        format!("`{attribute}` takes a reference to `{kind}`, found the {what} `{}`", reference.value);
+    let mut diagnostic = Diagnostic::error(codes::WRONG_KIND, *span, message);
+    if *span != reference.span {
+        diagnostic = diagnostic.also(reference.span, "used here");
+    }
+    context.report(diagnostic.help(format!("write `{kind}.NAME`")));
+    None
+}
+
+/// The place of a block.
+pub(super) fn origin(block: &Block, name: Span) -> Origin {
+    Origin { header: block.header(), name, places: BTreeMap::new() }
+}

@@ -1,0 +1,203 @@
+//! What expressions of a project can see: variables, locals, files. A local is evaluated when it is first needed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::variable::Variable;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::hcl::{Attribute, Block, Evaluator, Failure, Scope, Value};
+use crate::source::Span;
+
+/// Locals that need each other go no deeper than this.
+const DEPTH_LIMIT: usize = 64;
+/// A local holds no more elements and bytes than this.
+const SIZE_LIMIT: usize = 1 << 22;
+
+/// A scope without names, for values that may not depend on others.
+pub(super) struct Constants {
+    /// What is evaluated, for messages.
+    pub(super) what: &'static str,
+}
+
+impl Constants {
+    fn refuse<T>(&self, span: Span) -> Result<T, Failure> {
+        let message = format!("{} cannot refer to variables and locals", self.what);
+        Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).into())
+    }
+}
+
+impl Scope for Constants {
+    fn variable(&self, _: &str, span: Span) -> Result<Value, Failure> {
+        self.refuse(span)
+    }
+
+    fn local(&self, _: &str, span: Span) -> Result<Value, Failure> {
+        self.refuse(span)
+    }
+
+    fn read_file(&self, _: &str) -> Result<String, String> {
+        Err(format!("{} cannot read files", self.what))
+    }
+}
+
+/// The scope of a project.
+pub(super) struct ProjectScope<'a> {
+    pub(super) variables: BTreeMap<String, Variable<'a>>,
+    locals: BTreeMap<&'a str, Local<'a>>,
+    read_file: &'a dyn Fn(&str) -> Result<String, String>,
+    findings: &'a RefCell<Diagnostics>,
+    /// Whether a file could not be parsed, so that some names are not known.
+    incomplete: bool,
+    /// Locals that are being evaluated, outermost first, with the place that needs the next one.
+    running: RefCell<Vec<&'a str>>,
+}
+
+struct Local<'a> {
+    attribute: &'a Attribute,
+    state: RefCell<State>,
+}
+
+enum State {
+    New,
+    Running,
+    Done(Value),
+    Failed,
+}
+
+impl<'a> ProjectScope<'a> {
+    pub(super) fn new(
+        variables: BTreeMap<String, Variable<'a>>,
+        locals: &[&'a Block],
+        read_file: &'a dyn Fn(&str) -> Result<String, String>,
+        findings: &'a RefCell<Diagnostics>,
+        incomplete: bool,
+    ) -> Self {
+        let mut scope = Self {
+            variables,
+            locals: BTreeMap::new(),
+            read_file,
+            findings,
+            incomplete,
+            running: RefCell::default(),
+        };
+        for attribute in locals.iter().flat_map(|block| &block.body.attributes) {
+            let name = attribute.key.text.as_str();
+            if let Some(first) = scope.locals.get(name) {
+                let message = format!("the local `{name}` is defined twice");
+                let diagnostic = Diagnostic::error(codes::DUPLICATE, attribute.key.span, message);
+                let diagnostic = diagnostic.also(first.attribute.key.span, "the first");
+                findings.borrow_mut().push(diagnostic);
+                continue;
+            }
+            scope.locals.insert(name, Local { attribute, state: RefCell::new(State::New) });
+        }
+        scope
+    }
+
+    /// Evaluates every local, so that mistakes in unused ones are found too.
+    pub(super) fn evaluate_locals(&self) {
+        for (name, local) in &self.locals {
+            // What goes wrong is reported by `local` itself.
+            let _ = self.local(name, local.attribute.key.span);
+        }
+    }
+
+    fn cycle(&self, name: &str) -> Diagnostic {
+        let running = self.running.borrow();
+        let start = running.iter().position(|running| *running == name).unwrap_or(0);
+        let path: Vec<&str> = running[start..].to_vec();
+        let text: Vec<String> = path.iter().chain([&name]).map(|name| format!("`local.{name}`")).collect();
+        let span =
+            |name: &str| self.locals.get(name).map_or_else(Span::default, |local| local.attribute.key.span);
+        let message = format!("locals need each other in a circle: {}", text.join(" → "));
+        let mut diagnostic = Diagnostic::error(codes::CYCLE, span(name), message);
+        for (position, member) in path.iter().enumerate() {
+            let next = path.get(position + 1).copied().unwrap_or(name);
+            if position == 0 {
+                diagnostic = diagnostic.label(format!("needs `local.{next}`"));
+            } else {
+                diagnostic = diagnostic.also(span(member), format!("needs `local.{next}`"));
+            }
+        }
+        diagnostic
+    }
+
+    fn evaluate(&self, local: &Local<'a>, span: Span) -> Result<Value, Failure> {
+        if self.running.borrow().len() > DEPTH_LIMIT {
+            let message = format!("locals need each other more than {DEPTH_LIMIT} deep");
+            return Err(Diagnostic::error(codes::LIMIT, span, message).into());
+        }
+        let value = Evaluator::new(self).evaluate(&local.attribute.value)?;
+        let (size, depth) = value.size();
+        if size > SIZE_LIMIT || depth > DEPTH_LIMIT {
+            let message = format!("the local `{}` holds too much", local.attribute.key.text);
+            return Err(Diagnostic::error(codes::LIMIT, local.attribute.key.span, message).into());
+        }
+        Ok(value)
+    }
+}
+
+impl Scope for ProjectScope<'_> {
+    fn variable(&self, name: &str, span: Span) -> Result<Value, Failure> {
+        match self.variables.get(name) {
+            Some(variable) => variable.value.clone().ok_or(Failure::Reported),
+            None if self.incomplete => Err(Failure::Reported),
+            None => {
+                let message = format!("there is no variable `{name}`");
+                let known: Vec<&str> = self.variables.keys().map(String::as_str).collect();
+                let help = help_for(name, &known, || format!("declare it: `variable \"{name}\" {{ … }}`"));
+                Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into())
+            }
+        }
+    }
+
+    fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
+        let Some((name, local)) = self.locals.get_key_value(name) else {
+            if self.incomplete {
+                return Err(Failure::Reported);
+            }
+            let message = format!("there is no local `{name}`");
+            let known: Vec<&str> = self.locals.keys().copied().collect();
+            let help = help_for(name, &known, || format!("define it: `locals {{ {name} = … }}`"));
+            return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into());
+        };
+        match &*local.state.borrow() {
+            State::Done(value) => return Ok(value.clone()),
+            State::Failed => return Err(Failure::Reported),
+            State::Running => {
+                let cycle = self.cycle(name);
+                self.findings.borrow_mut().push(cycle);
+                return Err(Failure::Reported);
+            }
+            State::New => {}
+        }
+        local.state.replace(State::Running);
+        self.running.borrow_mut().push(name);
+        let result = self.evaluate(local, span);
+        self.running.borrow_mut().pop();
+        match result {
+            Ok(value) => {
+                local.state.replace(State::Done(value.clone()));
+                Ok(value)
+            }
+            Err(failure) => {
+                local.state.replace(State::Failed);
+                if let Failure::Finding(diagnostic) = failure {
+                    self.findings.borrow_mut().push(*diagnostic);
+                }
+                Err(Failure::Reported)
+            }
+        }
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, String> {
+        (self.read_file)(path)
+    }
+}
+
+fn help_for(name: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> Option<String> {
+    if name.contains('-') {
+        return Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned());
+    }
+    suggestion(name, known.iter().copied()).or_else(|| Some(otherwise()))
+}

@@ -1,0 +1,60 @@
+//! Every folder of `fixtures/diagnostics` is a project with mistakes: its files, and in `expected.txt` the findings as
+//! they are printed. `UPDATE_FIXTURES=1` writes `expected.txt` anew: look at the difference before you commit it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::source::Sources;
+
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/diagnostics");
+    let mut folders: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    folders
+}
+
+fn findings(folder: &Path) -> String {
+    let mut files = Vec::new();
+    let mut yaml = SourceFile::new(environment::FILE_NAME, YAML);
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    for name in names.iter().filter(|name| *name != "expected.txt") {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        if name == environment::FILE_NAME {
+            yaml.text = text;
+        } else {
+            files.push(SourceFile::new(name, text));
+        }
+    }
+    let (environment, diagnostics) = environment::parse(&yaml);
+    let options = RenderOptions { styled: false, width: 120 };
+    let mut text = render(&diagnostics, &Sources::of(yaml), &options);
+    if let Some(environment) = environment {
+        let loaded = load_with(&files, &environment, &BTreeMap::new());
+        assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
+        text.push_str(&rendered(&loaded));
+    }
+    text
+}
+
+#[test]
+fn bad_input_is_told_clearly() {
+    let update = std::env::var_os("UPDATE_FIXTURES").is_some();
+    let mut wrong = Vec::new();
+    for folder in folders() {
+        let found = findings(&folder);
+        assert!(!found.is_empty(), "{} has no finding", folder.display());
+        let path = folder.join("expected.txt");
+        if update {
+            fs::write(&path, &found).unwrap();
+        } else if fs::read_to_string(&path).unwrap_or_default() != found {
+            wrong.push(format!("{}:\n{found}", folder.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(folders().len() >= 40, "{} folders", folders().len());
+}

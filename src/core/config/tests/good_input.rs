@@ -1,0 +1,184 @@
+//! A project that uses all of the language that this version has.
+
+use super::*;
+use crate::model::{FileFormat, Objects, SourceKind, ValueType};
+use crate::time::Duration;
+
+const PROJECT: &str = r#"
+variable "dataset" {
+  type    = string
+  default = "acme.staging"
+}
+variable "with_trips" {
+  type    = bool
+  default = false
+}
+locals {
+  week = "${local.days}d"
+  days = 3 + 4
+  team = { team = "driver_performance" }
+}
+entity "driver" {
+  join_key    = "driver_id"
+  value_type  = int64
+  description = "A driver of the fleet."
+  owner       = "fleet@acme.example"
+  tags        = merge(local.team, { tier = 1 })
+}
+data_source "bigquery" "driver_stats" {
+  table                    = "${var.dataset}.driver_hourly_stats"
+  timestamp_field          = "datetime"
+  created_timestamp_column = "created"
+  field_mapping            = { conversion = "conv_rate" }
+}
+data_source "bigquery" "by_query" {
+  query = <<-SQL
+    SELECT *
+      FROM ${var.dataset}
+  SQL
+  timestamp_field = "datetime"
+}
+data_source "file" "stats_file" {
+  path            = "data/driver_stats.parquet"
+  timestamp_field = "event_timestamp"
+  timestamp_unit  = "ms"
+}
+data_source "file" "folder" {
+  path            = "data/rows/"
+  format          = csv
+  timestamp_field = "event_timestamp"
+}
+data_source "push" "driver_events" {
+  batch_source = data_source.stats_file
+}
+data_source "request" "ride" {
+  field "val_to_add" { type = int64 }
+}
+feature_view "stats" {
+  entities = [entity.driver]
+  source   = var.with_trips ? data_source.nothing_like_it : data_source.driver_events
+  ttl      = local.week
+  feature "conv_rate" { type = float32 }
+  feature "7D_AVG" { type = list(float64) }
+  feature "avg_daily_trips" {
+    type    = int64
+    enabled = var.with_trips
+  }
+  materialization {
+    available_after = "2h"
+    lateness        = "1h"
+  }
+  lifecycle { prevent_destroy = true }
+}
+feature_view "whole_project" {
+  entities = []
+  source   = data_source.folder
+  feature "total" { type = float64 }
+}
+feature_service "ranking_v1" {
+  features = [feature_view.stats.conv_rate, feature_view.whole_project, feature_view.stats["7D_AVG"]]
+  use "origin" {
+    view      = feature_view.stats
+    join_keys = { driver_id = "origin_id" }
+    features  = ["conv_rate"]
+  }
+  consumer "eta-model" { owner = "ml-eta@acme.example" }
+}
+"#;
+
+fn objects(variables: &[(&str, &str)]) -> Objects {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let loaded = load_with(&[SourceFile::new("main.hcl", PROJECT)], &environment(), &variables);
+    let text = rendered(&loaded);
+    loaded.project.unwrap_or_else(|| panic!("{text}")).objects
+}
+
+#[test]
+fn every_block_becomes_an_object() {
+    let objects = objects(&[]);
+    let driver = objects.entity("driver").unwrap();
+    assert_eq!(driver.join_key, "driver_id");
+    assert_eq!(driver.metadata.tags["tier"], "1");
+    assert_eq!(driver.metadata.tags["team"], "driver_performance");
+    let stats = objects.feature_view("stats").unwrap();
+    assert_eq!(
+        (stats.entities.as_slice(), stats.source.as_str()),
+        (&["driver".to_owned()][..], "driver_events")
+    );
+    assert_eq!(stats.ttl, Duration::from_seconds(7 * 86_400));
+    assert_eq!(stats.materialization.lateness, Duration::from_seconds(3600));
+    assert!(stats.lifecycle.prevent_destroy && stats.online);
+    let types: Vec<_> =
+        stats.features.iter().map(|feature| (feature.name.as_str(), &feature.value_type)).collect();
+    assert_eq!(
+        types,
+        [("conv_rate", &ValueType::Float32), ("7D_AVG", &ValueType::List(Box::new(ValueType::Float64)))]
+    );
+    assert_eq!(objects.feature_view("whole_project").unwrap().entities, Vec::<String>::new());
+}
+
+#[test]
+fn sources_of_every_kind_are_read() {
+    let objects = objects(&[]);
+    let kind = |name: &str| objects.data_source(name).unwrap().kind.clone();
+    assert_eq!(
+        kind("driver_stats"),
+        SourceKind::BigQuery { table: Some("acme.staging.driver_hourly_stats".to_owned()), query: None }
+    );
+    let query = "SELECT *\n  FROM acme.staging\n".to_owned();
+    assert_eq!(kind("by_query"), SourceKind::BigQuery { table: None, query: Some(query) });
+    let file = SourceKind::File {
+        path: "data/driver_stats.parquet".to_owned(),
+        format: FileFormat::Parquet,
+        endpoint: None,
+    };
+    assert_eq!(kind("stats_file"), file);
+    assert!(matches!(kind("folder"), SourceKind::File { format: FileFormat::Csv, .. }));
+    assert_eq!(kind("driver_events"), SourceKind::Push { batch_source: "stats_file".to_owned() });
+    assert!(matches!(kind("ride"), SourceKind::Request { fields } if fields[0].name == "val_to_add"));
+}
+
+#[test]
+fn a_service_keeps_the_order_of_its_features() {
+    let objects = objects(&[]);
+    let service = objects.feature_service("ranking_v1").unwrap();
+    let selected: Vec<_> = service
+        .features
+        .iter()
+        .map(|selection| (selection.view.as_str(), selection.feature.as_deref()))
+        .collect();
+    assert_eq!(selected, [("stats", Some("conv_rate")), ("whole_project", None), ("stats", Some("7D_AVG"))]);
+    assert_eq!(service.uses[0].join_keys["driver_id"], "origin_id");
+    assert_eq!(service.consumers[0].name, "eta-model");
+}
+
+#[test]
+fn values_given_from_outside_win() {
+    let changed = objects(&[("dataset", "prod"), ("with_trips", "false")]);
+    let SourceKind::BigQuery { table, .. } = &changed.data_source("driver_stats").unwrap().kind else {
+        panic!()
+    };
+    assert_eq!(table.as_deref(), Some("prod.driver_hourly_stats"));
+    let yaml = format!("{YAML}variables: {{ dataset: yaml }}\n");
+    let environment = environment::parse(&SourceFile::new("feature_store.yaml", yaml)).0.unwrap();
+    let files = [SourceFile::new("main.hcl", PROJECT)];
+    let table = |variables: &BTreeMap<String, String>| {
+        let project = load_with(&files, &environment, variables).project.unwrap();
+        match &project.objects.data_source("driver_stats").unwrap().kind {
+            SourceKind::BigQuery { table, .. } => table.clone().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(table(&BTreeMap::new()), "yaml.driver_hourly_stats");
+    let quoted = BTreeMap::from([("dataset".to_owned(), "\"given\"".to_owned())]);
+    assert_eq!(table(&quoted), "given.driver_hourly_stats");
+}
+
+#[test]
+fn ranges_are_those_of_headers() {
+    let loaded =
+        load_text("entity \"driver\" { value_type = int64 }\n\n  entity \"city\" { value_type = string }");
+    let range = &loaded.ranges[&"entity.city".parse().unwrap()];
+    assert_eq!((range.start.line, range.start.column, range.end.column), (3, 3, 16));
+    assert_eq!(range.filename, "main.hcl");
+}

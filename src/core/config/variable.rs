@@ -1,0 +1,167 @@
+//! The `variable` block: where its value comes from, and whether it is a good one.
+//!
+//! A value given from outside wins over `variables` in feature_store.yaml, and that over `default`.
+
+use std::collections::BTreeMap;
+
+use super::load::LoadInput;
+use super::scope::Constants;
+use super::type_constraint::TypeConstraint;
+use crate::diagnostic::{Diagnostic, codes, suggestion};
+use crate::hcl::{Block, BlockReader, Context, Evaluator, Failure, Schema, Value, parse_expression};
+use crate::source::{SourceId, Span};
+
+pub(super) const SCHEMA: Schema = Schema {
+    labels: &["name"],
+    attributes: &["type", "default", "description", "sensitive", "nullable"],
+    single: &[],
+    blocks: &["validation"],
+};
+
+const VALIDATION: Schema =
+    Schema { labels: &[], attributes: &["condition", "error_message"], single: &[], blocks: &[] };
+
+/// A variable with its value; none when that went wrong.
+pub(super) struct Variable<'a> {
+    pub(super) block: &'a Block,
+    pub(super) value: Option<Value>,
+}
+
+/// Reads every `variable` block.
+pub(super) fn read_all<'a>(
+    context: &Context<'_>,
+    blocks: &[&'a Block],
+    input: &LoadInput<'_>,
+) -> BTreeMap<String, Variable<'a>> {
+    let mut variables: BTreeMap<String, Variable<'a>> = BTreeMap::new();
+    for block in blocks {
+        let reader = BlockReader::new(context, block, &SCHEMA);
+        let Some(label) = reader.label(0) else { continue };
+        if let Some(first) = variables.get(&label.text) {
+            let message = format!("the variable `{}` is declared twice", label.text);
+            let diagnostic = Diagnostic::error(codes::DUPLICATE, label.span, message);
+            context.report(diagnostic.also(first.block.header(), "the first"));
+            continue;
+        }
+        let value = value(&reader, &label.text, input);
+        variables.insert(label.text.clone(), Variable { block, value });
+    }
+    let known = || variables.keys().map(String::as_str);
+    for name in input.variables.keys().chain(input.environment.variables.keys()) {
+        if !variables.contains_key(name) {
+            let message = format!("there is a value for the variable `{name}`, but no block declares it");
+            let mut diagnostic = Diagnostic::unplaced(codes::VARIABLE, message);
+            diagnostic.severity = crate::diagnostic::Severity::Warning;
+            context.report(diagnostic.maybe_help(suggestion(name, known().collect::<Vec<_>>())));
+        }
+    }
+    variables
+}
+
+fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<Value> {
+    let constraint = match reader.attribute("type").map(|attribute| TypeConstraint::parse(&attribute.value)) {
+        None => None,
+        Some(Ok(constraint)) => Some(constraint),
+        Some(Err(diagnostic)) => {
+            reader.context.report(*diagnostic);
+            return None;
+        }
+    };
+    reader.optional::<String>("description");
+    let sensitive = reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value);
+    let default = default(reader, constraint.as_ref());
+    let span = reader.block.header();
+    let given = if let Some(text) = input.variables.get(name) {
+        let by_default = matches!(
+            &default,
+            Some(Some(Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_)))
+        );
+        let literal = constraint.as_ref().map_or(!by_default, TypeConstraint::takes_text);
+        from_text(text, literal).map_err(|reason| given_error(name, span, &reason))
+    } else if let Some(json) = input.environment.variables.get(name) {
+        Ok(Value::from_json(json))
+    } else {
+        match default {
+            Some(default) => return default,
+            None => {
+                let message = format!("the variable `{name}` has no value");
+                let help = format!(
+                    "give one with `--var {name}=…`, under `variables` in feature_store.yaml, or as `default`"
+                );
+                Err(Diagnostic::error(codes::VARIABLE, span, message).help(help))
+            }
+        }
+    };
+    let converted = given.and_then(|value| {
+        let shown = if sensitive { "another value".to_owned() } else { value.kind() };
+        let constraint = constraint.unwrap_or(TypeConstraint::Any);
+        constraint.convert(value).map_err(|wanted| {
+            let message =
+                format!("the value given for the variable `{name}` must be {wanted}, found {shown}");
+            Diagnostic::error(codes::WRONG_TYPE, span, message)
+        })
+    });
+    converted.map_err(|diagnostic| reader.context.report(diagnostic)).ok()
+}
+
+/// The default: none when there is no such attribute; none inside when it is wrong.
+fn default(reader: &BlockReader<'_>, constraint: Option<&TypeConstraint>) -> Option<Option<Value>> {
+    let attribute = reader.attribute("default")?;
+    let scope = Constants { what: "the default of a variable" };
+    let value = match Evaluator::new(&scope).evaluate(&attribute.value) {
+        Ok(value) => value,
+        Err(failure) => {
+            reader.context.fail(failure);
+            return Some(None);
+        }
+    };
+    let found = value.kind();
+    match constraint.map_or(Ok(value.clone()), |constraint| constraint.convert(value)) {
+        Ok(value) => Some(Some(value)),
+        Err(wanted) => {
+            let message = format!("`default`: expected {wanted}, found {found}");
+            reader.context.report(Diagnostic::error(codes::WRONG_TYPE, attribute.value.span, message));
+            Some(None)
+        }
+    }
+}
+
+/// A value from `--var` and the like: text itself, or an expression without references.
+fn from_text(text: &str, literal: bool) -> Result<Value, String> {
+    let quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+    if literal && !quoted {
+        return Ok(Value::String(text.to_owned()));
+    }
+    let scope = Constants { what: "a value given from outside" };
+    let value = parse_expression(SourceId::default(), text.trim())
+        .map_err(Failure::Finding)
+        .and_then(|expression| Evaluator::new(&scope).evaluate(&expression));
+    match value {
+        Ok(value) => Ok(value),
+        Err(Failure::Finding(diagnostic)) => Err(diagnostic.message),
+        Err(Failure::Reported) => Err("it cannot be read".to_owned()),
+    }
+}
+
+fn given_error(name: &str, span: Span, reason: &str) -> Diagnostic {
+    let message = format!("the value given for the variable `{name}` is no HCL expression: {reason}");
+    Diagnostic::error(codes::VARIABLE, span, message)
+}
+
+/// Checks every `validation` block; the context must know the variables.
+pub(super) fn validate(context: &Context<'_>, variables: &BTreeMap<String, Variable<'_>>) {
+    for variable in variables.values().filter(|variable| variable.value.is_some()) {
+        for block in variable.block.body.blocks.iter().filter(|block| block.kind.text == "validation") {
+            let reader = BlockReader::new(context, block, &VALIDATION);
+            let condition = reader.required::<bool>("condition", "…");
+            let message = reader.required::<String>("error_message", "\"…\"");
+            if let (Some(condition), Some(message)) = (condition, message)
+                && !condition.value
+            {
+                let name = variable.block.labels.first().map_or("", |label| &label.text);
+                let text = format!("the value of the variable `{name}` is refused: {}", message.value);
+                context.report(Diagnostic::error(codes::VALIDATION, condition.span, text));
+            }
+        }
+    }
+}

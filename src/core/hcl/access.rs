@@ -1,0 +1,226 @@
+//! Names, references, attributes, indexes and splats.
+
+use super::evaluate::{Evaluator, Result, as_number, wrong_type};
+use super::tree::{Expression, ExpressionKind, Step};
+use super::value::{Reference, Value};
+use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
+use crate::model::{ObjectKind, ValueType};
+use crate::source::Span;
+
+/// Bare words that mean something, beside types.
+const WORDS: [&str; 2] = ["parquet", "csv"];
+/// First parts of names with dots that later versions know.
+const LATER: [&str; 3] = ["module", "each", "on_demand_feature_view"];
+
+/// A word that stands alone: a name of a loop, a type, or a word that means something.
+pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Result<Value> {
+    if let Some(value) = evaluator.binding(name) {
+        return Ok(value.clone());
+    }
+    if let Ok(value_type) = name.parse::<ValueType>() {
+        return Ok(Value::Type(value_type));
+    }
+    if let Some(word) = WORDS.into_iter().find(|word| *word == name) {
+        return Ok(Value::Word(word));
+    }
+    if is_root(name) {
+        let message = format!("`{name}` needs a name after it, as in `{name}.NAME`");
+        return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).into());
+    }
+    let scalars = ValueType::SCALARS.map(|scalar| scalar.to_string());
+    let known = scalars.iter().map(String::as_str).chain(WORDS);
+    let near = nearest(name, known);
+    let diagnostic =
+        Diagnostic::error(codes::UNKNOWN_REFERENCE, span, format!("there is nothing named `{name}`"));
+    let help = match near.first() {
+        _ if name.contains('-') => {
+            "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
+        }
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write `\"{name}\"` if text is meant, `var.{name}` or `local.{name}` for a value"),
+    };
+    Err(diagnostic.help(help).into())
+}
+
+/// Whether a bare word means something by itself.
+pub(super) fn is_word(name: &str) -> bool {
+    WORDS.contains(&name) || name.parse::<ValueType>().is_ok()
+}
+
+fn is_root(name: &str) -> bool {
+    matches!(name, "var" | "local") || LATER.contains(&name) || kind_of(name).is_some()
+}
+
+fn kind_of(name: &str) -> Option<ObjectKind> {
+    ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+}
+
+pub(super) fn traverse(
+    evaluator: &mut Evaluator<'_>,
+    root: &Expression,
+    steps: &[Step],
+    span: Span,
+) -> Result<Value> {
+    if let ExpressionKind::Variable(name) = &root.kind
+        && evaluator.binding(name).is_none()
+    {
+        if let Some(kind) = kind_of(name) {
+            return reference(evaluator, kind, root.span, steps, span);
+        }
+        if LATER.contains(&name.as_str()) {
+            let message = format!("`{name}` is not supported by this version yet");
+            return Err(Diagnostic::error(codes::UNSUPPORTED, span, message).into());
+        }
+        if let [first, rest @ ..] = steps
+            && matches!(name.as_str(), "var" | "local")
+        {
+            let name_span = root.span.to(first.span());
+            let wanted = step_name(evaluator, first)?;
+            let value = if name == "var" {
+                evaluator.scope.variable(&wanted, name_span)?
+            } else {
+                evaluator.scope.local(&wanted, name_span)?
+            };
+            return walk(evaluator, value, rest, name_span);
+        }
+        return unknown_root(name, root.span, span);
+    }
+    let value = evaluator.evaluate(root)?;
+    walk(evaluator, value, steps, root.span)
+}
+
+fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
+    let roots = ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local"]);
+    let help = if name.contains('-') {
+        Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
+    } else {
+        suggestion(name, roots)
+    };
+    let message = format!("there is nothing named `{name}`");
+    Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, root.to(span), message).maybe_help(help).into())
+}
+
+/// The name that `.name` or `["name"]` says.
+fn step_name(evaluator: &mut Evaluator<'_>, step: &Step) -> Result<String> {
+    match step {
+        Step::Attribute(name) => Ok(name.text.clone()),
+        Step::Index(index) => match evaluator.evaluate(index)? {
+            Value::String(name) => Ok(name),
+            other => Err(wrong_type(index.span, "a name", &other)),
+        },
+        Step::AttributeSplat(span) | Step::FullSplat(span) => {
+            let message = "a splat works on lists, not on definitions";
+            Err(Diagnostic::error(codes::WRONG_TYPE, *span, message).into())
+        }
+    }
+}
+
+fn reference(
+    evaluator: &mut Evaluator<'_>,
+    kind: ObjectKind,
+    root: Span,
+    steps: &[Step],
+    span: Span,
+) -> Result<Value> {
+    let (name, feature) = match steps {
+        [name] => (step_name(evaluator, name)?, None),
+        [name, feature] if kind == ObjectKind::FeatureView => {
+            (step_name(evaluator, name)?, Some(step_name(evaluator, feature)?))
+        }
+        _ => {
+            let message = "a reference goes no further than this";
+            let help = if kind == ObjectKind::FeatureView {
+                "`feature_view.VIEW.FEATURE` names a feature; attributes cannot be read"
+            } else {
+                "a definition is named as a whole; its attributes cannot be read"
+            };
+            let last = steps.last().map_or(span, Step::span);
+            return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, last, message).help(help).into());
+        }
+    };
+    let span = steps.last().map_or(span, |last| root.to(last.span()).to(span));
+    Ok(Value::Reference(Box::new(Reference { kind, name, feature, span })))
+}
+
+fn walk(evaluator: &mut Evaluator<'_>, value: Value, steps: &[Step], at: Span) -> Result<Value> {
+    let Some((step, rest)) = steps.split_first() else { return Ok(value) };
+    let here = at.to(step.span());
+    match step {
+        Step::Attribute(name) => {
+            let next = attribute(value, &name.text, name.span)?;
+            walk(evaluator, next, rest, here)
+        }
+        Step::Index(index) => {
+            let key = evaluator.evaluate(index)?;
+            let next = element(value, &key, index.span)?;
+            walk(evaluator, next, rest, here)
+        }
+        Step::AttributeSplat(_) | Step::FullSplat(_) => {
+            let full = matches!(step, Step::FullSplat(_));
+            let each = if full {
+                rest.len()
+            } else {
+                rest.iter().take_while(|step| matches!(step, Step::Attribute(_))).count()
+            };
+            let (each, after) = rest.split_at(each);
+            let elements = match value {
+                Value::Null => Vec::new(),
+                Value::List(elements) => elements,
+                single => vec![single],
+            };
+            let mut results = Vec::with_capacity(elements.len());
+            for element in elements {
+                results.push(walk(evaluator, element, each, here)?);
+            }
+            walk(evaluator, Value::List(results), after, here)
+        }
+    }
+}
+
+fn attribute(value: Value, name: &str, span: Span) -> Result<Value> {
+    match value {
+        Value::Map(mut entries) => {
+            entries.remove(name).ok_or_else(|| missing_key(name, entries.keys().map(String::as_str), span))
+        }
+        other => {
+            let message = format!("{} has no `{name}`", other.kind());
+            Err(Diagnostic::error(codes::INDEX, span, message).into())
+        }
+    }
+}
+
+fn missing_key<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    span: Span,
+) -> super::evaluate::Failure {
+    let message = format!("the map has no `{name}`");
+    Diagnostic::error(codes::INDEX, span, message).maybe_help(suggestion(name, known)).into()
+}
+
+/// The element of a list or a map.
+pub(super) fn element(value: Value, key: &Value, span: Span) -> Result<Value> {
+    match value {
+        Value::Map(mut entries) => {
+            let name = key.to_text().ok_or_else(|| wrong_type(span, "a key", key))?;
+            entries.remove(&name).ok_or_else(|| missing_key(&name, entries.keys().map(String::as_str), span))
+        }
+        Value::List(mut elements) => {
+            let number = as_number(key).ok_or_else(|| wrong_type(span, "an index", key))?;
+            let count = elements.len();
+            let index = number.as_integer().and_then(|index| usize::try_from(index).ok());
+            match index.filter(|index| *index < count) {
+                Some(index) => Ok(elements.swap_remove(index)),
+                None => {
+                    let message = format!("the list has no element `{number}`");
+                    let help = format!("it has {count}, counted from 0");
+                    Err(Diagnostic::error(codes::INDEX, span, message).help(help).into())
+                }
+            }
+        }
+        other => {
+            let message = format!("{} has no elements", other.kind());
+            Err(Diagnostic::error(codes::INDEX, span, message).into())
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The reader of a block: which labels, attributes and blocks it takes, and their values by type. Everything that is
+//! wrong becomes a finding; what can be read is read all the same.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::accept::{Accept, Located};
+use super::access::is_word;
+use super::evaluate::{Evaluator, Failure, Scope};
+use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name};
+use super::value::Value;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::source::Span;
+
+/// What a block takes.
+pub(crate) struct Schema {
+    /// What its labels say.
+    pub(crate) labels: &'static [&'static str],
+    pub(crate) attributes: &'static [&'static str],
+    /// Types of blocks that may stand in it once.
+    pub(crate) single: &'static [&'static str],
+    /// Types of blocks that may stand in it more than once.
+    pub(crate) blocks: &'static [&'static str],
+}
+
+/// Names that are known, but not to this version.
+const LATER: [&str; 1] = ["for_each"];
+
+/// Where expressions look things up, and where findings go.
+pub(crate) struct Context<'a> {
+    pub(crate) scope: &'a dyn Scope,
+    pub(crate) findings: &'a RefCell<Diagnostics>,
+}
+
+impl Context<'_> {
+    pub(crate) fn report(&self, diagnostic: Diagnostic) {
+        self.findings.borrow_mut().push(diagnostic);
+    }
+
+    /// The value of an expression; what went wrong is reported.
+    pub(crate) fn evaluate(&self, expression: &Expression) -> Option<Value> {
+        Evaluator::new(self.scope).evaluate(expression).map_err(|failure| self.fail(failure)).ok()
+    }
+
+    pub(crate) fn fail(&self, failure: Failure) {
+        if let Failure::Finding(diagnostic) = failure {
+            self.report(*diagnostic);
+        }
+    }
+}
+
+/// One block, being read.
+pub(crate) struct BlockReader<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) block: &'a Block,
+}
+
+impl<'a> BlockReader<'a> {
+    /// Checks labels, attributes and blocks against what the block takes.
+    pub(crate) fn new(context: &'a Context<'a>, block: &'a Block, schema: &Schema) -> Self {
+        let reader = Self { context, block };
+        reader.check_labels(schema);
+        reader.check_attributes(schema);
+        reader.check_blocks(schema);
+        reader
+    }
+
+    /// The block's type for messages; with its first label where that is a kind of its own.
+    fn kind(&self) -> String {
+        match self.block.labels.as_slice() {
+            [kind, _] => format!("{} \"{}\"", self.block.kind.text, kind.text),
+            _ => self.block.kind.text.clone(),
+        }
+    }
+
+    fn body(&self) -> &'a Body {
+        &self.block.body
+    }
+
+    /// The label at this position.
+    pub(crate) fn label(&self, position: usize) -> Option<&'a Name> {
+        self.block.labels.get(position)
+    }
+
+    fn check_labels(&self, schema: &Schema) {
+        let (found, wanted) = (self.block.labels.len(), schema.labels.len());
+        if found == wanted {
+            return;
+        }
+        let form: Vec<String> = schema.labels.iter().map(|label| format!(" \"{label}\"")).collect();
+        let form = format!("`{}{} {{ … }}`", self.block.kind.text, form.concat());
+        let diagnostic = match self.block.labels.get(wanted) {
+            Some(extra) => {
+                Diagnostic::error(codes::LABELS, extra.span, format!("`{}` takes no such label", self.kind()))
+            }
+            None => {
+                let missing = schema.labels.get(found).copied().unwrap_or_default();
+                let message = format!("`{}` has no {missing}", self.kind());
+                Diagnostic::error(codes::LABELS, self.block.header(), message)
+            }
+        };
+        self.context.report(diagnostic.help(format!("it is written {form}")));
+    }
+
+    fn check_attributes(&self, schema: &Schema) {
+        let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+        for Attribute { key, .. } in &self.body().attributes {
+            if let Some(first) = seen.insert(&key.text, key.span) {
+                let message = format!("`{}` is set twice", key.text);
+                self.context
+                    .report(Diagnostic::error(codes::REPEATED, key.span, message).also(first, "the first"));
+            } else if LATER.contains(&key.text.as_str()) {
+                let message = format!("`{}` is not supported by this version yet", key.text);
+                self.context.report(Diagnostic::error(codes::UNSUPPORTED, key.span, message));
+            } else if !schema.attributes.contains(&key.text.as_str()) {
+                let message = format!("`{}` has no attribute `{}`", self.kind(), key.text);
+                let help = if schema.blocks.contains(&key.text.as_str())
+                    || schema.single.contains(&key.text.as_str())
+                {
+                    Some(format!("`{}` is a block: write `{} {{ … }}`, without `=`", key.text, key.text))
+                } else {
+                    suggestion(&key.text, schema.attributes.iter().copied())
+                };
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, key.span, message);
+                self.context.report(diagnostic.maybe_help(help));
+            }
+        }
+    }
+
+    fn check_blocks(&self, schema: &Schema) {
+        let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+        for block in &self.body().blocks {
+            let name = block.kind.text.as_str();
+            if schema.blocks.contains(&name) {
+                continue;
+            }
+            if !schema.single.contains(&name) {
+                let message = format!("`{}` has no block `{name}`", self.kind());
+                let help = if schema.attributes.contains(&name) {
+                    Some(format!("`{name}` is an attribute: write `{name} = …`"))
+                } else {
+                    suggestion(name, schema.blocks.iter().chain(schema.single).copied())
+                };
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_BLOCK, block.kind.span, message);
+                self.context.report(diagnostic.maybe_help(help));
+            } else if let Some(first) = seen.insert(name, block.kind.span) {
+                let message = format!("`{}` has two blocks `{name}`", self.kind());
+                let diagnostic = Diagnostic::error(codes::REPEATED, block.kind.span, message);
+                self.context.report(diagnostic.also(first, "the first"));
+            }
+        }
+    }
+
+    /// The attribute as written, the first if it is repeated.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&'a Attribute> {
+        self.body().attributes.iter().find(|attribute| attribute.key.text == name)
+    }
+
+    /// Blocks of a type inside, in their order.
+    pub(crate) fn blocks(&self, kind: &'static str) -> impl Iterator<Item = &'a Block> + use<'a> {
+        self.body().blocks.iter().filter(move |block| block.kind.text == kind)
+    }
+
+    /// The value of an attribute; none when it is not set, null, or wrong.
+    pub(crate) fn optional<T: Accept>(&self, name: &str) -> Option<Located<T>> {
+        let attribute = self.attribute(name)?;
+        self.accept(name, &attribute.value)
+    }
+
+    /// The value of an attribute that must be set.
+    pub(crate) fn required<T: Accept>(&self, name: &str, example: &str) -> Option<Located<T>> {
+        match self.attribute(name) {
+            Some(attribute) => self.accept(name, &attribute.value).or_else(|| {
+                if matches!(attribute.value.kind, ExpressionKind::Null) {
+                    self.missing(name, example);
+                }
+                None
+            }),
+            None => {
+                self.missing(name, example);
+                None
+            }
+        }
+    }
+
+    /// Says that an attribute is missing.
+    pub(crate) fn missing(&self, name: &str, example: &str) {
+        let message = format!("`{}` has no `{name}`", self.kind());
+        let diagnostic = Diagnostic::error(codes::MISSING, self.block.header(), message);
+        self.context.report(diagnostic.help(format!("add `{name} = {example}`")));
+    }
+
+    /// The elements of a list, each with its own place where the list is written out. Wrong elements are left out.
+    pub(crate) fn list<T: Accept>(&self, name: &str) -> Option<Vec<Located<T>>> {
+        let attribute = self.attribute(name)?;
+        if let ExpressionKind::List(elements) = &attribute.value.kind {
+            return Some(elements.iter().filter_map(|element| self.accept(name, element)).collect());
+        }
+        let span = attribute.value.span;
+        match self.context.evaluate(&attribute.value)? {
+            Value::Null => None,
+            Value::List(elements) => Some(
+                elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
+            ),
+            other => {
+                let message = format!("`{name}`: expected a list, found {}", other.kind());
+                let diagnostic = Diagnostic::error(codes::WRONG_TYPE, span, message);
+                let help =
+                    matches!(other, Value::Reference(_)).then(|| "write it in brackets: `[…]`".to_owned());
+                self.context.report(diagnostic.maybe_help(help));
+                None
+            }
+        }
+    }
+
+    fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Option<Located<T>> {
+        if let ExpressionKind::Variable(word) = &expression.kind
+            && !is_word(word)
+            && let Some(diagnostic) = T::unknown_word(word, expression.span)
+        {
+            self.context.report(diagnostic);
+            return None;
+        }
+        let value = self.context.evaluate(expression)?;
+        self.accept_value(name, value, expression.span)
+    }
+
+    fn accept_value<T: Accept>(&self, name: &str, value: Value, span: Span) -> Option<Located<T>> {
+        if value == Value::Null {
+            return None;
+        }
+        match T::accept(value, span) {
+            Ok(value) => Some(Located { value, span }),
+            Err(mut diagnostic) => {
+                diagnostic.message = format!("`{name}`: {}", diagnostic.message);
+                self.context.report(*diagnostic);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The evaluator of expressions. It resolves only what a value needs: a branch that is not taken is not looked at.
+
+use std::collections::BTreeMap;
+
+use super::tree::{Expression, ExpressionKind, For};
+use super::value::{Number, Value};
+use super::{access, functions, operator, template};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::source::Span;
+
+/// Why there is no value.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// It was said already, where it happened.
+    Reported,
+    /// This is why.
+    Finding(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Finding(Box::new(diagnostic))
+    }
+}
+
+pub(super) type Result<T> = std::result::Result<T, Failure>;
+
+/// What an expression can see beside itself.
+pub(crate) trait Scope {
+    /// The value of `var.name`, which stands at the span.
+    fn variable(&self, name: &str, span: Span) -> Result<Value>;
+    /// The value of `local.name`, which stands at the span.
+    fn local(&self, name: &str, span: Span) -> Result<Value>;
+    /// The text of a file, or why there is none.
+    fn read_file(&self, path: &str) -> std::result::Result<String, String>;
+}
+
+/// Rounds of loops and elements of ranges that one expression may take.
+const STEP_LIMIT: usize = 1_000_000;
+
+/// Evaluates one expression after the other.
+pub(crate) struct Evaluator<'a> {
+    pub(super) scope: &'a dyn Scope,
+    /// Names of `for`, innermost last.
+    bindings: Vec<(String, Value)>,
+    steps: usize,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(scope: &'a dyn Scope) -> Self {
+        Self { scope, bindings: Vec::new(), steps: 0 }
+    }
+
+    /// The value of an expression.
+    pub(crate) fn evaluate(&mut self, expression: &Expression) -> Result<Value> {
+        let span = expression.span;
+        match &expression.kind {
+            ExpressionKind::Null => Ok(Value::Null),
+            ExpressionKind::Bool(value) => Ok(Value::Bool(*value)),
+            ExpressionKind::Integer(value) => Ok(Value::Number(Number::Integer(*value))),
+            ExpressionKind::Float(value) if value.is_finite() => Ok(Value::Number(Number::of(*value))),
+            ExpressionKind::Float(_) => Err(operator::overflow(span)),
+            ExpressionKind::String(text) => Ok(Value::String(text.clone())),
+            ExpressionKind::List(elements) => {
+                elements.iter().map(|element| self.evaluate(element)).collect::<Result<_>>().map(Value::List)
+            }
+            ExpressionKind::Map(entries) => self.map(entries),
+            ExpressionKind::Template(parts) => template::evaluate(self, parts, span),
+            ExpressionKind::Variable(name) => access::bare_word(self, name, span),
+            ExpressionKind::Traversal(root, steps) => access::traverse(self, root, steps, span),
+            ExpressionKind::Conditional(branches) => {
+                let [condition, then, otherwise] = &**branches;
+                let taken = if self.condition(condition)? { then } else { otherwise };
+                self.evaluate(taken)
+            }
+            ExpressionKind::Call(call) => functions::call(self, call, span),
+            ExpressionKind::Not(operand) => operator::not(self, operand),
+            ExpressionKind::Negate(operand) => operator::negate(self, operand),
+            ExpressionKind::Binary(operation) => operator::binary(self, operation, span),
+            ExpressionKind::For(each) => self.each(each),
+        }
+    }
+
+    /// The value, which must be a truth value.
+    pub(super) fn condition(&mut self, expression: &Expression) -> Result<bool> {
+        match self.evaluate(expression)? {
+            Value::Bool(value) => Ok(value),
+            Value::String(text) if text == "true" => Ok(true),
+            Value::String(text) if text == "false" => Ok(false),
+            other => Err(wrong_type(expression.span, "`true` or `false`", &other)),
+        }
+    }
+
+    /// The value, which must be a number.
+    pub(super) fn number(&mut self, expression: &Expression) -> Result<Number> {
+        let value = self.evaluate(expression)?;
+        as_number(&value).ok_or_else(|| wrong_type(expression.span, "a number", &value))
+    }
+
+    /// Keys and values of a collection, in its order.
+    pub(super) fn elements(&mut self, collection: &Expression) -> Result<Vec<(Value, Value)>> {
+        match self.evaluate(collection)? {
+            Value::List(elements) => Ok(elements
+                .into_iter()
+                .enumerate()
+                .map(|(index, element)| (integer(index), element))
+                .collect()),
+            Value::Map(entries) => {
+                Ok(entries.into_iter().map(|(key, value)| (Value::String(key), value)).collect())
+            }
+            other => Err(wrong_type(collection.span, "a list or a map", &other)),
+        }
+    }
+
+    /// Counts a round of a loop.
+    pub(super) fn step(&mut self, span: Span) -> Result<()> {
+        self.steps += 1;
+        if self.steps > STEP_LIMIT {
+            let message = format!("this expression takes more than {STEP_LIMIT} steps");
+            return Err(Diagnostic::error(codes::LIMIT, span, message).into());
+        }
+        Ok(())
+    }
+
+    /// Makes the names of a loop known; gives back what [`Evaluator::unbind`] needs.
+    pub(super) fn bind(&mut self, key: Option<&str>, name: &str, index: Value, element: Value) -> usize {
+        let depth = self.bindings.len();
+        if let Some(key) = key {
+            self.bindings.push((key.to_owned(), index));
+        }
+        self.bindings.push((name.to_owned(), element));
+        depth
+    }
+
+    pub(super) fn unbind(&mut self, depth: usize) {
+        self.bindings.truncate(depth);
+    }
+
+    /// The value of a name of a loop.
+    pub(super) fn binding(&self, name: &str) -> Option<&Value> {
+        self.bindings.iter().rev().find(|(bound, _)| bound == name).map(|(_, value)| value)
+    }
+
+    fn key(&mut self, expression: &Expression) -> Result<String> {
+        let value = self.evaluate(expression)?;
+        value.to_text().ok_or_else(|| wrong_type(expression.span, "a string as key", &value))
+    }
+
+    fn map(&mut self, entries: &[(Expression, Expression)]) -> Result<Value> {
+        let mut map = BTreeMap::new();
+        let mut places: BTreeMap<String, Span> = BTreeMap::new();
+        for (key, value) in entries {
+            let name = self.key(key)?;
+            let value = self.evaluate(value)?;
+            if let Some(first) = places.insert(name.clone(), key.span) {
+                let message = format!("the key `{name}` stands here twice");
+                return Err(Diagnostic::error(codes::REPEATED, key.span, message)
+                    .also(first, "the first")
+                    .into());
+            }
+            map.insert(name, value);
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn each(&mut self, each: &For) -> Result<Value> {
+        let mut list = Vec::new();
+        let mut map: BTreeMap<String, Value> = BTreeMap::new();
+        for (index, element) in self.elements(&each.collection)? {
+            self.step(each.collection.span)?;
+            let depth = self.bind(each.key.as_deref(), &each.value, index, element);
+            let entry = self.entry(each);
+            self.unbind(depth);
+            match entry? {
+                None => {}
+                Some((None, value)) => list.push(value),
+                Some((Some(key), value)) if each.group => {
+                    match map.entry(key).or_insert_with(|| Value::List(Vec::new())) {
+                        Value::List(group) => group.push(value),
+                        other => *other = value,
+                    }
+                }
+                Some((Some(key), value)) => {
+                    if map.contains_key(&key) {
+                        let span = each.result_key.as_ref().map_or(each.collection.span, |key| key.span);
+                        let message = format!("two elements have the key `{key}`");
+                        let help = "write `...` after the value to gather the values of one key in a list";
+                        return Err(Diagnostic::error(codes::REPEATED, span, message).help(help).into());
+                    }
+                    map.insert(key, value);
+                }
+            }
+        }
+        Ok(if each.result_key.is_some() { Value::Map(map) } else { Value::List(list) })
+    }
+
+    /// One round of a loop: nothing when its condition is not met.
+    fn entry(&mut self, each: &For) -> Result<Option<(Option<String>, Value)>> {
+        if let Some(condition) = &each.condition
+            && !self.condition(condition)?
+        {
+            return Ok(None);
+        }
+        let key = each.result_key.as_ref().map(|key| self.key(key)).transpose()?;
+        Ok(Some((key, self.evaluate(&each.result)?)))
+    }
+}
+
+/// The number of a value; a string that reads as one counts, as in Terraform.
+pub(super) fn as_number(value: &Value) -> Option<Number> {
+    match value {
+        Value::Number(number) => Some(*number),
+        Value::String(text) => text.parse().map(Number::Integer).ok().or_else(|| {
+            let plain = text.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+            text.parse().ok().filter(|float: &f64| plain && float.is_finite()).map(Number::of)
+        }),
+        _ => None,
+    }
+}
+
+pub(super) fn integer(index: usize) -> Value {
+    Value::Number(Number::Integer(i64::try_from(index).unwrap_or(i64::MAX)))
+}
+
+pub(super) fn wrong_type(span: Span, wanted: &str, found: &Value) -> Failure {
+    let message = format!("expected {wanted}, found {}", found.kind());
+    Diagnostic::error(codes::WRONG_TYPE, span, message).into()
+}

@@ -1,0 +1,12 @@
+//! CPU work leaves the async threads through here.
+
+use crate::{Error, ErrorKind, Result};
+
+/// Runs work on a blocking thread and waits for it.
+pub(crate) async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(ErrorKind::Bug, "a worker thread stopped").with_source(error))?
+}

@@ -1,0 +1,225 @@
+//! The entities of a request: JSON in, typed columns and encoded keys out.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use provender_core::encoding::EntityKey;
+use provender_core::model::{JoinKey, Object, Objects, Value, ValueType};
+use provender_core::time::{NANOS_PER_SECOND, Timestamp};
+use serde_json::Value as Json;
+
+use crate::columns::nearest;
+use crate::feature_request::ResolvedRequest;
+use crate::{Error, Result};
+
+/// Join keys with their values, as JSON has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entities {
+    /// Name → values; all of one length.
+    Columns(BTreeMap<String, Vec<Json>>),
+    /// One map for each row, all with the same names.
+    Rows(Vec<BTreeMap<String, Json>>),
+}
+
+/// Join-key columns of a request, with the types that the requested views give them.
+#[derive(Debug)]
+pub(super) struct EntityColumns {
+    columns: BTreeMap<String, Vec<Option<Value>>>,
+    row_count: usize,
+}
+
+impl EntityColumns {
+    pub(super) fn read(entities: &Entities, request: &ResolvedRequest, objects: &Objects) -> Result<Self> {
+        let columns = match entities {
+            Entities::Columns(columns) => columns.clone(),
+            Entities::Rows(rows) => columns_of(rows)?,
+        };
+        let row_count = common_length(&columns)?;
+        let types = key_types(request)?;
+        if let Some((missing, _)) = types.iter().find(|(name, _)| !columns.contains_key(**name)) {
+            let error = Error::invalid(format!("the entities lack join key `{missing}`"));
+            return Err(match nearest(missing, columns.keys().map(String::as_str)) {
+                Some(near) => error.with_hint(format!("they have `{near}`")),
+                None => error.with_hint(format!("the features need {}", list(types.keys().copied()))),
+            });
+        }
+        let mut typed = BTreeMap::new();
+        for (name, values) in columns {
+            if request.outputs.contains(&name) {
+                return Err(Error::invalid(format!(
+                    "join key `{name}` and a feature would both be named `{name}`"
+                ))
+                .with_hint("full feature names (`view__feature`) tell them apart"));
+            }
+            let value_type = match types.get(name.as_str()) {
+                Some(value_type) => (*value_type).clone(),
+                None => type_of_other_key(&name, objects, &types)?,
+            };
+            let values = values
+                .iter()
+                .enumerate()
+                .map(|(row, value)| {
+                    key_value(value, &value_type).map_err(|error| {
+                        error.context(format!("value {} of join key `{name}` does not fit", row + 1))
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            typed.insert(name, values);
+        }
+        // A view without entities has one value, for however many rows; with nothing given that is one.
+        let row_count = row_count.unwrap_or(1);
+        Ok(Self { columns: typed, row_count })
+    }
+
+    pub(super) const fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    pub(super) const fn columns(&self) -> &BTreeMap<String, Vec<Option<Value>>> {
+        &self.columns
+    }
+
+    /// The key of each row; none where one of its fields is null.
+    pub(super) fn keys(&self, join_keys: &[(JoinKey, String)]) -> Result<Vec<Option<EntityKey>>> {
+        let columns: Vec<&Vec<Option<Value>>> =
+            join_keys.iter().filter_map(|(_, name)| self.columns.get(name)).collect();
+        (0..self.row_count)
+            .map(|row| {
+                let mut key = EntityKey::empty();
+                for column in &columns {
+                    let Some(value) = &column[row] else { return Ok(None) };
+                    key.push(value).map_err(|error| {
+                        Error::corrupt("a registered join key is no key").with_source(error)
+                    })?;
+                }
+                Ok(Some(key))
+            })
+            .collect()
+    }
+}
+
+/// Names of the request's join keys with their types.
+fn key_types(request: &ResolvedRequest) -> Result<BTreeMap<&str, &ValueType>> {
+    let mut types: BTreeMap<&str, &ValueType> = BTreeMap::new();
+    for view in &request.views {
+        for (key, name) in &view.join_keys {
+            match types.insert(name, &key.value_type) {
+                Some(other) if *other != key.value_type => {
+                    return Err(Error::invalid(format!(
+                        "the requested views take join key `{name}` as {other} and as {}",
+                        key.value_type
+                    ))
+                    .with_hint("ask for them one by one while one of them is being replaced"));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(types)
+}
+
+/// A join key that no requested view needs is welcome when the project knows it.
+fn type_of_other_key(
+    name: &str,
+    objects: &Objects,
+    needed: &BTreeMap<&str, &ValueType>,
+) -> Result<ValueType> {
+    let known = objects.0.values().find_map(|object| match object {
+        Object::Entity(entity) if entity.join_key == name => Some(entity.value_type.clone()),
+        _ => None,
+    });
+    known.ok_or_else(|| {
+        Error::invalid(format!("the entities have `{name}`, which is no join key"))
+            .with_hint(format!("the features need {}", list(needed.keys().copied())))
+    })
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "no join key".to_owned() } else { names.join(", ") }
+}
+
+fn columns_of(rows: &[BTreeMap<String, Json>]) -> Result<BTreeMap<String, Vec<Json>>> {
+    let mut columns: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (name, value) in row {
+            columns.entry(name.clone()).or_default().push(value.clone());
+        }
+        if let Some((name, _)) = columns.iter().find(|(_, values)| values.len() != index + 1) {
+            return Err(Error::invalid(format!(
+                "entity row {} differs from the others in `{name}`",
+                index + 1
+            ))
+            .with_hint("every row needs the same join keys"));
+        }
+    }
+    Ok(columns)
+}
+
+/// The length that all columns have; none when there is no column.
+fn common_length(columns: &BTreeMap<String, Vec<Json>>) -> Result<Option<usize>> {
+    let mut lengths = columns.iter().map(|(name, values)| (name, values.len()));
+    let Some((first, length)) = lengths.next() else { return Ok(None) };
+    match lengths.find(|(_, other)| *other != length) {
+        Some((name, other)) => {
+            Err(Error::invalid(format!("`{first}` has {length} values, `{name}` has {other}"))
+                .with_hint("every join key needs one value for each entity row"))
+        }
+        None => Ok(Some(length)),
+    }
+}
+
+/// A join key's value. Text is taken for every type, because command lines and CSV have nothing else.
+fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
+    let value = match (json, value_type) {
+        (Json::Null, _) => return Ok(None),
+        (Json::Bool(value), ValueType::Bool) => Some(Value::Bool(*value)),
+        (Json::Number(number), _) => number_value(number, value_type),
+        (Json::String(text), _) => text_value(text, value_type),
+        _ => None,
+    };
+    value
+        .map(Some)
+        .ok_or_else(|| Error::invalid(format!("`{json}` is no {value_type}")).with_hint(form_of(value_type)))
+}
+
+fn number_value(number: &serde_json::Number, value_type: &ValueType) -> Option<Value> {
+    // 1001.0 is how some clients write 1001.
+    let integer = number.as_i64().or_else(|| {
+        let float = number.as_f64()?;
+        // Up to 2^53 every integer is a float64, so nothing is rounded.
+        (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
+    })?;
+    match value_type {
+        ValueType::Int32 => i32::try_from(integer).ok().map(Value::Int32),
+        ValueType::Int64 => Some(Value::Int64(integer)),
+        ValueType::Timestamp => {
+            integer.checked_mul(NANOS_PER_SECOND).map(|nanos| Value::Timestamp(Timestamp::from_nanos(nanos)))
+        }
+        _ => None,
+    }
+}
+
+fn text_value(text: &str, value_type: &ValueType) -> Option<Value> {
+    match value_type {
+        ValueType::String => Some(Value::String(text.to_owned())),
+        ValueType::Bool => text.parse().ok().map(Value::Bool),
+        ValueType::Int32 => text.parse().ok().map(Value::Int32),
+        ValueType::Int64 => text.parse().ok().map(Value::Int64),
+        ValueType::Timestamp => text.parse().ok().map(Value::Timestamp),
+        ValueType::Bytes => BASE64.decode(text).ok().map(Value::Bytes),
+        _ => None,
+    }
+}
+
+fn form_of(value_type: &ValueType) -> &'static str {
+    match value_type {
+        ValueType::Bool => "write `true` or `false`",
+        ValueType::Int32 => "write a whole number between -2147483648 and 2147483647",
+        ValueType::Int64 => "write a whole number of 64 bits",
+        ValueType::Timestamp => "write a time such as `2026-11-25T08:00:00Z`, or whole seconds since 1970",
+        ValueType::Bytes => "write base64",
+        _ => "write text",
+    }
+}

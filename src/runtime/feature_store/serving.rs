@@ -1,0 +1,86 @@
+//! Which table serves each view, and by which definitions. While a replacement is being filled, the old table serves
+//! under the definitions that it was made for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use provender_core::model::{Address, FeatureView, Object, ObjectKind, Objects};
+use provender_core::registry::{OnlineTable, Registry, ServedDefinitions, TableId, TableState};
+
+use crate::{Error, Result};
+
+/// What was applied, as far as reads need it: one consistent state.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The registry's state.
+    pub registry: Registry,
+    /// Tables whose ledger says `complete`.
+    pub complete: BTreeSet<TableId>,
+}
+
+/// The definitions and tables that requests are answered from.
+#[derive(Debug)]
+pub(super) struct Serving {
+    objects: Objects,
+    tables: BTreeMap<String, Arc<OnlineTable>>,
+}
+
+impl Serving {
+    pub(super) fn of(applied: Applied) -> Self {
+        let Applied { registry, complete } = applied;
+        let mut objects = registry.objects;
+        let mut tables: BTreeMap<String, OnlineTable> = BTreeMap::new();
+        let mut newest_first: Vec<OnlineTable> =
+            registry.tables.into_values().filter(|table| table.state == TableState::Live).collect();
+        newest_first.sort_by_key(|table| std::cmp::Reverse(table.id.revision));
+        for table in newest_first {
+            let is_ready = |table: &OnlineTable| table.replaces.is_none() || complete.contains(&table.id);
+            let view = &table.view.name;
+            // An unfinished table serves only where no other is left.
+            if tables.get(view).is_none_or(|newer| !is_ready(newer)) {
+                tables.insert(view.clone(), table);
+            }
+        }
+        for (view, table) in &tables {
+            if let Some(served) = &table.served {
+                restore(&mut objects, view, table, served);
+            }
+        }
+        Self { objects, tables: tables.into_iter().map(|(view, table)| (view, Arc::new(table))).collect() }
+    }
+
+    pub(super) const fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The table that serves a view; `None` when an apply has not come so far yet.
+    pub(super) fn table(&self, view: &str) -> Result<Option<Arc<OnlineTable>>> {
+        let online = self.objects.feature_view(view).is_some_and(|view| view.online);
+        match self.tables.get(view) {
+            Some(table) if online => Ok(Some(table.clone())),
+            _ if online => Ok(None),
+            _ => Err(Error::invalid(format!("feature view `{view}` is not served online"))
+                .with_hint("set `online = true` in its block, then apply and materialize")),
+        }
+    }
+}
+
+/// Puts a view back as it stood when `table` was made. Its entities get names that no definition can have, since other
+/// views may already go by the new ones.
+fn restore(objects: &mut Objects, name: &str, table: &OnlineTable, served: &ServedDefinitions) {
+    let Some(before) = served.objects.feature_view(&served.view) else { return };
+    let mut view: FeatureView = before.clone();
+    for entity in &mut view.entities {
+        if let Some(definition) = served.objects.entity(entity) {
+            *entity = format!("{entity}@{}", table.id);
+            let address = Address::new(ObjectKind::Entity, entity.as_str());
+            objects.0.insert(address, Object::Entity(definition.clone()));
+        }
+    }
+    // Features that only the new table will have can be asked for already: `NOT_FOUND` until it serves.
+    if let Some(current) = objects.feature_view(name) {
+        let added = current.features.iter().filter(|feature| before.feature(&feature.name).is_none());
+        view.features.extend(added.cloned());
+    }
+    objects.0.insert(Address::new(ObjectKind::FeatureView, name), Object::FeatureView(view));
+}

@@ -1,0 +1,125 @@
+//! What a run has to load into one table. Pure: ledgers in, intervals out.
+
+use std::collections::BTreeSet;
+
+use provender_core::model::FeatureView;
+use provender_core::registry::{ColumnId, Interval, Ledger, OnlineTable};
+use provender_core::time::{Duration, Timestamp};
+
+use super::coverage::Coverage;
+use super::{MaterializeJob, MaterializeKind};
+use crate::provider::WriteMode;
+
+/// One interval to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) interval: Interval,
+    pub(super) mode: WriteMode,
+    /// The columns that the ledger will say are loaded.
+    pub(super) columns: BTreeSet<ColumnId>,
+}
+
+/// What there is to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Load(Vec<Load>),
+    Nothing { reason: String },
+}
+
+/// Ledgers of the table that is written, and of the one that it replaces.
+pub(super) struct Ledgers {
+    pub(super) own: Ledger,
+    pub(super) replaced: Option<Ledger>,
+}
+
+pub(super) fn decide(
+    job: &MaterializeJob,
+    view: &FeatureView,
+    table: &OnlineTable,
+    ledgers: &Ledgers,
+) -> Decision {
+    let columns = columns_of(table);
+    let whole = |interval| Load { interval, mode: WriteMode::Newest, columns: columns.clone() };
+    match job.kind {
+        MaterializeKind::Range { start, end } => {
+            Decision::Load(vec![whole(Interval { from: start, to: end })])
+        }
+        MaterializeKind::Incremental { end } => {
+            let end = end.unwrap_or_else(|| job.now.saturating_sub(view.materialization.available_after));
+            let coverage = Coverage::with_backfills(&ledgers.own, table, &columns);
+            let lateness = job.lookback.unwrap_or(view.materialization.lateness);
+            let intervals = incremental(&coverage, end, lateness, view.effective_online_ttl());
+            if intervals.is_empty() {
+                let last = coverage.span().map_or(end, |span| span.to);
+                return Decision::Nothing { reason: format!("everything up to {last} is loaded") };
+            }
+            Decision::Load(intervals.into_iter().map(whole).collect())
+        }
+        MaterializeKind::Pending => {
+            let mut loads: Vec<Load> = missing_of_replaced(table, ledgers).into_iter().map(whole).collect();
+            loads.extend(backfills(table, &ledgers.own));
+            if loads.is_empty() {
+                Decision::Nothing { reason: "nothing is pending".to_owned() }
+            } else {
+                Decision::Load(loads)
+            }
+        }
+    }
+}
+
+fn columns_of(table: &OnlineTable) -> BTreeSet<ColumnId> {
+    table.columns.iter().map(|column| column.id).collect()
+}
+
+/// Every gap from the first instant that is covered to `end`; the last one starts `lateness` earlier, so that late rows are
+/// read again. With nothing covered: the values that are still alive at `end`.
+fn incremental(coverage: &Coverage, end: Timestamp, lateness: Duration, ttl: Duration) -> Vec<Interval> {
+    let Some(span) = coverage.span() else {
+        let from = if ttl.is_zero() { Timestamp::MIN } else { end.saturating_sub(ttl) };
+        return vec![Interval { from, to: end }];
+    };
+    let mut gaps = coverage.gaps(Interval { from: span.from, to: end });
+    if let Some(last) = gaps.last_mut()
+        && last.from > span.to
+    {
+        let stretch = coverage.start_of_stretch(span.to).unwrap_or(last.from);
+        last.from = last.from.saturating_sub(lateness).max(stretch);
+    }
+    gaps
+}
+
+/// What the replaced table's ledger covers and this one's does not; nothing when the table replaces none.
+pub(super) fn missing_of_replaced(table: &OnlineTable, ledgers: &Ledgers) -> Vec<Interval> {
+    let Some(replaced) = &ledgers.replaced else {
+        return Vec::new();
+    };
+    Coverage::of_columns(&ledgers.own, table, &columns_of(table)).missing_of(&Coverage::of_whole(replaced))
+}
+
+/// What is missing of recorded backfills, the newest interval first: what one fills is not absent for the next. The rows
+/// written hold every column, so that a key that has no row gets a whole one; where a row is stored, only what is absent
+/// is filled.
+fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
+    let mut loads: Vec<Load> = table
+        .backfills
+        .iter()
+        .flat_map(|backfill| {
+            let live = columns_of(table);
+            let columns: BTreeSet<ColumnId> =
+                backfill.columns.iter().copied().filter(|column| live.contains(column)).collect();
+            let gaps = if columns.is_empty() {
+                Vec::new()
+            } else {
+                Coverage::of_columns(own, table, &columns)
+                    .gaps(Interval { from: backfill.from, to: backfill.to })
+            };
+            gaps.into_iter().map(move |interval| Load {
+                interval,
+                mode: WriteMode::FillAbsent,
+                columns: columns.clone(),
+            })
+        })
+        .collect();
+    loads.sort_by_key(|load| std::cmp::Reverse(load.interval.to));
+    loads
+}

@@ -1,0 +1,166 @@
+//! Reading and writing single documents: create-if-absent, and errors that name the file.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use provender_core::registry::FORMAT_VERSION;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result};
+
+/// How often a write or read that failed in passing is tried.
+const TRIES: u32 = 5;
+
+/// Documents below one prefix of an object store.
+#[derive(Clone, Debug)]
+pub(super) struct Documents {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+/// What came of a create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Created {
+    /// The document is there now and was not before, as far as this call knows.
+    Yes,
+    /// There is one already; it may be this very one, from a try whose answer was lost.
+    Exists,
+}
+
+impl Documents {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
+        Self { store, prefix }
+    }
+
+    fn path(&self, name: &str) -> Path {
+        let parts = self.prefix.parts().map(|part| part.as_ref().to_owned());
+        Path::from_iter(parts.chain(name.split('/').map(str::to_owned)))
+    }
+
+    /// The bytes of a document; `None` when there is none.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<Bytes>> {
+        let path = self.path(name);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let read = async { self.store.get(&path).await?.bytes().await };
+            match read.await {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(StoreError::NotFound { .. }) => return Ok(None),
+                Err(error) if tries >= TRIES || !is_passing(&error) => {
+                    return Err(failed("read", name, error));
+                }
+                Err(_) => pause(tries).await,
+            }
+        }
+    }
+
+    /// Creates a document if there is none of that name. A try whose outcome is not known is followed by another one, so
+    /// [`Created::Exists`] may mean that an earlier try of this call succeeded: the caller reads what is there.
+    pub(super) async fn create(&self, name: &str, document: &impl Serialize) -> Result<Created> {
+        let path = self.path(name);
+        let payload = PutPayload::from(to_bytes(document)?);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let options = PutOptions::from(PutMode::Create);
+            match self.store.put_opts(&path, payload.clone(), options).await {
+                Ok(_) => return Ok(Created::Yes),
+                Err(StoreError::AlreadyExists { .. }) => return Ok(Created::Exists),
+                // A conflict of two writers at the same time (409): look who won.
+                Err(StoreError::Precondition { .. }) => return Ok(Created::Exists),
+                Err(error) if tries >= TRIES || !is_passing(&error) => {
+                    return Err(failed("write", name, error));
+                }
+                Err(_) => pause(tries).await,
+            }
+        }
+    }
+
+    /// Writes a document, over one that is there.
+    pub(super) async fn overwrite(&self, name: &str, document: &impl Serialize) -> Result<()> {
+        let payload = PutPayload::from(to_bytes(document)?);
+        self.store
+            .put(&self.path(name), payload)
+            .await
+            .map(|_| ())
+            .map_err(|error| failed("write", name, error))
+    }
+
+    /// Deletes a document; one that is not there is fine.
+    pub(super) async fn delete(&self, name: &str) -> Result<()> {
+        match self.store.delete(&self.path(name)).await {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete", name, error)),
+        }
+    }
+
+    /// Names of documents directly below a folder, in byte order, without the folder.
+    pub(super) async fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let listed = self.store.list_with_delimiter(Some(&self.path(folder))).await;
+        match listed {
+            Ok(listed) => {
+                let mut names: Vec<String> = listed
+                    .objects
+                    .iter()
+                    .filter_map(|object| object.location.filename().map(str::to_owned))
+                    .collect();
+                names.sort();
+                Ok(names)
+            }
+            Err(StoreError::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(failed("list", folder, error)),
+        }
+    }
+}
+
+/// Whether another try may succeed.
+fn is_passing(error: &StoreError) -> bool {
+    matches!(error, StoreError::Generic { store, .. } if *store != "LocalFileSystem")
+}
+
+async fn pause(tries: u32) {
+    tokio::time::sleep(std::time::Duration::from_millis(20 << tries)).await;
+}
+
+fn failed(what: &str, name: &str, error: StoreError) -> Error {
+    Error::unavailable(format!("could not {what} `{name}` of the registry")).with_source(error)
+}
+
+fn to_bytes(document: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| {
+        Error::new(crate::ErrorKind::Bug, "could not write a document as JSON").with_source(error)
+    })
+}
+
+/// Parses a document whose `format_version` this program may not know.
+pub(super) fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8], kinds: &[&str]) -> Result<T> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        format_version: u32,
+        kind: Option<String>,
+    }
+    let damaged = |error: serde_json::Error| {
+        Error::corrupt(format!("`{name}` of the registry is damaged"))
+            .with_source(error)
+            .with_hint("restore this file from a backup of the registry; `provender registry verify` checks the whole log")
+    };
+    let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
+    if head.format_version > FORMAT_VERSION {
+        return Err(Error::corrupt(format!(
+            "`{name}` of the registry has format version {}, and this version of provender reads up to {FORMAT_VERSION}",
+            head.format_version
+        ))
+        .with_hint(format!("upgrade provender to a version that reads format {}", head.format_version)));
+    }
+    if let Some(kind) = head.kind.filter(|kind| !kinds.is_empty() && !kinds.contains(&kind.as_str())) {
+        return Err(Error::corrupt(format!(
+            "`{name}` of the registry is of a kind that is not known here, `{kind}`"
+        ))
+        .with_hint("upgrade provender to a version that knows this kind"));
+    }
+    serde_json::from_slice(bytes).map_err(damaged)
+}
