@@ -48,7 +48,7 @@ impl Workspace {
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let source = SourceFile { path: name, text };
         let (environment, diagnostics) = environment::parse(&source);
-        report(ui, &diagnostics, &Sources::new(vec![source]));
+        report(ui, &diagnostics, &Sources::of(source));
         match environment {
             Some(environment) if !diagnostics.has_errors() => Ok(Self { folder, environment }),
             _ => Err(CommandError::reported()),
@@ -78,11 +78,8 @@ impl Workspace {
             (Some(settings), Some(spec)) => Some(spec.identity(settings)),
             _ => None,
         };
-        let offline_store = self
-            .environment
-            .offline_store
-            .as_ref()
-            .map(|settings| StoreIdentity { kind: settings.kind.clone(), settings: settings.settings.clone() });
+        let offline = &self.environment.offline_store;
+        let offline_store = Some(StoreIdentity { kind: offline.kind.clone(), settings: offline.settings.clone() });
         Ok(AppliedEnvironment { provider: self.environment.provider.clone(), online_store, offline_store })
     }
 

@@ -7,6 +7,7 @@ use provender_core::model::Fingerprint;
 use provender_core::plan::{Plan, Summary};
 use provender_core::time::Duration;
 use provender_runtime::apply::{ApplyEvent, ApplyOptions, ApplyReport, apply};
+use provender_runtime::clock::SystemClock;
 
 use crate::arguments::GlobalArguments;
 use crate::commands::materialize;
@@ -156,18 +157,59 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
     }
     let log = workspace.registry()?;
     let provider = workspace.provider()?;
-    let events = Arc::new(|event: ApplyEvent| {
-        if let Some(line) = line_of(&event) {
-            Ui::note(&line);
-        }
-    });
+    let quiet = ui.is_quiet();
     let options = ApplyOptions {
         parallelism: usize::from(execution.parallelism),
         lock_timeout: execution.lock_timeout,
         by: author(),
-        events,
+        events: Arc::new(move |event| {
+            if let (false, Some(line)) = (quiet, line_of(&event)) {
+                Ui::note(&line);
+            }
+        }),
         stop: stop_signal()?,
+        clock: Arc::new(SystemClock),
     };
     let report = apply(plan, &log, &provider, options).await?;
-    tell(ui, &plan.summary, &report)
+    Ok(tell(ui, &plan.summary, report))
+}
+
+/// One line for each thing that happens; definitions are recorded together and told at the end.
+fn line_of(event: &ApplyEvent) -> Option<String> {
+    Some(match event {
+        ApplyEvent::Waiting { reason } => format!("Waiting: {reason}."),
+        ApplyEvent::Begun { apply_id } => format!("Apply {apply_id} begins."),
+        ApplyEvent::Started { step } => format!("{step}: started"),
+        ApplyEvent::Succeeded { step } => format!("{step}: done"),
+        ApplyEvent::Failed { step, error } => format!("{step}: FAILED: {error}"),
+    })
+}
+
+fn tell(ui: &Ui, summary: &Summary, report: ApplyReport) -> Exit {
+    if report.failed.is_empty() && !report.interrupted {
+        ui.message(&format!(
+            "\nApply complete! {} added, {} changed, {} destroyed. The registry is at revision {}.",
+            summary.add, summary.change + summary.metadata, summary.destroy, report.revision
+        ));
+        return Exit::Done;
+    }
+    for (step, before) in &report.not_started {
+        let because = if before.is_empty() { String::new() } else { format!(" (it waits for {})", before.join(", ")) };
+        ui.message(&format!("{step}: not started{because}"));
+    }
+    let what = if report.interrupted { "was interrupted" } else { "failed" };
+    let mut error = CommandError::new(format!(
+        "the apply {what}: {} steps done, {} failed, {} not started; the registry is at revision {}",
+        report.succeeded.len(),
+        report.failed.len(),
+        report.not_started.len(),
+        report.revision
+    ));
+    for (step, cause) in report.failed {
+        for line in CommandError::from(cause).chain {
+            error = error.because(format!("{step}: {line}"));
+        }
+    }
+    ui.error(&error.with_hint("`provender plan` shows what is left to do"));
+    Exit::Failed
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use provender_core::time::Timestamp;
-use provender_runtime::feature_request::FeatureRequest;
 use provender_runtime::historical::{
     EntityRows, EventTimeMatch, HistoricalRequest, TableFormat, historical, write_result,
 };
@@ -92,10 +91,7 @@ fn request(args: &Args) -> CommandResult<HistoricalRequest> {
         _ => return Err(CommandError::new("neither `--entities` nor `--start` and `--end` were given")),
     };
     Ok(HistoricalRequest {
-        features: match &args.features.feature_service {
-            Some(service) => FeatureRequest::Service(service.clone()),
-            None => FeatureRequest::Features(args.features.references()?),
-        },
+        features: args.features.request()?,
         rows,
         event_time_match: match args.event_time_match {
             Match::AtOrBefore => EventTimeMatch::AtOrBefore,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provender_core::registry::Registry;
-use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest, OnlineSelection};
+use provender_runtime::feature_request::FeatureRequest;
+use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest};
 use provender_runtime::registry::RegistryLog;
 use serde_json::Value as Json;
 
@@ -39,8 +40,19 @@ pub(crate) struct FeatureArgs {
 }
 
 impl FeatureArgs {
+    /// What is asked for.
+    pub(crate) fn request(&self) -> CommandResult<FeatureRequest> {
+        Ok(match &self.feature_service {
+            Some(service) => FeatureRequest::Service(service.clone()),
+            None => {
+                let references = self.references()?;
+                FeatureRequest::Features(references.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
     /// The references, in the order given.
-    pub(crate) fn references(&self) -> CommandResult<Vec<String>> {
+    fn references(&self) -> CommandResult<Vec<String>> {
         let mut references = Vec::new();
         for given in &self.features {
             match given.strip_prefix('@') {
@@ -62,10 +74,7 @@ impl FeatureArgs {
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
     let workspace = Workspace::open(ui, global)?;
     let request = OnlineRequest {
-        selection: match &args.features.feature_service {
-            Some(service) => OnlineSelection::Service(service.clone()),
-            None => OnlineSelection::Features(args.features.references()?),
-        },
+        features: args.features.request()?,
         entities: Entities::Rows(args.entities.iter().map(|row| entity_row(row)).collect::<Result<_, _>>()?),
         full_feature_names: args.features.full_feature_names,
     };

@@ -1,9 +1,9 @@
 //! `provender unlock`: end an apply whose process is gone.
 
 use provender_runtime::apply;
+use provender_runtime::clock::SystemClock;
 
 use crate::arguments::GlobalArguments;
-use crate::clock;
 use crate::error::{CommandResult, Exit};
 use crate::executor::block_on;
 use crate::output::Ui;
@@ -20,7 +20,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     let log = workspace.registry()?;
     block_on(async {
-        apply::unlock(&log, &args.apply_id, &author(), clock::now()).await?;
+        apply::unlock(&log, &args.apply_id, &author(), &SystemClock).await?;
         ui.message(&format!("Closed apply {}. Run `provender plan` to see what is left to do.", args.apply_id));
         Ok(Exit::Done)
     })

@@ -65,6 +65,11 @@ impl Ui {
         self.color_stderr
     }
 
+    /// Whether only data and errors are wanted.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether questions can be asked.
     pub(crate) fn interactive(&self) -> bool {
         io::stdin().is_terminal()
