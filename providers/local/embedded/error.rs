@@ -35,6 +35,10 @@ pub(super) fn of_lmdb(error: heed::Error, doing: Doing, path: &Path) -> Error {
                 path.display()
             )),
         ),
+        heed::Error::Mdb(MdbError::MapResized) => (
+            ErrorKind::Unavailable,
+            Some("another process uses it with a larger `map_size`; start this one again".to_owned()),
+        ),
         heed::Error::Io(error) => (ErrorKind::Unavailable, io_hint(error, doing, path)),
         _ => (ErrorKind::Unavailable, None),
     };

@@ -24,9 +24,10 @@ pub use serving::Applied;
 use self::assemble::Assembly;
 use self::entities::EntityColumns;
 use self::serving::Serving;
+use crate::blocking::on_blocking_thread;
 use crate::feature_request::{FeatureRequest, RequestedView, ResolvedRequest};
 use crate::provider::{OnlineStore, Provider, TableRead};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// An answer with more values than this is put together away from the async threads.
 const INLINE_VALUES: usize = 2_000;
@@ -66,7 +67,7 @@ impl FeatureStore {
     /// Values of features for entities, as stored now; one round trip to the store. `now` decides what is too old.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for an unknown view, feature or service; [`ErrorKind::Invalid`] for entities that do not
+    /// `NotFound` for an unknown view, feature or service; `Invalid` for entities that do not
     /// fit: a missing join key, columns of different lengths, a value of another type.
     pub async fn get_online_features(
         &self,
@@ -87,9 +88,7 @@ impl FeatureStore {
         if assembly.value_count() <= INLINE_VALUES {
             return assembly.response();
         }
-        tokio::task::spawn_blocking(move || assembly.response()).await.map_err(|error| {
-            Error::new(ErrorKind::Bug, "putting the answer together broke off").with_source(error)
-        })?
+        on_blocking_thread(move || assembly.response()).await
     }
 
     /// Schemas of rows that are not their table's current one.

@@ -18,6 +18,14 @@ pub struct Applied {
     pub complete: BTreeSet<TableId>,
 }
 
+impl Applied {
+    /// Tables that serve only once their ledger says `complete`: the ledgers to read for [`Applied::complete`].
+    pub fn unfinished(registry: &Registry) -> impl Iterator<Item = &TableId> {
+        let waiting = |table: &&OnlineTable| table.replaces.is_some() && table.state == TableState::Live;
+        registry.tables.values().filter(waiting).map(|table| &table.id)
+    }
+}
+
 /// The definitions and tables that requests are answered from.
 #[derive(Debug)]
 pub(super) struct Serving {

@@ -1,5 +1,6 @@
 //! The embedded store against the shared suites, and what only it has: files, processes, and a writer that dies.
 
+mod deletion;
 mod files;
 mod processes;
 mod speed;
