@@ -83,7 +83,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         let applied = applied(&log, log.state().await?).await?;
         let store = FeatureStore::new(applied, workspace.provider()?);
         let response = store.get_online_features(&request, clock::now()).await?;
-        ui.json(&response.to_json())?;
+        ui.json(&response)?;
         Ok(Exit::Done)
     })
 }

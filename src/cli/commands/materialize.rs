@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
+use provender_runtime::clock::SystemClock;
 use provender_runtime::materialize::{
     LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome, ViewReport,
     materialize,
@@ -84,6 +85,7 @@ pub(crate) async fn load(
         job_id: random_id(),
         by: author(),
         now: clock::now(),
+        clock: Arc::new(SystemClock),
     };
     let provider = workspace.provider()?;
     let bars: Arc<Mutex<BTreeMap<String, Progress>>> = Arc::default();

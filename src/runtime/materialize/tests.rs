@@ -150,6 +150,7 @@ impl World {
             job_id: "job".to_owned(),
             by: Author::default(),
             now: at(1000),
+            clock: Arc::new(crate::clock::SystemClock),
         }
     }
 
