@@ -1,8 +1,78 @@
 //! The plan: what changes, what that means for readers and data, and the steps that make it so.
 //!
-//! The types here are the saved plan (`plan --out`), so they are a stored format and the only input of every view.
+//! The types of `document` are the saved plan (`plan --out`), so they are a stored format and the only input of every
+//! view. `plan` compares; nothing here looks at a clock, a file or the network. Read on in `scope` (which objects are
+//! compared), `tables` (what becomes of online tables), `rules` (what a difference means) and `steps` (what is done).
 
+mod compare;
 mod document;
+mod file;
 mod preconditions;
+mod scope;
+
+use std::collections::BTreeMap;
 
 pub use document::*;
+pub use file::PlanFileError;
+
+use crate::model::{Address, Fingerprint, Project};
+use crate::provider::{InfraId, InfraObject, StoreSpec};
+use crate::registry::{AppliedEnvironment, Ledger, Registry, TableId};
+use crate::time::{Duration, Timestamp};
+
+/// Everything that a plan is made from. The same input gives the same plan, byte for byte.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// What the folder defines.
+    pub project: &'a Project,
+    /// Where each definition stands.
+    pub ranges: &'a BTreeMap<Address, SourceRange>,
+    /// Digest of the definitions; information only.
+    pub definitions_digest: &'a Fingerprint,
+    /// Where the registry lies, as written in `feature_store.yaml`.
+    pub registry_location: &'a str,
+    /// What the environment is now.
+    pub environment: &'a AppliedEnvironment,
+    /// How long a replaced table is kept after its successor is filled.
+    pub keep_superseded: Duration,
+    /// What was applied.
+    pub prior: &'a Registry,
+    /// What was materialized, by table; a table without a ledger counts as empty.
+    pub ledgers: &'a BTreeMap<TableId, Ledger>,
+    /// What is really there of the infrastructure that the registry knows; none with `--refresh=false`.
+    pub observed: Option<&'a BTreeMap<InfraId, InfraObject>>,
+    /// The online store; none with `type: "null"`.
+    pub store: Option<&'a dyn StoreSpec>,
+    /// The time that counts as now.
+    pub now: Timestamp,
+    /// `--target`: only these, what they need, and what must change with them; empty: everything.
+    pub targets: &'a [Address],
+    /// `--exclude`: not these, nor what cannot change without them.
+    pub excludes: &'a [Address],
+}
+
+/// A plan, or why there is none.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOutcome {
+    /// The plan; none when there are errors.
+    pub plan: Option<Plan>,
+    /// What forbids the plan, ordered by address.
+    pub errors: Vec<Finding>,
+}
+
+impl Plan {
+    /// Whether applying it writes an entry; work on data that waits from earlier applies alone does not.
+    pub const fn would_write(&self) -> bool {
+        !self.steps.is_empty()
+    }
+}
+
+/// Compares what should be with what was applied and what is there.
+pub fn plan(input: &PlanInput<'_>) -> PlanOutcome {
+    compare::compare(input, &input.project.objects)
+}
+
+/// Plans the deletion of everything that the registry holds; the definitions of the folder count for nothing.
+pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
+    compare::compare(input, &crate::model::Objects::default())
+}

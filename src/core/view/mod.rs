@@ -1,1 +1,4 @@
 //! Views of plans and registries: labelled text, JSON. Text carries labels, never colours.
+
+pub mod json;
+pub mod text;

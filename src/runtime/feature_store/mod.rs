@@ -10,7 +10,7 @@ mod serving;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
@@ -101,12 +101,10 @@ impl FeatureStore {
         let mut found = BTreeMap::new();
         for (lookup, rows) in lookups.iter().zip(rows) {
             let Some(table) = &lookup.table else { continue };
-            for schema_id in rows.iter().flatten().map(PackedRow::schema_id) {
-                let name = (table.id.clone(), schema_id);
-                if schema_id != table.schema_id && !found.contains_key(&name) {
-                    let schema = self.schema(store, table, schema_id).await?;
-                    found.insert(name, schema);
-                }
+            let ids: BTreeSet<u32> = rows.iter().flatten().map(PackedRow::schema_id).collect();
+            for schema_id in ids.into_iter().filter(|id| *id != table.schema_id) {
+                let schema = self.schema(store, table, schema_id).await?;
+                found.insert((table.id.clone(), schema_id), schema);
             }
         }
         Ok(found)

@@ -88,6 +88,14 @@ impl OnlineResult {
     }
 }
 
+impl OnlineResponse {
+    /// The answer as JSON; see [`value_to_json`] for values.
+    pub fn to_json(&self) -> Json {
+        // Names are strings and numbers finite, so there is always a JSON form.
+        serde_json::to_value(self).unwrap_or(Json::Null)
+    }
+}
+
 #[derive(Serialize)]
 struct JsonShape<'a> {
     metadata: JsonMetadata<'a>,

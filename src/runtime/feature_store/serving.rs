@@ -7,6 +7,7 @@ use std::sync::Arc;
 use provender_core::model::{Address, FeatureView, Object, ObjectKind, Objects};
 use provender_core::registry::{OnlineTable, Registry, ServedDefinitions, TableId, TableState};
 
+use crate::registry::RegistryLog;
 use crate::{Error, Result};
 
 /// What was applied, as far as reads need it: one consistent state.
@@ -19,6 +20,29 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// The present state of a registry, with what the ledgers say about tables that stand beside older ones.
+    ///
+    /// # Errors
+    /// As [`RegistryLog::state`] and [`crate::registry::LedgerStore::read`].
+    pub async fn read(log: &RegistryLog) -> Result<Self> {
+        Self::of(log, log.state().await?).await
+    }
+
+    /// A state of a registry, with what the ledgers say now.
+    ///
+    /// # Errors
+    /// As [`crate::registry::LedgerStore::read`].
+    pub async fn of(log: &RegistryLog, registry: Registry) -> Result<Self> {
+        let ledgers = log.ledger();
+        let mut complete = BTreeSet::new();
+        for table in Self::unfinished(&registry) {
+            if ledgers.read(table).await?.complete.is_some() {
+                complete.insert(table.clone());
+            }
+        }
+        Ok(Self { registry, complete })
+    }
+
     /// Tables that serve only once their ledger says `complete`: the ledgers to read for [`Applied::complete`].
     pub fn unfinished(registry: &Registry) -> impl Iterator<Item = &TableId> {
         let waiting = |table: &&OnlineTable| table.replaces.is_some() && table.state == TableState::Live;

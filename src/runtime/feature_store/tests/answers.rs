@@ -68,7 +68,7 @@ async fn the_answer_has_the_shape_that_feast_clients_read() {
     let (epoch, now) = ("1970-01-01T00:00:00Z", Timestamp::from_nanos(NOW).to_string());
     let (present, none) = ("PRESENT", "NOT_FOUND");
     assert_eq!(
-        serde_json::to_value(&answer).unwrap(),
+        answer.to_json(),
         json!({
             "metadata": {"feature_names": ["driver_id", "trips", "rate"]},
             "results": [

@@ -1,0 +1,145 @@
+//! Which objects are compared: the folder's definitions, less what `ignore_changes`, `--target` and `--exclude` leave
+//! as it is. The result never names an object or a feature that it does not hold, provided the folder does not.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::PlanInput;
+use crate::graph::Graph;
+use crate::model::{Address, Object, ObjectKind, Objects};
+
+/// What the registry should hold afterwards.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// The definitions.
+    pub(super) desired: Objects,
+    /// Whether something was left out.
+    pub(super) partial: bool,
+    /// With `partial`: the objects that may change. What depends on them may get another table.
+    selected: BTreeSet<Address>,
+}
+
+impl Scope {
+    /// Compares with `wanted`, which is the folder's definitions or nothing (`destroy`).
+    pub(super) fn of(input: &PlanInput<'_>, wanted: &Objects) -> Self {
+        let prior = &input.prior.objects;
+        let whole: Objects = Objects(
+            wanted
+                .0
+                .iter()
+                .map(|(address, object)| (address.clone(), settle(object, prior.get(address))))
+                .collect(),
+        );
+        let partial = !input.targets.is_empty() || !input.excludes.is_empty();
+        if !partial {
+            return Self { desired: whole, partial, selected: BTreeSet::new() };
+        }
+        let selected = select(input, &whole);
+        let desired = mix(prior, &whole, &selected);
+        Self { desired, partial, selected }
+    }
+
+    /// Whether the online tables of this view may change: with everything in scope, or when it or what it needs is.
+    pub(super) fn concerns(&self, view: &Address, prior: &Graph, desired: &Graph) -> bool {
+        !self.partial
+            || self.selected.contains(view)
+            || prior.upstream(view).iter().chain(&desired.upstream(view)).any(|up| self.selected.contains(up))
+    }
+}
+
+/// The folder's definition with what it leaves to the registry; the registry's own where only the order of entities
+/// differs.
+fn settle(object: &Object, prior: Option<&Object>) -> Object {
+    let Some(prior) = prior else { return object.clone() };
+    let settled = keep_ignored(object, prior).unwrap_or_else(|| object.clone());
+    if without_order(&settled) == without_order(prior) { prior.clone() } else { settled }
+}
+
+/// The order of entities has no meaning.
+fn without_order(object: &Object) -> Object {
+    let mut object = object.clone();
+    if let Object::FeatureView(view) = &mut object {
+        view.entities.sort();
+    }
+    object
+}
+
+/// Attributes named by `ignore_changes` as the registry has them; `None` when nothing is named or the result would be no
+/// definition.
+fn keep_ignored(object: &Object, prior: &Object) -> Option<Object> {
+    let ignored = &object.lifecycle().ignore_changes;
+    if ignored.is_empty() {
+        return None;
+    }
+    let (mut json, before) = (serde_json::to_value(object).ok()?, serde_json::to_value(prior).ok()?);
+    for name in ignored.iter().filter(|name| !matches!(name.as_str(), "kind" | "lifecycle")) {
+        let attributes = json.as_object_mut()?;
+        match before.get(name) {
+            Some(value) => attributes.insert(name.clone(), value.clone()),
+            None => attributes.remove(name),
+        };
+    }
+    serde_json::from_value::<Object>(json).ok()
+}
+
+/// `whole` where selected, `prior` elsewhere.
+fn mix(prior: &Objects, whole: &Objects, selected: &BTreeSet<Address>) -> Objects {
+    let kept = prior.0.iter().filter(|(address, _)| !selected.contains(address));
+    let taken = whole.0.iter().filter(|(address, _)| selected.contains(address));
+    Objects(kept.chain(taken).map(|(address, object)| (address.clone(), object.clone())).collect())
+}
+
+fn select(input: &PlanInput<'_>, whole: &Objects) -> BTreeSet<Address> {
+    let prior = &input.prior.objects;
+    let graphs = [Graph::of(prior), Graph::of(whole)];
+    let mut selected: BTreeSet<Address> = if input.targets.is_empty() {
+        prior.0.keys().chain(whole.0.keys()).cloned().collect()
+    } else {
+        let upstream = input.targets.iter().flat_map(|target| graphs.iter().flat_map(|graph| graph.upstream(target)));
+        input.targets.iter().cloned().chain(upstream).collect()
+    };
+    for excluded in input.excludes {
+        selected.remove(excluded);
+    }
+    // Each round selects or drops at least one object that the round before did not.
+    let rounds = prior.0.len() + whole.0.len();
+    for _ in 0..=rounds {
+        let mixed = mix(prior, whole, &selected);
+        let Some((from, to)) = dangling(&mixed) else { break };
+        let grow = input.excludes.is_empty() || !(input.excludes.contains(&from) || input.excludes.contains(&to));
+        let next = if selected.contains(&from) { to.clone() } else { from.clone() };
+        let moved = if grow && !input.targets.is_empty() {
+            selected.insert(next)
+        } else if selected.contains(&from) {
+            selected.remove(&from)
+        } else {
+            selected.remove(&to)
+        };
+        if !moved {
+            break;
+        }
+    }
+    selected
+}
+
+/// The first object, in order, that names what is not there, and what it names.
+fn dangling(objects: &Objects) -> Option<(Address, Address)> {
+    objects.0.iter().find_map(|(address, object)| {
+        let missing = object.references().into_iter().find(|named| objects.get(named).is_none());
+        let missing = missing.or_else(|| {
+            let Object::FeatureService(service) = object else { return None };
+            let missing = |(view, feature): &(&str, &str)| {
+                objects.feature_view(view).is_none_or(|view| view.feature(feature).is_none())
+            };
+            let (view, _) = service.selected_features().find(missing)?;
+            Some(Address::new(ObjectKind::FeatureView, view))
+        });
+        Some((address.clone(), missing?))
+    })
+}
+
+/// The definition as it is stored and shown.
+pub(super) fn stored(object: &Object) -> Option<Json> {
+    serde_json::to_value(object).ok()
+}

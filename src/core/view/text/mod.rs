@@ -1,0 +1,98 @@
+//! Labelled text: what a view says, with the meaning of each part. A theme elsewhere turns labels into colours.
+//! `plan` and `registry` write it; what they take from definitions is made safe to print here.
+
+mod plan;
+mod registry;
+
+pub use plan::plan;
+pub use registry::registry;
+
+use crate::diagnostic::printable;
+
+/// What a part of a text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Label {
+    /// Nothing in particular.
+    Plain,
+    /// Title of a section.
+    Heading,
+    /// Something that comes to be.
+    Added,
+    /// Something that changes.
+    Changed,
+    /// Something that goes away.
+    Removed,
+    /// Something that is made anew.
+    Replaced,
+    /// Name of an object.
+    Address,
+    /// A file and line.
+    Place,
+    /// Code of a rule.
+    Code,
+    /// What to do.
+    Hint,
+    /// Look at it.
+    Warning,
+    /// It breaks readers.
+    Breaking,
+    /// Less important.
+    Muted,
+}
+
+/// How text is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Show every attribute and metadata-only changes.
+    pub verbose: bool,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self { width: 100, verbose: false }
+    }
+}
+
+/// Text in labelled parts; each line ends with a line feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(Vec<(Label, String)>);
+
+impl Text {
+    /// The parts in order; together they are the whole text.
+    pub fn parts(&self) -> impl Iterator<Item = (&Label, &str)> {
+        self.0.iter().map(|(label, part)| (label, part.as_str()))
+    }
+
+    /// Adds text of our own; neighbours with one label become one part.
+    fn push(&mut self, label: Label, part: &str) -> &mut Self {
+        match self.0.last_mut() {
+            _ if part.is_empty() => {}
+            Some((last, text)) if *last == label => text.push_str(part),
+            _ => self.0.push((label, part.to_owned())),
+        }
+        self
+    }
+
+    /// Adds text that came from definitions or stores: control characters never reach a terminal.
+    fn safe(&mut self, label: Label, part: &str) -> &mut Self {
+        self.push(label, &printable(part))
+    }
+
+    /// Ends the line.
+    fn end(&mut self) -> &mut Self {
+        self.push(Label::Plain, "\n")
+    }
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|(_, part)| formatter.write_str(part))
+    }
+}
+
+/// `1 service`, `2 services`.
+fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
