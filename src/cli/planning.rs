@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use provender_core::config::Loaded;
-use provender_core::model::{Address, ObjectKind, Objects};
-use provender_core::plan::{Finding, Plan, PlanInput, PlanOutcome, plan};
+use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
+use provender_core::plan::{Finding, Plan, PlanInput, PlanOutcome, destroy, plan};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, Registry, TableId};
 use provender_core::time::Timestamp;
@@ -87,6 +87,31 @@ pub(crate) async fn make_plan(
         check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
     }
     Ok(made)
+}
+
+/// Plans the deletion of everything that the registry holds; reads no definitions.
+pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> CommandResult<Plan> {
+    let log = workspace.registry()?;
+    let state = log.state().await?;
+    let ledgers = read_ledgers(&log, state.tables.keys().cloned()).await?;
+    let observed = observe(&workspace.provider()?, &state).await?;
+    let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
+    let outcome = destroy(&PlanInput {
+        project: &project,
+        ranges: &BTreeMap::new(),
+        definitions_digest: &Fingerprint::of(&project.objects),
+        registry_location: &workspace.environment.registry.path,
+        environment: &state.environment,
+        keep_superseded: workspace.environment.keep_superseded,
+        prior: &state,
+        ledgers: &ledgers,
+        observed: Some(&observed),
+        store: workspace.online_spec()?,
+        now: clock::now(),
+        targets: &[],
+        excludes: &[],
+    });
+    finish(ui, outcome)
 }
 
 /// Prints errors and warnings; the plan, when nothing stands against it.

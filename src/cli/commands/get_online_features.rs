@@ -1,11 +1,9 @@
 //! `provender get-online-features`: what a model would be served now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use provender_core::registry::Registry;
 use provender_runtime::feature_request::FeatureRequest;
 use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest};
-use provender_runtime::registry::RegistryLog;
 use serde_json::Value as Json;
 
 use crate::arguments::GlobalArguments;
@@ -80,24 +78,11 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     };
     block_on(async {
         let log = workspace.registry()?;
-        let applied = applied(&log, log.state().await?).await?;
-        let store = FeatureStore::new(applied, workspace.provider()?);
+        let store = FeatureStore::new(Applied::read(&log).await?, workspace.provider()?);
         let response = store.get_online_features(&request, clock::now()).await?;
         ui.json(&response)?;
         Ok(Exit::Done)
     })
-}
-
-/// The state with what its ledgers say about tables that stand beside older ones.
-async fn applied(log: &RegistryLog, registry: Registry) -> CommandResult<Applied> {
-    let ledger = log.ledger();
-    let mut complete = BTreeSet::new();
-    for table in registry.tables.values().filter(|table| table.replaces.is_some()) {
-        if ledger.read(&table.id).await?.complete.is_some() {
-            complete.insert(table.id.clone());
-        }
-    }
-    Ok(Applied { registry, complete })
 }
 
 /// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma. Values are text: the store reads them by the
