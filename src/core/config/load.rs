@@ -10,7 +10,7 @@ use super::{data_source, entity, feature_service, feature_view, variable};
 use crate::check::{self, Definitions};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::hcl::{Block, BlockReader, Body, Context, parse_body};
-use crate::model::{Address, Fingerprint, ObjectKind, Project};
+use crate::model::{Address, Fingerprint, ObjectKind, Objects, Project};
 use crate::plan::SourceRange;
 use crate::source::{SourceFile, Sources, Span};
 
@@ -74,12 +74,19 @@ pub fn load(input: &LoadInput<'_>) -> Loaded {
     let mut diagnostics = findings.into_inner();
     diagnostics.sort();
     let Definitions { objects, origins, .. } = definitions;
-    let definitions_digest = Fingerprint::of(&objects);
+    let definitions_digest = digest(&objects);
     let ranges =
         origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();
     let project =
         (!diagnostics.has_errors()).then(|| Project { name: input.environment.project.clone(), objects });
     Loaded { project, ranges, diagnostics, sources, definitions_digest }
+}
+
+/// Objects and their maps are ordered, so their JSON form is one and the same; making it canonical would take longer than
+/// parsing.
+fn digest(objects: &Objects) -> Fingerprint {
+    // The JSON form of these types always exists; see `Fingerprint::of`.
+    Fingerprint::of_bytes(&serde_json::to_vec(objects).unwrap_or_default())
 }
 
 /// Parses the files in the order of their paths, so that the first of two definitions is always the same one.

@@ -11,7 +11,7 @@ use crate::source::Span;
 /// Locals that need each other go no deeper than this.
 const DEPTH_LIMIT: usize = 64;
 /// A local holds no more elements and bytes than this.
-const SIZE_LIMIT: usize = 1 << 22;
+const SIZE_LIMIT: usize = 1 << 20;
 
 /// A scope without names, for values that may not depend on others.
 pub(super) struct Constants {

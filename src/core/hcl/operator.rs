@@ -60,8 +60,11 @@ fn arithmetic(
             BinaryOperator::Mul => a.checked_mul(b),
             BinaryOperator::Mod => a.checked_rem(b),
             // A quotient that is not whole is a fraction, as in Terraform.
-            _ if a.checked_rem(b) == Some(0) => a.checked_div(b),
-            _ => return Ok(Number::Float(left.as_f64() / right.as_f64())),
+            _ => match a.checked_rem(b) {
+                Some(0) => a.checked_div(b),
+                Some(_) => return Ok(Number::Float(left.as_f64() / right.as_f64())),
+                None => None,
+            },
         };
         return exact.map(Number::Integer).ok_or_else(|| overflow(span));
     }

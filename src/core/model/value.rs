@@ -59,18 +59,28 @@ impl ValueType {
     }
 }
 
+impl ValueType {
+    /// The name of a scalar type.
+    const fn scalar_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Bool => "bool",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Float32 => "float32",
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Timestamp => "timestamp",
+            Self::List(_) => return None,
+        })
+    }
+}
+
 impl fmt::Display for ValueType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool => formatter.write_str("bool"),
-            Self::Int32 => formatter.write_str("int32"),
-            Self::Int64 => formatter.write_str("int64"),
-            Self::Float32 => formatter.write_str("float32"),
-            Self::Float64 => formatter.write_str("float64"),
-            Self::String => formatter.write_str("string"),
-            Self::Bytes => formatter.write_str("bytes"),
-            Self::Timestamp => formatter.write_str("timestamp"),
-            Self::List(element) => write!(formatter, "list({element})"),
+        match (self, self.scalar_name()) {
+            (Self::List(element), _) => write!(formatter, "list({element})"),
+            (_, name) => formatter.write_str(name.unwrap_or_default()),
         }
     }
 }
@@ -84,7 +94,7 @@ impl FromStr for ValueType {
     type Err = ValueTypeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let scalar = |name: &str| Self::SCALARS.into_iter().find(|scalar| scalar.to_string() == name);
+        let scalar = |name: &str| Self::SCALARS.into_iter().find(|scalar| scalar.scalar_name() == Some(name));
         text.strip_prefix("list(")
             .and_then(|rest| rest.strip_suffix(')'))
             .map_or_else(
