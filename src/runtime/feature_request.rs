@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use provender_core::model::{FeatureService, JoinKey, Objects};
+use provender_core::model::{FeatureService, JoinKey, ObjectKind, Objects};
 
 use crate::columns::nearest;
 use crate::{Error, ErrorKind, Result};
@@ -104,17 +104,30 @@ impl FeatureRequest {
 
 fn find_service<'a>(objects: &'a Objects, name: &str) -> Result<&'a FeatureService> {
     objects.feature_service(name).ok_or_else(|| {
-        let known = objects.0.keys().filter(|address| objects.feature_service(&address.name).is_some());
+        let known = objects.0.keys().filter(|address| address.kind == ObjectKind::FeatureService);
         not_found("feature service", name, known.map(|address| address.name.as_str()))
     })
 }
 
+/// Names that a hint lists at most.
+const LISTED_NAMES: usize = 8;
+
+/// Suggests the nearest name, else lists the known ones.
 fn not_found<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let error = Error::new(ErrorKind::NotFound, format!("there is no {what} `{name}`"));
-    match nearest(name, known) {
-        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-        None => error.with_hint("`provender list` shows what was applied"),
+    let known: Vec<&str> = known.collect();
+    if let Some(near) = nearest(name, known.iter().copied()) {
+        return error.with_hint(format!("did you mean `{near}`?"));
     }
+    if known.is_empty() {
+        return error.with_hint("`provender list` shows what was applied");
+    }
+    let listed: Vec<String> = known.iter().take(LISTED_NAMES).map(|name| format!("`{name}`")).collect();
+    let more = match known.len().saturating_sub(LISTED_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    error.with_hint(format!("there are {}{more}", listed.join(", ")))
 }
 
 /// A view under another name with other join keys: the `use` block.

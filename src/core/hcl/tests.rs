@@ -10,7 +10,9 @@ impl Scope for Nothing {
     fn variable(&self, name: &str, _: Span) -> Result<Value, Failure> {
         match name {
             "n" => Ok(Value::Number(Number::Integer(5))),
-            "list" => Ok(Value::from_json(&serde_json::json!([{"a": 1, "b": [10, 11]}, {"a": 2, "b": [20]}]))),
+            "list" => {
+                Ok(Value::from_json(&serde_json::json!([{"a": 1, "b": [10, 11]}, {"a": 2, "b": [20]}])))
+            }
             _ => Err(Failure::Reported),
         }
     }
@@ -156,7 +158,10 @@ fn functions_of_text() {
         ("substr(\"hello\", -3, -1)", "\"llo\""),
         ("startswith(\"abc\", \"ab\")", "true"),
         ("endswith(\"abc\", \"ab\")", "false"),
-        ("format(\"%s-%03d-%.2f-%q-%5s|%-4s|%v%%\", \"a\", 7, 1.239, \"x\", \"r\", \"l\", [1])", "\"a-007-1.24-\\\"x\\\"-    r|l   |[1]%\""),
+        (
+            "format(\"%s-%03d-%.2f-%q-%5s|%-4s|%v%%\", \"a\", 7, 1.239, \"x\", \"r\", \"l\", [1])",
+            "\"a-007-1.24-\\\"x\\\"-    r|l   |[1]%\"",
+        ),
         ("format(\"%+d %04d\", 5, -7)", "\"+5 -007\""),
         ("file(\"a.sql\")", "\"text of a.sql\""),
     ]);

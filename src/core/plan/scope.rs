@@ -96,7 +96,8 @@ fn select(input: &PlanInput<'_>, whole: &Objects) -> BTreeSet<Address> {
     let mut selected: BTreeSet<Address> = if input.targets.is_empty() {
         prior.0.keys().chain(whole.0.keys()).cloned().collect()
     } else {
-        let upstream = input.targets.iter().flat_map(|target| graphs.iter().flat_map(|graph| graph.upstream(target)));
+        let upstream =
+            input.targets.iter().flat_map(|target| graphs.iter().flat_map(|graph| graph.upstream(target)));
         input.targets.iter().cloned().chain(upstream).collect()
     };
     for excluded in input.excludes {
@@ -107,7 +108,8 @@ fn select(input: &PlanInput<'_>, whole: &Objects) -> BTreeSet<Address> {
     for _ in 0..=rounds {
         let mixed = mix(prior, whole, &selected);
         let Some((from, to)) = dangling(&mixed) else { break };
-        let grow = input.excludes.is_empty() || !(input.excludes.contains(&from) || input.excludes.contains(&to));
+        let grow =
+            input.excludes.is_empty() || !(input.excludes.contains(&from) || input.excludes.contains(&to));
         let next = if selected.contains(&from) { to.clone() } else { from.clone() };
         let moved = if grow && !input.targets.is_empty() {
             selected.insert(next)

@@ -1,8 +1,10 @@
 //! Labelled text: what a view says, with the meaning of each part. A theme elsewhere turns labels into colours.
 //! `plan` and `registry` write it; what they take from definitions is made safe to print here.
 
+mod change;
 mod plan;
 mod registry;
+mod value;
 
 pub use plan::plan;
 pub use registry::registry;
@@ -78,6 +80,22 @@ impl Text {
     /// Adds text that came from definitions or stores: control characters never reach a terminal.
     fn safe(&mut self, label: Label, part: &str) -> &mut Self {
         self.push(label, &printable(part))
+    }
+
+    /// Adds text, safe to print.
+    fn say(&mut self, label: Label, part: impl AsRef<str>) -> &mut Self {
+        self.safe(label, part.as_ref())
+    }
+
+    /// Adds text that means nothing in particular, safe to print.
+    fn plain(&mut self, part: impl AsRef<str>) -> &mut Self {
+        self.say(Label::Plain, part)
+    }
+
+    /// Puts a place at the right margin of a line of which `used` columns are taken, or after two spaces.
+    fn place(&mut self, used: usize, width: usize, place: &str) -> &mut Self {
+        let gap = width.saturating_sub(used + place.chars().count()).max(2);
+        self.plain(" ".repeat(gap)).say(Label::Place, place)
     }
 
     /// Ends the line.

@@ -1,13 +1,261 @@
-//! A plan, as text.
+//! A whole plan: counts, changes by severity, infrastructure, findings, what waits.
 
-use super::{Label, Text, TextOptions};
-use crate::plan::Plan;
+use super::change::{change, data};
+use super::{Label, Text, TextOptions, counted};
+use crate::plan::{
+    Action, Change, Contract, Finding, FindingSeverity, InfrastructureChange, Plan, Reason, Work,
+};
 
-/// The plan for a reader.
-pub fn plan(plan: &Plan, _options: &TextOptions) -> Text {
+/// The plan as people read it.
+pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
     let mut text = Text::default();
-    for change in &plan.changes {
-        text.safe(Label::Address, &change.address.to_string()).end();
+    title(&mut text, plan);
+    if !plan.would_write() && plan.changes.is_empty() {
+        text.say(Label::Heading, "No changes. The registry and the infrastructure match the definitions.")
+            .end();
+        pending(&mut text, plan);
+        return text;
     }
+    legend(&mut text, plan);
+    counts(&mut text, plan, options);
+    text.end();
+    changes(&mut text, plan, options);
+    infrastructure(&mut text, plan);
+    findings(&mut text, plan);
+    pending(&mut text, plan);
+    counts(&mut text, plan, options);
     text
+}
+
+fn title(text: &mut Text, plan: &Plan) {
+    text.say(Label::Heading, "provender plan").plain(format!(" · {} · {}", plan.project, plan.registry));
+    text.plain(match plan.base_revision {
+        0 => " (no registry yet)".to_owned(),
+        revision => format!(" at revision {revision}"),
+    });
+    if plan.partial {
+        text.say(Label::Warning, " · partial: --target or --exclude left something out");
+    }
+    text.end().end();
+}
+
+/// Only the symbols in use.
+fn legend(text: &mut Text, plan: &Plan) {
+    let definition = |action| plan.changes.iter().any(|change| change.actions.contains(&action));
+    let object = |actions: &[Action]| plan.infrastructure.iter().any(|change| change.actions == actions);
+    let lines = [
+        (Label::Added, "  +", "create", definition(Action::Create) || object(&[Action::Create])),
+        (Label::Changed, "  ~", "update in-place", definition(Action::Update) || object(&[Action::Update])),
+        (Label::Removed, "  -", "destroy", definition(Action::Delete) || object(&[Action::Delete])),
+        (
+            Label::Changed,
+            "+/-",
+            "create replacement and then destroy",
+            object(&[Action::Create, Action::Delete]),
+        ),
+    ];
+    if lines.iter().all(|(.., used)| !used) {
+        return;
+    }
+    text.plain("Actions are indicated with the following symbols:").end();
+    for (label, symbol, words, _) in lines.iter().filter(|(.., used)| *used) {
+        text.say(*label, symbol).plain(format!(" {words}")).end();
+    }
+    text.end();
+}
+
+fn counts(text: &mut Text, plan: &Plan, options: &TextOptions) {
+    let summary = &plan.summary;
+    text.say(Label::Heading, "Plan:");
+    text.plain(format!(
+        " {} to add, {} to change, {} to destroy",
+        summary.add, summary.change, summary.destroy
+    ));
+    let mut more = Vec::new();
+    if summary.replace > 0 {
+        more.push(format!("{} to replace", counted(summary.replace, "online table")));
+    }
+    if summary.superseded > 0 {
+        more.push(format!("{} to delete", counted(summary.superseded, "old or unfinished table")));
+    }
+    if !more.is_empty() {
+        text.plain(format!("; {}", more.join(", ")));
+    }
+    text.plain(".");
+    if summary.metadata > 0 {
+        let hidden = if options.verbose { "" } else { " hidden" };
+        text.say(Label::Muted, format!(" {}{hidden}.", counted(summary.metadata, "metadata-only change")));
+    }
+    text.end();
+    impact(text, plan);
+}
+
+fn impact(text: &mut Text, plan: &Plan) {
+    let summary = &plan.summary;
+    let mut parts: Vec<(Label, String)> = Vec::new();
+    if summary.breaking > 0 {
+        parts.push((Label::Breaking, format!("{} breaking", summary.breaking)));
+    }
+    for (number, work) in [(summary.rematerialize, Work::Rematerialize), (summary.backfill, Work::Backfill)] {
+        if number > 0 {
+            parts.push((Label::Plain, format!("{number} {}", ranged(plan, work))));
+        }
+    }
+    if !plan.affected.is_empty() {
+        let consumers: std::collections::BTreeSet<&String> =
+            plan.affected.iter().flat_map(|service| &service.consumers).collect();
+        let mut words = counted(plan.affected.len(), "service");
+        if !consumers.is_empty() {
+            words.push_str(&format!(", {}", counted(consumers.len(), "consumer")));
+        }
+        parts.push((Label::Plain, format!("{words} affected")));
+    }
+    if parts.is_empty() {
+        return;
+    }
+    text.say(Label::Heading, "Impact:").plain(" ");
+    for (position, (label, words)) in parts.into_iter().enumerate() {
+        text.plain(if position > 0 { " · " } else { "" }).say(label, words);
+    }
+    text.end();
+}
+
+/// The kind of work with the range of all such work, where one is known.
+fn ranged(plan: &Plan, work: Work) -> String {
+    let all = plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work == work);
+    let sum = all.cloned().reduce(|mut sum, next| {
+        sum.from = sum.from.min(next.from).or(sum.from).or(next.from);
+        sum.to = sum.to.max(next.to);
+        sum
+    });
+    sum.map(|mut sum| {
+        sum.features.clear();
+        data(&sum)
+    })
+    .unwrap_or_default()
+}
+
+fn changes(text: &mut Text, plan: &Plan, options: &TextOptions) {
+    let is_folded = |change: &&Change| {
+        change.contract == Contract::Metadata && change.actions == [Action::Update] && !options.verbose
+    };
+    for (contract, heading) in [
+        (Contract::Breaking, "Breaking"),
+        (Contract::NonBreaking, "Non-breaking"),
+        (Contract::Metadata, "Metadata"),
+    ] {
+        let shown: Vec<&Change> =
+            plan.changes.iter().filter(|change| change.contract == contract && !is_folded(change)).collect();
+        if shown.is_empty() {
+            continue;
+        }
+        let label = if contract == Contract::Breaking { Label::Breaking } else { Label::Heading };
+        text.say(label, heading).end().end();
+        for shown in shown {
+            change(text, shown, options);
+        }
+    }
+}
+
+fn infrastructure(text: &mut Text, plan: &Plan) {
+    if plan.infrastructure.is_empty() {
+        return;
+    }
+    text.say(Label::Heading, "Infrastructure").end().end();
+    for change in &plan.infrastructure {
+        object(text, change);
+    }
+    text.end();
+}
+
+fn object(text: &mut Text, change: &InfrastructureChange) {
+    let (label, sign, verb) = match change.actions.as_slice() {
+        [Action::Create, Action::Delete] => (Label::Replaced, "+/-", "will be replaced by"),
+        [Action::Create] => (Label::Added, "  +", "will be created"),
+        [Action::Delete] => (Label::Removed, "  -", "will be destroyed"),
+        _ => (Label::Changed, "  ~", "will be updated"),
+    };
+    let name = |object: Option<&crate::provider::InfraObject>| {
+        object.map_or_else(|| change.id.name.clone(), |object| object.id.name.clone())
+    };
+    let replaces = change.actions.len() > 1;
+    let first = if replaces { name(change.before.as_ref()) } else { change.id.name.clone() };
+    text.say(label, sign).plain(format!(" {} ", change.kind)).say(Label::Address, format!("\"{first}\""));
+    text.plain(format!(" {verb}"));
+    if replaces {
+        text.plain(" ").say(Label::Address, format!("\"{}\"", change.id.name));
+    }
+    if let Some(reason) = reason(&change.reason) {
+        text.say(Label::Muted, format!("   # {reason}"));
+    }
+    text.end();
+    for (setting, after) in change.after.iter().flat_map(|object| &object.attributes) {
+        let before = change.before.as_ref().and_then(|object| object.attributes.get(setting));
+        if change.actions == [Action::Update] && before != Some(after) {
+            let before = before.map_or_else(|| "null".to_owned(), ToString::to_string);
+            text.plain("      ")
+                .say(Label::Changed, "~")
+                .plain(format!(" {setting} = {before} -> {after}"))
+                .end();
+        }
+    }
+}
+
+fn reason(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::New | Reason::Changed => return None,
+        Reason::NeedsNewTable { because } => {
+            format!("because of {}; the old table serves until the new one is filled", because.join(", "))
+        }
+        Reason::Missing => "it was applied and is not there".to_owned(),
+        Reason::Drifted => "it differs from what was applied".to_owned(),
+        Reason::Unused => "no view needs it any more".to_owned(),
+        Reason::Superseded => "its successor is filled and serves".to_owned(),
+        Reason::Unfinished => "it never came to serve".to_owned(),
+    })
+}
+
+fn findings(text: &mut Text, plan: &Plan) {
+    if plan.findings.is_empty() {
+        return;
+    }
+    text.say(Label::Heading, "Findings").end().end();
+    for finding in &plan.findings {
+        one(text, finding);
+    }
+    text.end();
+}
+
+fn one(text: &mut Text, finding: &Finding) {
+    let (label, word) = match finding.severity {
+        FindingSeverity::Error => (Label::Breaking, "error"),
+        FindingSeverity::Warning => (Label::Warning, "warning"),
+        FindingSeverity::Note => (Label::Muted, "note"),
+    };
+    text.plain("  ").say(label, format!("{word:<8}")).say(Label::Code, &finding.code).plain(" ");
+    text.say(Label::Address, finding.address.to_string()).plain(" ");
+    for (position, line) in finding.message.lines().enumerate() {
+        if position > 0 {
+            text.end().plain("              ");
+        }
+        text.plain(line);
+    }
+    text.end();
+}
+
+fn pending(text: &mut Text, plan: &Plan) {
+    if plan.pending.is_empty() {
+        return;
+    }
+    let tables: std::collections::BTreeSet<_> = plan.pending.iter().map(|pending| &pending.table).collect();
+    let (wait, them) = if tables.len() == 1 { ("waits", "it") } else { ("wait", "them") };
+    text.say(Label::Warning, format!("{} {wait} for data.", counted(tables.len(), "table")));
+    text.plain(format!(" To fill {them}: provender materialize --pending")).end();
+    for pending in &plan.pending {
+        let work = match pending.work {
+            Work::Rematerialize => "to be filled before it serves",
+            Work::Backfill | Work::Drop => "to be backfilled",
+        };
+        text.plain("  ").say(Label::Address, pending.table.to_string()).plain(format!(" {work}")).end();
+    }
 }

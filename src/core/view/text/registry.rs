@@ -33,7 +33,11 @@ pub fn registry(registry: &Registry, options: &TextOptions) -> Text {
         };
         text.end();
         for column in table.columns.iter().filter(|_| options.verbose) {
-            text.safe(Label::Muted, &format!("      {}  {} = {}", column.id.0, column.name, column.value_type)).end();
+            text.safe(
+                Label::Muted,
+                &format!("      {}  {} = {}", column.id.0, column.name, column.value_type),
+            )
+            .end();
         }
     }
     text

@@ -27,7 +27,8 @@ async fn unknown_names_are_not_found_with_a_suggestion() {
     for (asked, expected) in [
         (request(&["driver_stat:rate"], ids()), "driver_stats"),
         (request(&["driver_stats:rat"], ids()), "rate"),
-        (request(&["driver_stats:zzzzzzzz"], ids()), "zzzzzzzz"),
+        (request(&["driver_stats:zzzzzzzz"], ids()), "there are `rate`, `trips`"),
+        (service_request("zzzzzzzz", ids()), "there are `eta`]"),
         (service_request("etta", ids()), "eta"),
     ] {
         let error = world.refusal(&asked).await;
