@@ -22,6 +22,11 @@ pub struct InfraId {
 const OPEN_REVISION: &str = ".r(new)";
 
 impl InfraId {
+    /// Whether the revision in the name is still open; see [`InfraId::resolve`].
+    pub fn is_open(&self) -> bool {
+        self.name.ends_with(OPEN_REVISION)
+    }
+
     /// The same id with the revision of an open table id filled in.
     #[must_use]
     pub fn resolve(&self, revision: u64) -> Self {

@@ -1,17 +1,257 @@
 //! From input to plan: the order in which everything is worked out.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::changes::{self, Changes};
+use super::infrastructure::{self, Infrastructure};
+use super::rules::States;
 use super::scope::Scope;
-use super::{Finding, FindingSeverity, PlanInput, PlanOutcome};
-use crate::model::{Address, ObjectKind, Objects};
+use super::steps::{self, Parts};
+use super::tables::{self, TableDecision};
+use super::{
+    Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, PendingWork, Plan, PlanInput, PlanOutcome,
+    Preconditions, Step, Summary, Work, digest, protection,
+};
+use crate::graph::Graph;
+use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects};
+use crate::registry::{AppliedEnvironment, TableState};
 
 /// Compares `wanted` with the registry.
 pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
-    let _scope = Scope::of(input, wanted);
-    let error = Finding {
-        code: "PV000".to_owned(),
-        severity: FindingSeverity::Error,
-        address: Address::new(ObjectKind::FeatureView, "any"),
-        message: "this version cannot plan yet".to_owned(),
+    let scope = Scope::of(input, wanted);
+    let states = States {
+        prior: &input.prior.objects,
+        desired: &scope.desired,
+        prior_graph: Graph::of(&input.prior.objects),
+        desired_graph: Graph::of(&scope.desired),
     };
-    PlanOutcome { plan: None, errors: vec![error] }
+    let decisions = decide(input, &scope, &states);
+    let changed: BTreeSet<Address> = addresses(&states)
+        .into_iter()
+        .filter(|address| states.prior.get(address) != states.desired.get(address))
+        .collect();
+    let infrastructure = infrastructure::derive(input, &decisions);
+    let Changes { mut changes, mut findings } = changes::derive(input, &states, &decisions, &changed);
+    findings.extend(infrastructure.superseded.iter().map(|(view, table)| Finding {
+        code: "PV132".to_owned(),
+        severity: FindingSeverity::Note,
+        address: view.clone(),
+        message: format!("online table {table} is not needed any more and is deleted"),
+    }));
+    let mut errors = protection::errors(input, &states, &changes);
+    errors.extend(other_provider(input, wanted));
+    if !errors.is_empty() {
+        errors.sort_by(|a, b| (&a.address, &a.code).cmp(&(&b.address, &b.code)));
+        return PlanOutcome { plan: None, errors };
+    }
+    changes.sort_by(|a, b| (b.contract, &a.address).cmp(&(a.contract, &b.address)));
+    findings.sort_by(|a, b| {
+        (b.severity, &a.address, &a.code, &a.message).cmp(&(a.severity, &b.address, &b.code, &b.message))
+    });
+    let environment = environment(input, &scope);
+    let steps = steps::derive(&Parts {
+        states: &states,
+        changed: &changed,
+        decisions: &decisions,
+        infrastructure: &infrastructure,
+        together: &together(&states, &decisions, &changed),
+        environment: (environment != input.prior.environment).then_some(&environment),
+    });
+    let preconditions = preconditions(input, &states, &changed, &steps);
+    let mut plan = Plan {
+        format_version: FORMAT_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        project: input.project.name.clone(),
+        registry: input.registry_location.to_owned(),
+        lineage: input.prior.lineage.clone(),
+        base_revision: input.prior.revision,
+        now: input.now,
+        definitions_digest: input.definitions_digest.clone(),
+        partial: scope.partial,
+        summary: summary(&changes, &decisions, &infrastructure),
+        affected: affected(&changes),
+        changes,
+        infrastructure: infrastructure.changes,
+        findings,
+        pending: pending(input, &decisions),
+        environment,
+        steps,
+        preconditions,
+        decision_digest: Fingerprint::of_bytes(b""),
+        checksum: None,
+    };
+    plan.decision_digest = digest::decision_digest(&plan);
+    PlanOutcome { plan: Some(plan), errors: Vec::new() }
+}
+
+fn addresses(states: &States<'_>) -> BTreeSet<Address> {
+    states.prior.0.keys().chain(states.desired.0.keys()).cloned().collect()
+}
+
+/// Decisions about tables, by view; only those that decide something.
+fn decide(input: &PlanInput<'_>, scope: &Scope, states: &States<'_>) -> BTreeMap<String, TableDecision> {
+    let live = input.prior.tables.values().filter(|table| table.state == TableState::Live);
+    let with_tables = live.map(|table| table.view.name.clone());
+    let views: BTreeSet<String> =
+        with_tables.chain(states.desired.feature_views().map(|(name, _)| name.to_owned())).collect();
+    let concerned = views.into_iter().filter(|view| {
+        let address = Address::new(ObjectKind::FeatureView, view);
+        scope.concerns(&address, &states.prior_graph, &states.desired_graph)
+    });
+    concerned
+        .map(|view| {
+            let decision = tables::decide(input, states.desired, &view);
+            (view, decision)
+        })
+        .filter(|(_, decision)| !decision.puts.is_empty() || !decision.deleted.is_empty())
+        .collect()
+}
+
+/// A view whose table changes is defined together with what changes upstream, other than in words.
+fn together(
+    states: &States<'_>,
+    decisions: &BTreeMap<String, TableDecision>,
+    changed: &BTreeSet<Address>,
+) -> BTreeMap<Address, BTreeSet<Address>> {
+    let content = |objects: &Objects, address: &Address| match objects.get(address) {
+        Some(Object::Entity(entity)) => Some(Fingerprint::of(&(&entity.join_key, &entity.value_type))),
+        Some(Object::DataSource(source)) => Some(source.content_fingerprint()),
+        _ => None,
+    };
+    decisions
+        .iter()
+        .filter(|(_, decision)| !decision.puts.is_empty())
+        .map(|(view, _)| {
+            let view = Address::new(ObjectKind::FeatureView, view);
+            let upstream = states.prior_graph.upstream(&view).into_iter().chain(states.desired_graph.upstream(&view));
+            let moved = upstream.filter(|address| {
+                let (before, after) = (content(states.prior, address), content(states.desired, address));
+                changed.contains(address) && before.is_some() && after.is_some() && before != after
+            });
+            (view.clone(), moved.collect())
+        })
+        .collect()
+}
+
+/// What to record. A plan that leaves something out leaves the environment too, unless there is none yet.
+fn environment(input: &PlanInput<'_>, scope: &Scope) -> AppliedEnvironment {
+    let prior = &input.prior.environment;
+    let source = if scope.partial && *prior != AppliedEnvironment::default() { prior } else { input.environment };
+    source.clone()
+}
+
+/// The provider of a registry stays (PV131).
+fn other_provider(input: &PlanInput<'_>, wanted: &Objects) -> Option<Finding> {
+    let (before, after) = (&input.prior.environment.provider, &input.environment.provider);
+    let address = input.prior.objects.0.keys().chain(wanted.0.keys()).next()?.clone();
+    (!before.is_empty() && before != after).then(|| Finding {
+        code: "PV131".to_owned(),
+        severity: FindingSeverity::Error,
+        address,
+        message: format!("the registry was applied with provider `{before}`, now it is `{after}`; use another registry"),
+    })
+}
+
+fn summary(
+    changes: &[super::Change],
+    decisions: &BTreeMap<String, TableDecision>,
+    infrastructure: &Infrastructure,
+) -> Summary {
+    use super::Action;
+    let is_metadata = |change: &super::Change| {
+        change.actions == [Action::Update] && change.contract == Contract::Metadata && change.data.is_empty()
+    };
+    let with = |action: Action| {
+        changes.iter().filter(|change| change.actions.contains(&action) && !is_metadata(change)).count()
+    };
+    let work = |kind: Work| changes.iter().filter(|change| change.data.iter().any(|data| data.work == kind)).count();
+    let destroys = |change: &&super::Change| {
+        change.data.iter().any(|data| matches!(data.work, Work::Rematerialize | Work::Drop))
+    };
+    Summary {
+        add: with(Action::Create),
+        change: with(Action::Update),
+        destroy: with(Action::Delete),
+        replace: decisions.values().filter(|decision| decision.replaced.is_some()).count(),
+        forget: with(Action::Forget),
+        metadata: changes.iter().filter(|change| is_metadata(change)).count(),
+        breaking: changes.iter().filter(|change| change.contract == Contract::Breaking).count(),
+        destructive: changes.iter().filter(destroys).count(),
+        backfill: work(Work::Backfill),
+        rematerialize: work(Work::Rematerialize),
+        superseded: infrastructure.superseded.len(),
+    }
+}
+
+/// Everything that notices any of the changes, each service once.
+fn affected(changes: &[super::Change]) -> Vec<Affected> {
+    let mut by_service: BTreeMap<Address, (BTreeSet<String>, Vec<String>)> = BTreeMap::new();
+    for affected in changes.iter().flat_map(|change| &change.affects) {
+        let (features, consumers) = by_service.entry(affected.address.clone()).or_default();
+        features.extend(affected.features.iter().cloned());
+        consumers.clone_from(&affected.consumers);
+    }
+    by_service
+        .into_iter()
+        .map(|(address, (features, consumers))| Affected {
+            address,
+            features: features.into_iter().collect(),
+            consumers,
+        })
+        .collect()
+}
+
+/// Work that earlier applies left to `materialize --pending` and this plan does not make void.
+fn pending(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDecision>) -> Vec<PendingWork> {
+    let goes = |id| {
+        decisions.values().any(|decision| {
+            decision.deleted.iter().any(|(deleted, _)| deleted == id) || decision.replaced.as_ref() == Some(id)
+        })
+    };
+    let live = input.prior.tables.values().filter(|table| table.state == TableState::Live && !goes(&table.id));
+    live.filter_map(|table| {
+        let ledger = tables::ledger(input, &table.id);
+        let waits = table.replaces.as_ref().is_some_and(|old| input.prior.tables.contains_key(old));
+        let work = if waits && ledger.complete.is_none() {
+            Work::Rematerialize
+        } else if table.backfills.iter().any(|backfill| !tables::is_covered(table, &ledger, backfill)) {
+            Work::Backfill
+        } else {
+            return None;
+        };
+        Some(PendingWork { table: table.id.clone(), view: table.view.clone(), work })
+    })
+    .collect()
+}
+
+fn preconditions(
+    input: &PlanInput<'_>,
+    states: &States<'_>,
+    changed: &BTreeSet<Address>,
+    steps: &[Step],
+) -> Preconditions {
+    let mut preconditions = Preconditions::default();
+    let tables = steps.iter().flat_map(|step| step.change.tables.keys());
+    for id in tables.filter(|id| id.revision.is_some()) {
+        preconditions.tables.insert(id.clone(), input.prior.tables.get(id).map(Fingerprint::of));
+    }
+    let with_tables = steps.iter().flat_map(|step| step.change.tables.values().flatten());
+    let views: BTreeSet<Address> = with_tables.map(|table| table.view.clone()).collect();
+    for address in changed.union(&views) {
+        let upstream = [&states.prior_graph, &states.desired_graph].into_iter().flat_map(|graph| graph.upstream(address));
+        for object in upstream.chain([address.clone()]) {
+            let found = states.prior.get(&object).map(Object::fingerprint);
+            preconditions.objects.insert(object, found);
+        }
+        let digest = super::preconditions::dependents_digest(states.prior, &states.prior_graph, address);
+        preconditions.dependents.insert(address.clone(), digest);
+    }
+    if let Some(observed) = input.observed {
+        for id in steps.iter().flat_map(|step| step.change.infrastructure.keys()) {
+            if !id.is_open() {
+                preconditions.observed.insert(id.clone(), observed.get(id).cloned());
+            }
+        }
+    }
+    preconditions
 }

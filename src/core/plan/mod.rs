@@ -4,11 +4,20 @@
 //! view. `plan` compares; nothing here looks at a clock, a file or the network. Read on in `scope` (which objects are
 //! compared), `tables` (what becomes of online tables), `rules` (what a difference means) and `steps` (what is done).
 
+mod attributes;
+mod changes;
 mod compare;
+mod digest;
 mod document;
 mod file;
+mod infrastructure;
 mod preconditions;
+mod protection;
+mod readers;
+mod rules;
 mod scope;
+mod steps;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -76,3 +85,6 @@ pub fn plan(input: &PlanInput<'_>) -> PlanOutcome {
 pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
     compare::compare(input, &crate::model::Objects::default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Changes of definitions as a reader sees them: what differs, what it means, whom it hits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::attributes::{Difference, differences};
+use super::readers::{FeatureName, Readers, features_of, view_address};
+use super::rules::{self, States, Verdict};
+use super::scope::stored;
+use super::tables::TableDecision;
+use super::{Action, AttributeChange, Change, Contract, DataWork, Finding, PlanInput, Work};
+use crate::model::{Address, ObjectKind};
+
+/// Changes, and what the rules say about them.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) changes: Vec<Change>,
+    pub(super) findings: Vec<Finding>,
+}
+
+struct Judge<'a> {
+    input: &'a PlanInput<'a>,
+    states: &'a States<'a>,
+    decisions: &'a BTreeMap<String, TableDecision>,
+    readers: Readers,
+    findings: Vec<Finding>,
+}
+
+/// All changes: of definitions, and of views whose table changes under an unchanged definition.
+pub(super) fn derive(
+    input: &PlanInput<'_>,
+    states: &States<'_>,
+    decisions: &BTreeMap<String, TableDecision>,
+    changed: &BTreeSet<Address>,
+) -> Changes {
+    let mut judge = Judge {
+        input,
+        states,
+        decisions,
+        readers: Readers::of(states.prior, states.desired),
+        findings: Vec::new(),
+    };
+    let offline_moved = moved(&input.prior.environment.offline_store, &input.environment.offline_store);
+    let views = states.desired.feature_views().map(|(name, _)| view_address(name)).filter(|view| {
+        offline_moved
+            || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
+    });
+    let addresses: BTreeSet<Address> = changed.iter().cloned().chain(views).collect();
+    let changes = addresses.iter().map(|address| judge.change(address, offline_moved)).collect();
+    Changes { changes, findings: judge.findings }
+}
+
+/// Whether an applied setting is another one now; the first apply moves nothing.
+fn moved<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
+    before.is_some() && before != after
+}
+
+impl Judge<'_> {
+    fn change(&mut self, address: &Address, offline_moved: bool) -> Change {
+        let (before, after) = (self.states.prior.get(address), self.states.desired.get(address));
+        let mut change = Change {
+            address: address.clone(),
+            kind: address.kind.as_str().to_owned(),
+            actions: vec![match (before, after) {
+                (None, _) => Action::Create,
+                (Some(_), None) => Action::Delete,
+                (Some(_), Some(_)) => Action::Update,
+            }],
+            previous_address: None,
+            before: before.and_then(stored),
+            after: after.and_then(stored),
+            attributes: Vec::new(),
+            contract: Contract::Metadata,
+            data: Vec::new(),
+            codes: BTreeSet::new(),
+            affects: Vec::new(),
+            range: self.input.ranges.get(address).filter(|_| after.is_some()).cloned(),
+        };
+        let mut hit = BTreeSet::new();
+        match (before, after) {
+            (Some(object), None) => {
+                self.take(&mut change, &rules::judge_deleted(object));
+                if address.kind == ObjectKind::FeatureView {
+                    hit.extend(features_of(&address.name, [self.states.prior, self.states.desired]));
+                }
+            }
+            (None, _) => self.take(&mut change, &rules::judge_created()),
+            (Some(_), Some(_)) => self.update(&mut change, &mut hit),
+        }
+        if address.kind == ObjectKind::FeatureView {
+            self.view_environment(&mut change, offline_moved, &mut hit);
+            self.data(&mut change, &mut hit);
+        }
+        if change.codes.is_empty() && change.attributes.is_empty() {
+            self.upstream_codes(&mut change);
+        }
+        change.affects = self.readers.affected(&hit);
+        if address.kind == ObjectKind::FeatureService && change.contract == Contract::Breaking {
+            change.affects.extend(self.readers.itself(address));
+        }
+        change
+    }
+
+    fn take(&mut self, change: &mut Change, verdict: &Verdict) {
+        change.codes.insert(verdict.code.to_owned());
+        change.contract = change.contract.max(verdict.contract);
+        if let Some((severity, message)) = &verdict.note {
+            self.findings.push(Finding {
+                code: verdict.code.to_owned(),
+                severity: *severity,
+                address: change.address.clone(),
+                message: message.clone(),
+            });
+        }
+    }
+
+    fn update(&mut self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
+        let (Some(before), Some(after)) = (&change.before, &change.after) else { return };
+        let replaced = self.decisions.get(&change.address.name).is_some_and(|decision| !decision.because.is_empty());
+        let back = self.goes_back(&change.address);
+        for difference in differences(before, after) {
+            let mut verdict = rules::judge(self.states, &change.address, &difference);
+            // Readers never saw the definition that is given up.
+            if back && verdict.wants_new_table {
+                verdict.contract = verdict.contract.min(Contract::NonBreaking);
+            }
+            if verdict.contract == Contract::Breaking {
+                hit.extend(self.features_hit(&change.address, &difference));
+            }
+            self.take(change, &verdict);
+            let needs_new_table = verdict.wants_new_table
+                && if change.address.kind == ObjectKind::FeatureView { replaced } else { self.replaces_below(&change.address) };
+            change.attributes.push(AttributeChange {
+                path: difference.path,
+                before: difference.before,
+                after: difference.after,
+                needs_new_table,
+                code: Some(verdict.code.to_owned()),
+            });
+        }
+    }
+
+    /// Whether every view that the change concerns goes back to a table that still serves.
+    fn goes_back(&self, address: &Address) -> bool {
+        let mut views = self.views_of(address).into_iter().peekable();
+        views.peek().is_some() && views.all(|view| self.decisions.get(&view.name).is_some_and(|decision| decision.way_back))
+    }
+
+    fn replaces_below(&self, address: &Address) -> bool {
+        self.views_of(address)
+            .iter()
+            .any(|view| self.decisions.get(&view.name).is_some_and(|decision| !decision.because.is_empty()))
+    }
+
+    /// The view itself, or the views on an entity or source, before or after.
+    fn views_of(&self, address: &Address) -> BTreeSet<Address> {
+        if address.kind == ObjectKind::FeatureView {
+            return BTreeSet::from([address.clone()]);
+        }
+        let below = self.states.prior_graph.downstream(address).into_iter().chain(self.states.desired_graph.downstream(address));
+        below.filter(|at| at.kind == ObjectKind::FeatureView).collect()
+    }
+
+    /// Features that a difference concerns: the one that it is about, else all.
+    fn features_hit(&self, address: &Address, difference: &Difference) -> BTreeSet<FeatureName> {
+        if address.kind == ObjectKind::FeatureService {
+            return BTreeSet::new();
+        }
+        if let ([list, name, ..], ObjectKind::FeatureView) = (difference.path.as_slice(), address.kind)
+            && list == "feature"
+        {
+            return BTreeSet::from([(address.name.clone(), name.clone())]);
+        }
+        let views = self.views_of(address);
+        views.iter().flat_map(|view| features_of(&view.name, [self.states.prior, self.states.desired])).collect()
+    }
+
+    /// Another online store (PV120) or offline store (PV130) concerns every view.
+    fn view_environment(&mut self, change: &mut Change, offline_moved: bool, hit: &mut BTreeSet<FeatureName>) {
+        if change.before.is_none() || change.after.is_none() {
+            return;
+        }
+        let decision = self.decisions.get(&change.address.name);
+        let store_moved = decision.is_some_and(|decision| {
+            decision.because.iter().any(|because| because == "online_store")
+                || self.input.environment.online_store.is_none()
+                    && decision.work.iter().any(|work| work.work == Work::Drop && work.features.is_empty())
+        });
+        for (applies, code) in [(store_moved, "PV120"), (offline_moved, "PV130")] {
+            if applies {
+                change.codes.insert(code.to_owned());
+                change.contract = Contract::Breaking;
+                hit.extend(features_of(&change.address.name, [self.states.prior, self.states.desired]));
+            }
+        }
+    }
+
+    fn data(&self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
+        let Some(decision) = self.decisions.get(&change.address.name) else { return };
+        for work in &decision.work {
+            if work.features.is_empty() {
+                hit.extend(features_of(&change.address.name, [self.states.prior, self.states.desired]));
+            }
+            hit.extend(work.features.iter().map(|feature| (change.address.name.clone(), feature.clone())));
+            change.data.push(DataWork {
+                work: work.work,
+                features: work.features.clone(),
+                from: work.range.map(|range| range.from),
+                to: work.range.map(|range| range.to),
+                rows: None,
+                bytes: None,
+            });
+        }
+        change.data.sort_by_key(|data| data.work);
+        if !change.data.is_empty() {
+            change.contract = change.contract.max(Contract::NonBreaking);
+        }
+    }
+
+    /// A view that changes only because of what it stands on has the codes of that.
+    fn upstream_codes(&mut self, change: &mut Change) {
+        let upstream = self.states.prior_graph.upstream(&change.address).into_iter().chain(self.states.desired_graph.upstream(&change.address));
+        let back = self.goes_back(&change.address);
+        for address in upstream.collect::<BTreeSet<_>>() {
+            let (Some(before), Some(after)) = (self.states.prior.get(&address), self.states.desired.get(&address)) else { continue };
+            let (Some(before), Some(after)) = (stored(before), stored(after)) else { continue };
+            for difference in differences(&before, &after) {
+                let verdict = rules::judge(self.states, &address, &difference);
+                if verdict.wants_new_table {
+                    change.codes.insert(verdict.code.to_owned());
+                    let contract = if back { Contract::NonBreaking } else { verdict.contract };
+                    change.contract = change.contract.max(contract);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What decisions about tables ask of the store: objects to create, to update and to delete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tables::{TableDecision, infrastructure_of};
+use super::{Action, InfrastructureChange, PlanInput, Reason};
+use crate::model::Address;
+use crate::provider::{InfraId, InfraObject};
+use crate::registry::{OnlineTable, TableId, TableState};
+
+/// A table that goes, with what holds it.
+#[derive(Clone, Debug)]
+pub(super) struct Deletion {
+    pub(super) table: TableId,
+    pub(super) objects: Vec<InfraObject>,
+    /// The newer table whose `replaces` ends with it, as it is after the define step.
+    pub(super) freed: Option<OnlineTable>,
+}
+
+/// Everything that happens to infrastructure.
+#[derive(Debug, Default)]
+pub(super) struct Infrastructure {
+    pub(super) created: Vec<InfraObject>,
+    /// As it was left, as it should be.
+    pub(super) updated: Vec<(InfraObject, InfraObject)>,
+    pub(super) deleted: Vec<Deletion>,
+    /// Objects that belong to no table.
+    pub(super) left_over: Vec<InfraObject>,
+    pub(super) changes: Vec<InfrastructureChange>,
+    /// How many superseded and unfinished tables are deleted.
+    pub(super) superseded: Vec<(Address, TableId)>,
+}
+
+/// Works out the infrastructure of these decisions, which are by view.
+pub(super) fn derive(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDecision>) -> Infrastructure {
+    let mut after = input.prior.tables.clone();
+    let mut reasons: BTreeMap<TableId, Reason> = BTreeMap::new();
+    let mut freed: BTreeMap<TableId, TableId> = BTreeMap::new();
+    let mut doomed: BTreeMap<TableId, Reason> = BTreeMap::new();
+    let mut replaced: BTreeMap<TableId, TableId> = BTreeMap::new();
+    // What an interrupted apply left behind.
+    for table in input.prior.tables.values().filter(|table| table.state == TableState::Dropped) {
+        doomed.insert(table.id.clone(), Reason::Unused);
+    }
+    for decision in decisions.values() {
+        after.extend(decision.puts.clone());
+        reasons.extend(decision.created.clone());
+        doomed.extend(decision.deleted.iter().cloned());
+        freed.extend(decision.freed.iter().map(|(new, old)| (old.clone(), new.clone())));
+        if let (Some((new, _)), Some(old)) = (&decision.created, &decision.replaced) {
+            replaced.insert(new.clone(), old.clone());
+        }
+    }
+    let mut infrastructure = Infrastructure::default();
+    for (id, reason) in &doomed {
+        delete(input, id, reason, freed.get(id).and_then(|new| after.get(new)), &mut infrastructure);
+    }
+    after.retain(|id, _| !doomed.contains_key(id));
+    let wanted = wanted(input, &after);
+    for object in &wanted {
+        let reason = object.table.as_ref().and_then(|table| reasons.get(table)).cloned().unwrap_or(Reason::New);
+        let old = object.table.as_ref().and_then(|table| replaced.get(table));
+        settle(input, object, reason, (old, &after), &mut infrastructure);
+    }
+    left_over(input, &wanted, &after, &mut infrastructure);
+    infrastructure.changes.sort_by(|a, b| a.id.cmp(&b.id));
+    infrastructure
+}
+
+/// What the store needs for the tables that stay and lie in it.
+fn wanted(input: &PlanInput<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<InfraObject> {
+    let Some(store) = input.store else { return Vec::new() };
+    let here = |table: &&OnlineTable| Some(&table.store) == input.environment.online_store.as_ref();
+    let tables: Vec<&OnlineTable> = after.values().filter(here).collect();
+    let mut objects = store.lower(&input.project.name, &tables);
+    objects.sort_by(|a, b| a.id.cmp(&b.id));
+    objects.dedup_by(|a, b| a.id == b.id);
+    objects
+}
+
+fn settle(
+    input: &PlanInput<'_>,
+    object: &InfraObject,
+    reason: Reason,
+    (old, after): (Option<&TableId>, &BTreeMap<TableId, OnlineTable>),
+    infrastructure: &mut Infrastructure,
+) {
+    let serves: Vec<Address> =
+        object.table.as_ref().and_then(|table| after.get(table)).map(|table| table.view.clone()).into_iter().collect();
+    let seen = input.observed.map(|observed| observed.get(&object.id));
+    let left = input.prior.infrastructure.get(&object.id);
+    let (before, actions, reason) = match (left, seen) {
+        (None, _) | (Some(_), Some(None)) => {
+            infrastructure.created.push(object.clone());
+            let before = old.and_then(|old| first_object(input, old));
+            let reason = if left.is_some() { Reason::Missing } else { reason };
+            let actions = if old.is_some() { vec![Action::Create, Action::Delete] } else { vec![Action::Create] };
+            (before, actions, reason)
+        }
+        (Some(left), seen) => {
+            let from = seen.flatten().unwrap_or(left);
+            if from == object && left == object {
+                return;
+            }
+            infrastructure.updated.push((from.clone(), object.clone()));
+            let reason = if left == object { Reason::Drifted } else { Reason::Changed };
+            (Some(from.clone()), vec![Action::Update], reason)
+        }
+    };
+    infrastructure.changes.push(InfrastructureChange {
+        id: object.id.clone(),
+        kind: object.id.kind.clone(),
+        actions,
+        before,
+        after: Some(object.clone()),
+        reason,
+        serves,
+    });
+}
+
+fn first_object(input: &PlanInput<'_>, table: &TableId) -> Option<InfraObject> {
+    input.prior.infrastructure.get(infrastructure_of(input.prior, table).first()?).cloned()
+}
+
+fn delete(
+    input: &PlanInput<'_>,
+    id: &TableId,
+    reason: &Reason,
+    freed: Option<&OnlineTable>,
+    infrastructure: &mut Infrastructure,
+) {
+    let objects: Vec<InfraObject> = infrastructure_of(input.prior, id)
+        .iter()
+        .filter_map(|object| input.prior.infrastructure.get(object).cloned())
+        .collect();
+    let view = input.prior.tables.get(id).map(|table| table.view.clone());
+    if let (Reason::Superseded | Reason::Unfinished, Some(view)) = (reason, &view) {
+        infrastructure.superseded.push((view.clone(), id.clone()));
+    }
+    for object in &objects {
+        let serves = view.clone().into_iter().collect();
+        infrastructure.changes.push(deletion(object, reason.clone(), serves));
+    }
+    let freed = freed.map(|new| OnlineTable { replaces: None, ..new.clone() });
+    infrastructure.deleted.push(Deletion { table: id.clone(), objects, freed });
+}
+
+/// Objects that the registry has and no table needs: created by an apply that went no further.
+fn left_over(
+    input: &PlanInput<'_>,
+    wanted: &[InfraObject],
+    after: &BTreeMap<TableId, OnlineTable>,
+    infrastructure: &mut Infrastructure,
+) {
+    let wanted: BTreeSet<&InfraId> = wanted.iter().map(|object| &object.id).collect();
+    let going: BTreeSet<InfraId> = infrastructure
+        .deleted
+        .iter()
+        .flat_map(|deletion| deletion.objects.iter().map(|object| object.id.clone()))
+        .collect();
+    for object in input.prior.infrastructure.values() {
+        let kept = object.table.as_ref().is_some_and(|table| after.contains_key(table));
+        if wanted.contains(&object.id) || going.contains(&object.id) || kept {
+            continue;
+        }
+        infrastructure.left_over.push(object.clone());
+        infrastructure.changes.push(deletion(object, Reason::Unfinished, Vec::new()));
+    }
+}
+
+fn deletion(object: &InfraObject, reason: Reason, serves: Vec<Address>) -> InfrastructureChange {
+    InfrastructureChange {
+        id: object.id.clone(),
+        kind: object.id.kind.clone(),
+        actions: vec![Action::Delete],
+        before: Some(object.clone()),
+        after: None,
+        reason,
+        serves,
+    }
+}

@@ -1,0 +1,227 @@
+//! What a difference means: its code, what readers notice, and whether stored values are concerned. What is not proven
+//! harmless is breaking. The table of all codes is in the documentation of plan rules.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::attributes::Difference;
+use super::readers::{outputs, request_keys, services, taken_whole};
+use super::{Contract, FindingSeverity};
+use crate::graph::Graph;
+use crate::model::{Address, FeatureView, Object, ObjectKind, Objects, ValueType};
+use crate::time::Duration;
+
+/// The two states that are compared.
+#[derive(Debug)]
+pub(super) struct States<'a> {
+    pub(super) prior: &'a Objects,
+    pub(super) desired: &'a Objects,
+    pub(super) prior_graph: Graph,
+    pub(super) desired_graph: Graph,
+}
+
+/// What a rule says of one difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) code: &'static str,
+    pub(super) contract: Contract,
+    /// Whether the online table cannot take the difference in place, if there is one.
+    pub(super) wants_new_table: bool,
+    /// What a reader of the plan should be told.
+    pub(super) note: Option<(FindingSeverity, String)>,
+}
+
+impl Verdict {
+    const fn new(code: &'static str, contract: Contract) -> Self {
+        Self { code, contract, wants_new_table: false, note: None }
+    }
+
+    const fn replacing(code: &'static str, contract: Contract) -> Self {
+        Self { code, contract, wants_new_table: true, note: None }
+    }
+
+    fn with(mut self, severity: FindingSeverity, note: impl Into<String>) -> Self {
+        self.note = Some((severity, note.into()));
+        self
+    }
+}
+
+const METADATA: Verdict = Verdict::new("PV122", Contract::Metadata);
+
+impl States<'_> {
+    fn views_below(&self, address: &Address) -> bool {
+        let both = [&self.prior_graph, &self.desired_graph];
+        both.into_iter().any(|graph| graph.downstream(address).iter().any(|at| at.kind == ObjectKind::FeatureView))
+    }
+
+    /// Whether a view, before or after, stands on the object: what nothing uses breaks nobody.
+    fn breaking_if_used(&self, address: &Address) -> Contract {
+        if self.views_below(address) { Contract::Breaking } else { Contract::NonBreaking }
+    }
+}
+
+/// The verdict on one difference of an object that is in both states.
+pub(super) fn judge(states: &States<'_>, address: &Address, difference: &Difference) -> Verdict {
+    let path: Vec<&str> = difference.path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["description" | "owner" | "tags", ..] => METADATA,
+        ["lifecycle", "prevent_destroy"] if difference.after.is_none() => {
+            Verdict::new("PV128", Contract::NonBreaking).with(
+                FindingSeverity::Warning,
+                "its protection is lifted; what it protected can be deleted by a later apply",
+            )
+        }
+        ["lifecycle", ..] => METADATA,
+        path => match address.kind {
+            ObjectKind::Entity => Verdict::replacing("PV106", states.breaking_if_used(address)),
+            ObjectKind::DataSource => judge_source(states, address, path),
+            ObjectKind::FeatureView => judge_view(states, address, path, difference),
+            ObjectKind::FeatureService => judge_service(states, address, path, difference),
+        },
+    }
+}
+
+fn judge_source(states: &States<'_>, address: &Address, path: &[&str]) -> Verdict {
+    match path {
+        ["field" | "fields", ..] => Verdict::new("PV125", Contract::Metadata),
+        ["batch_source"] => Verdict::replacing("PV127", Contract::Breaking),
+        _ => Verdict::replacing("PV109", states.breaking_if_used(address)),
+    }
+}
+
+fn judge_view(states: &States<'_>, address: &Address, path: &[&str], difference: &Difference) -> Verdict {
+    let (before, after) =
+        (states.prior.feature_view(&address.name), states.desired.feature_view(&address.name));
+    match path {
+        ["ttl" | "online_ttl"] => judge_ttl(path[0], before, after),
+        ["online"] if difference.after == Some(Json::Bool(false)) => Verdict::new("PV112", Contract::Breaking),
+        ["online"] => Verdict::new("PV113", Contract::NonBreaking),
+        ["entities"] => Verdict::replacing("PV106", Contract::Breaking),
+        ["source"] => Verdict::replacing("PV109", Contract::Breaking),
+        ["materialization", ..] => METADATA,
+        ["feature", _, "description" | "owner" | "tags", ..] => METADATA,
+        ["feature", _, "type"] => judge_type(difference),
+        ["feature", name] if difference.after.is_none() => judge_removed(states, &address.name, name),
+        ["feature", _] => Verdict::new("PV111", Contract::NonBreaking),
+        ["features"] if taken_whole(&address.name, states.desired) => {
+            Verdict::new("PV118", Contract::NonBreaking).with(
+                FindingSeverity::Warning,
+                "a service takes the whole view: readers by position get other columns",
+            )
+        }
+        ["features"] => Verdict::new("PV118", Contract::Metadata),
+        _ => Verdict::new("PV109", Contract::Breaking),
+    }
+}
+
+/// Longer, shorter: zero is for ever. A change of `ttl` that online reads do not see is still one for training.
+fn judge_ttl(attribute: &str, before: Option<&FeatureView>, after: Option<&FeatureView>) -> Verdict {
+    let value = |view: Option<&FeatureView>| {
+        let view = view?;
+        Some(if attribute == "ttl" { view.ttl } else { view.effective_online_ttl() })
+    };
+    let forever = |ttl: Duration| if ttl.is_zero() { i64::MAX } else { ttl.as_nanos() };
+    let (before, after) = (value(before).map(forever), value(after).map(forever));
+    if after < before {
+        Verdict::new("PV107", Contract::Breaking)
+    } else {
+        Verdict::new("PV108", Contract::NonBreaking)
+    }
+}
+
+fn judge_type(difference: &Difference) -> Verdict {
+    let parse = |json: &Option<Json>| -> Option<ValueType> { json.as_ref()?.as_str()?.parse().ok() };
+    match (parse(&difference.before), parse(&difference.after)) {
+        (Some(before), Some(after)) if before.widens_to(&after) => Verdict::new("PV105", Contract::Breaking),
+        _ => Verdict::replacing("PV104", Contract::Breaking),
+    }
+}
+
+fn judge_removed(states: &States<'_>, view: &str, feature: &str) -> Verdict {
+    let renamed = renamed_to(states, view, feature);
+    if let Some(new) = renamed {
+        return Verdict::new("PV103", Contract::Breaking).with(
+            FindingSeverity::Warning,
+            format!("`{feature}` goes and `{new}` of the same type comes: a rename loses the stored values"),
+        );
+    }
+    let readers: Vec<String> = services(states.prior)
+        .filter(|(_, service)| {
+            outputs(service, states.prior).iter().any(|(_, (of, name))| of == view && name == feature)
+        })
+        .map(|(address, _)| address.to_string())
+        .collect();
+    if readers.is_empty() {
+        return Verdict::new("PV102", Contract::Breaking)
+            .with(FindingSeverity::Note, format!("`{feature}` has no declared reader"));
+    }
+    Verdict::new("PV101", Contract::Breaking)
+        .with(FindingSeverity::Note, format!("`{feature}` was read by {}", readers.join(", ")))
+}
+
+/// The one feature that came in place of the one that went: same type, similar name.
+fn renamed_to(states: &States<'_>, view: &str, feature: &str) -> Option<String> {
+    let (before, after) = (states.prior.feature_view(view)?, states.desired.feature_view(view)?);
+    let removed = before.features.iter().filter(|old| after.feature(&old.name).is_none());
+    let mut added = after.features.iter().filter(|new| before.feature(&new.name).is_none());
+    let (new, old) = (added.next()?, before.feature(feature)?);
+    let only = removed.count() == 1 && added.next().is_none();
+    let similar = strsim::normalized_levenshtein(&old.name, &new.name) >= 0.5;
+    (only && similar && old.value_type == new.value_type).then(|| new.name.clone())
+}
+
+fn judge_service(states: &States<'_>, address: &Address, path: &[&str], difference: &Difference) -> Verdict {
+    if matches!(path, ["consumer" | "consumers", ..]) {
+        return Verdict::new("PV129", Contract::Metadata);
+    }
+    let (Some(before), Some(after)) =
+        (states.prior.feature_service(&address.name), states.desired.feature_service(&address.name))
+    else {
+        return Verdict::new("PV116", Contract::Breaking);
+    };
+    if matches!(path, ["use", _, "view" | "join_keys", ..]) {
+        return Verdict::new("PV126", Contract::Breaking);
+    }
+    let names = |service, objects| -> BTreeSet<String> {
+        outputs(service, objects).into_iter().map(|(name, _)| name).collect()
+    };
+    let (old, new) = (names(before, states.prior), names(after, states.desired));
+    let lost = old.difference(&new).next().is_some();
+    let gained = new.difference(&old).next().is_some();
+    let takes = difference.after.is_some();
+    let shift = "columns move: readers by position get other ones";
+    if !takes && lost || takes && difference.before.is_some() && lost {
+        return Verdict::new("PV116", Contract::Breaking);
+    }
+    if takes && gained {
+        let more: Vec<String> = request_keys(after, states.desired)
+            .difference(&request_keys(before, states.prior))
+            .cloned()
+            .collect();
+        return if more.is_empty() {
+            Verdict::new("PV117", Contract::NonBreaking).with(FindingSeverity::Warning, shift)
+        } else {
+            let note = format!("requests must send {} from now on", more.join(", "));
+            Verdict::new("PV117", Contract::Breaking).with(FindingSeverity::Warning, note)
+        };
+    }
+    Verdict::new("PV118", Contract::NonBreaking).with(FindingSeverity::Warning, shift)
+}
+
+/// The verdict on an object that is new.
+pub(super) const fn judge_created() -> Verdict {
+    Verdict::new("PV124", Contract::NonBreaking)
+}
+
+/// The verdict on an object that goes.
+pub(super) const fn judge_deleted(object: &Object) -> Verdict {
+    match object {
+        Object::FeatureView(_) => Verdict::new("PV115", Contract::Breaking),
+        Object::FeatureService(_) => Verdict::new("PV116", Contract::Breaking),
+        Object::DataSource(source) if matches!(source.kind, crate::model::SourceKind::Push { .. }) => {
+            Verdict::new("PV127", Contract::Breaking)
+        }
+        Object::Entity(_) | Object::DataSource(_) => Verdict::new("PV124", Contract::NonBreaking),
+    }
+}

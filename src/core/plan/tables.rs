@@ -1,0 +1,444 @@
+//! What becomes of the online tables of one view: nothing, a change in place, a new table beside the old one, or the end.
+//! It decides about records in the registry; `infrastructure` works out what that asks of the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{PlanInput, Reason, Work};
+use crate::model::{Address, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
+use crate::provider::InfraId;
+use crate::registry::{
+    Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, Registry, ServedDefinitions, TableId, TableState,
+};
+use crate::time::{Duration, Timestamp};
+
+/// Data work that a decision about tables brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TableWork {
+    pub(super) work: Work,
+    /// Features concerned; empty: all.
+    pub(super) features: Vec<String>,
+    /// Event times, where something is stored.
+    pub(super) range: Option<Interval>,
+}
+
+/// What becomes of the tables of one view.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TableDecision {
+    /// Records that the define step writes.
+    pub(super) puts: BTreeMap<TableId, OnlineTable>,
+    /// The table to create, and why.
+    pub(super) created: Option<(TableId, Reason)>,
+    /// The table that the new one takes over from, in this plan.
+    pub(super) replaced: Option<TableId>,
+    /// Tables to delete, and why; after the define step where that says something about them.
+    pub(super) deleted: Vec<(TableId, Reason)>,
+    /// Tables whose `replaces` ends when the deletion of the other is done: (new, old).
+    pub(super) freed: Vec<(TableId, TableId)>,
+    /// Work on stored values.
+    pub(super) work: Vec<TableWork>,
+    /// Attributes that ask for a new table.
+    pub(super) because: Vec<String>,
+    /// Whether the view goes back to the table that still serves.
+    pub(super) way_back: bool,
+}
+
+impl TableDecision {
+    fn put(&mut self, table: OnlineTable) {
+        self.puts.insert(table.id.clone(), table);
+    }
+
+    fn drop_table(&mut self, table: &OnlineTable, reason: Reason) {
+        self.put(OnlineTable { state: TableState::Dropped, ..table.clone() });
+        self.deleted.push((table.id.clone(), reason));
+    }
+}
+
+/// What a view asks of its table.
+struct Wanted<'a> {
+    name: &'a str,
+    view: &'a FeatureView,
+    before: Option<&'a FeatureView>,
+    store: &'a StoreIdentity,
+    join_keys: Vec<JoinKey>,
+    source: Fingerprint,
+}
+
+/// How a table fits what is wanted.
+enum Fit {
+    Same,
+    InPlace(Box<OnlineTable>, Vec<TableWork>),
+    New(Vec<String>),
+}
+
+/// The live tables of a view.
+struct Found<'a> {
+    /// The one that nothing replaces, what it replaces, and so on.
+    chain: Vec<&'a OnlineTable>,
+    /// Tables that are not in that chain.
+    left_over: Vec<&'a OnlineTable>,
+}
+
+/// Decides for one view, in the registry, the desired definitions, or both. `objects` are the desired ones.
+pub(super) fn decide(input: &PlanInput<'_>, objects: &Objects, view: &str) -> TableDecision {
+    let live: Vec<&OnlineTable> = input
+        .prior
+        .tables
+        .values()
+        .filter(|table| table.view.name == view && table.state == TableState::Live)
+        .collect();
+    let found = find(&live);
+    let wanted = want(input, objects, view);
+    let mut decision = TableDecision::default();
+    match (wanted, found) {
+        (None, _) => retire_all(input, &live, &mut decision),
+        (Some(wanted), None) => create(&wanted, None, Reason::New, &mut decision),
+        (Some(wanted), Some(found)) => keep_or_replace(input, &wanted, &found, &mut decision),
+    }
+    decision
+}
+
+fn want<'a>(input: &PlanInput<'a>, objects: &'a Objects, name: &'a str) -> Option<Wanted<'a>> {
+    let view = objects.feature_view(name).filter(|view| view.online)?;
+    let store = input.environment.online_store.as_ref().filter(|_| input.store.is_some())?;
+    let join_keys = objects.join_keys(name)?;
+    let (_, source) = objects.history_of(view)?;
+    let before = input.prior.objects.feature_view(name);
+    Some(Wanted { name, view, before, store, join_keys, source: source.content_fingerprint() })
+}
+
+fn find<'a>(live: &[&'a OnlineTable]) -> Option<Found<'a>> {
+    let is_replaced = |id: &TableId| live.iter().any(|other| other.replaces.as_ref() == Some(id));
+    let newest =
+        live.iter().copied().filter(|table| !is_replaced(&table.id)).max_by_key(|table| table.id.revision)?;
+    let mut chain = vec![newest];
+    let mut next = newest.replaces.as_ref();
+    while let Some(old) = next.and_then(|id| live.iter().copied().find(|table| table.id == *id)) {
+        if chain.iter().any(|table| table.id == old.id) {
+            break;
+        }
+        chain.push(old);
+        next = old.replaces.as_ref();
+    }
+    let in_chain = |table: &&OnlineTable| chain.iter().any(|link| link.id == table.id);
+    let left_over = live.iter().copied().filter(|table| !in_chain(table)).collect();
+    Some(Found { chain, left_over })
+}
+
+/// The view is no longer served online.
+fn retire_all(input: &PlanInput<'_>, live: &[&OnlineTable], decision: &mut TableDecision) {
+    for table in live {
+        decision.drop_table(table, Reason::Unused);
+    }
+    if !live.is_empty() {
+        let range = live.iter().filter_map(|table| span(&ledger(input, &table.id))).reduce(|a, b| Interval {
+            from: a.from.min(b.from),
+            to: a.to.max(b.to),
+        });
+        decision.work.push(TableWork { work: Work::Drop, features: Vec::new(), range });
+    }
+}
+
+fn create(wanted: &Wanted<'_>, replaces: Option<&TableId>, reason: Reason, decision: &mut TableDecision) {
+    let id = TableId::planned(wanted.name);
+    let columns: Vec<Column> = wanted
+        .view
+        .features
+        .iter()
+        .zip(1..)
+        .map(|(feature, id)| Column {
+            id: ColumnId(id),
+            name: feature.name.clone(),
+            value_type: feature.value_type.clone(),
+        })
+        .collect();
+    let next = columns.last().map_or(1, |column| column.id.0 + 1);
+    decision.put(OnlineTable {
+        id: id.clone(),
+        view: Address::new(ObjectKind::FeatureView, wanted.name),
+        state: TableState::Live,
+        store: wanted.store.clone(),
+        join_keys: wanted.join_keys.clone(),
+        columns,
+        next_column_id: ColumnId(next),
+        schema_id: 1,
+        source: wanted.source.clone(),
+        equal_sources: Vec::new(),
+        replaces: replaces.cloned(),
+        backfills: Vec::new(),
+        served: None,
+    });
+    decision.created = Some((id, reason));
+}
+
+fn keep_or_replace(
+    input: &PlanInput<'_>,
+    wanted: &Wanted<'_>,
+    found: &Found<'_>,
+    decision: &mut TableDecision,
+) {
+    let Some(&newest) = found.chain.first() else { return };
+    let kept = delete_superseded(input, found, decision);
+    if is_lost(input, &newest.id) {
+        return create_again(input, wanted, newest, kept, decision);
+    }
+    let is_filled = ledger(input, &newest.id).complete.is_some();
+    match (fit(input, wanted, newest), kept.filter(|_| !is_filled)) {
+        (Fit::Same, _) => {}
+        (Fit::InPlace(table, work), None) => {
+            decision.put(*table);
+            decision.work = work;
+        }
+        (Fit::New(because), None) => replace(input, wanted, newest, because, decision),
+        (fit, Some(old)) => leave_unfinished(input, wanted, (newest, fit), old, decision),
+    }
+}
+
+/// Deletes replaced tables that are lost, or whose successor is filled for long enough, with all that is older. Returns
+/// the table that the newest one replaces, where that stays.
+fn delete_superseded<'a>(
+    input: &PlanInput<'_>,
+    found: &Found<'a>,
+    decision: &mut TableDecision,
+) -> Option<&'a OnlineTable> {
+    let due = |at: Timestamp| at.saturating_add(input.keep_superseded) < input.now;
+    let mut cut = false;
+    for pair in found.chain.windows(2) {
+        let [new, old] = pair else { continue };
+        let lost = is_lost(input, &old.id);
+        if cut || lost || ledger(input, &new.id).complete.is_some_and(due) {
+            if !cut {
+                decision.freed.push((new.id.clone(), old.id.clone()));
+            }
+            cut = true;
+            decision.deleted.push((old.id.clone(), if lost { Reason::Missing } else { Reason::Superseded }));
+        }
+    }
+    decision.deleted.extend(found.left_over.iter().map(|table| (table.id.clone(), Reason::Superseded)));
+    let replaced = found.chain.get(1).copied()?;
+    let goes = decision.deleted.iter().any(|(id, _)| *id == replaced.id);
+    (!goes).then_some(replaced)
+}
+
+/// The newest table is not there any more. A new one takes its place, beside the one that still serves, if one does.
+fn create_again(
+    input: &PlanInput<'_>,
+    wanted: &Wanted<'_>,
+    lost: &OnlineTable,
+    serving: Option<&OnlineTable>,
+    decision: &mut TableDecision,
+) {
+    decision.drop_table(lost, Reason::Missing);
+    decision.freed.clear();
+    let range = span(&ledger(input, &serving.unwrap_or(lost).id));
+    create(wanted, serving.map(|old| &old.id), Reason::Missing, decision);
+    decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
+}
+
+/// The definition changes while the newest table is not filled and `old` serves: go back to `old`, change the unfinished
+/// table in place, or begin another one.
+fn leave_unfinished(
+    input: &PlanInput<'_>,
+    wanted: &Wanted<'_>,
+    (unfinished, newest): (&OnlineTable, Fit),
+    old: &OnlineTable,
+    decision: &mut TableDecision,
+) {
+    match (fit(input, wanted, old), newest) {
+        (Fit::Same, _) => {
+            decision.drop_table(unfinished, Reason::Unfinished);
+            decision.put(OnlineTable { served: None, ..old.clone() });
+            decision.way_back = true;
+        }
+        // Its filling is still to come, and that fills every column.
+        (_, Fit::InPlace(table, work)) => {
+            let drops = work.into_iter().filter(|work| work.work == Work::Drop);
+            decision.work = drops.collect();
+            decision.put(OnlineTable { backfills: Vec::new(), ..*table });
+        }
+        (Fit::InPlace(table, work), _) => {
+            decision.drop_table(unfinished, Reason::Unfinished);
+            decision.put(OnlineTable { served: None, ..*table });
+            decision.work = work;
+            decision.way_back = true;
+        }
+        (Fit::New(_), Fit::New(because)) => {
+            decision.drop_table(unfinished, Reason::Unfinished);
+            let range = span(&ledger(input, &old.id));
+            decision.because.clone_from(&because);
+            create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
+            decision.replaced = Some(old.id.clone());
+            decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
+        }
+        (Fit::New(_), Fit::Same) => {}
+    }
+}
+
+fn replace(
+    input: &PlanInput<'_>,
+    wanted: &Wanted<'_>,
+    old: &OnlineTable,
+    because: Vec<String>,
+    decision: &mut TableDecision,
+) {
+    decision.because.clone_from(&because);
+    decision.put(OnlineTable { served: served(&input.prior.objects, &old.view.name), ..old.clone() });
+    create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
+    decision.replaced = Some(old.id.clone());
+    let range = span(&ledger(input, &old.id));
+    decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
+}
+
+/// The view, its entities, its source and the history behind that, as the registry has them.
+fn served(objects: &Objects, name: &str) -> Option<ServedDefinitions> {
+    let address = Address::new(ObjectKind::FeatureView, name);
+    let needed = crate::graph::Graph::of(objects).upstream(&address);
+    let kept = needed.into_iter().chain([address]);
+    let objects: BTreeMap<_, _> =
+        kept.filter_map(|address| Some((address.clone(), objects.get(&address)?.clone()))).collect();
+    Some(ServedDefinitions { view: name.to_owned(), objects: Objects(objects) })
+}
+
+fn fit(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
+    let mut because = Vec::new();
+    if table.store != *wanted.store {
+        because.push("online_store".to_owned());
+    }
+    if table.join_keys != wanted.join_keys {
+        because.push("join_keys".to_owned());
+    }
+    if table.source != wanted.source && !table.equal_sources.contains(&wanted.source) {
+        because.push("source".to_owned());
+    }
+    for feature in &wanted.view.features {
+        let Some(column) = table.column(&feature.name) else { continue };
+        if column.value_type != feature.value_type && !column.value_type.widens_to(&feature.value_type) {
+            because.push(format!("feature.{}.type", feature.name));
+        }
+    }
+    if let Some(more) = replaced_by_store(input, table) {
+        because.extend(more);
+    }
+    if because.is_empty() { fit_in_place(input, wanted, table) } else { Fit::New(because) }
+}
+
+/// Attributes of the store that cannot change where the table is.
+fn replaced_by_store(input: &PlanInput<'_>, table: &OnlineTable) -> Option<Vec<String>> {
+    let store = input.store?;
+    let wanted = store.lower(&input.project.name, &[table]);
+    wanted.iter().find_map(|object| {
+        let left = input.prior.infrastructure.get(&object.id)?;
+        let from = input.observed.and_then(|observed| observed.get(&object.id)).unwrap_or(left);
+        match store.update_kind(from, object) {
+            crate::provider::UpdateKind::Replace { because } => Some(because),
+            crate::provider::UpdateKind::InPlace => None,
+        }
+    })
+}
+
+fn fit_in_place(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
+    let mut next = table.clone();
+    let ledger = ledger(input, &table.id);
+    let mut work = Vec::new();
+    let removed: BTreeSet<ColumnId> = table
+        .columns
+        .iter()
+        .filter(|column| wanted.view.feature(&column.name).is_none())
+        .map(|column| column.id)
+        .collect();
+    if !removed.is_empty() {
+        let names = table.columns.iter().filter(|column| removed.contains(&column.id));
+        let features = names.map(|column| column.name.clone()).collect();
+        work.push(TableWork { work: Work::Drop, features, range: span(&ledger) });
+        next.columns.retain(|column| !removed.contains(&column.id));
+        for backfill in &mut next.backfills {
+            backfill.columns.retain(|column| !removed.contains(column));
+        }
+        next.backfills.retain(|backfill| !backfill.columns.is_empty());
+    }
+    let mut added = Vec::new();
+    for feature in &wanted.view.features {
+        if let Some(column) = next.columns.iter_mut().find(|column| column.name == feature.name) {
+            column.value_type = feature.value_type.clone();
+        } else {
+            added.push(Column {
+                id: ColumnId(next.next_column_id.0),
+                name: feature.name.clone(),
+                value_type: feature.value_type.clone(),
+            });
+            next.next_column_id.0 += 1;
+        }
+    }
+    if let Some(range) = span(&ledger).filter(|_| !added.is_empty()) {
+        let columns = added.iter().map(|column| column.id).collect();
+        next.backfills.push(Backfill { columns, from: range.from, to: range.to });
+        let features = added.iter().map(|column| column.name.clone()).collect();
+        work.push(TableWork { work: Work::Backfill, features, range: Some(range) });
+    }
+    next.columns.extend(added);
+    if let Some(range) = longer_lived(wanted, &ledger) {
+        let columns = next.columns.iter().map(|column| column.id).collect();
+        next.backfills.push(Backfill { columns, from: range.from, to: range.to });
+        work.push(TableWork { work: Work::Backfill, features: Vec::new(), range: Some(range) });
+    }
+    if next.columns != table.columns {
+        next.schema_id += 1;
+    }
+    if next == *table { Fit::Same } else { Fit::InPlace(Box::new(next), work) }
+}
+
+/// The event times that a longer ttl adds before what is stored.
+fn longer_lived(wanted: &Wanted<'_>, ledger: &Ledger) -> Option<Interval> {
+    let (before, after) = (wanted.before?.effective_online_ttl(), wanted.view.effective_online_ttl());
+    let stored = span(ledger)?;
+    let to = Timestamp::from_nanos(stored.from.as_nanos().checked_sub(1)?);
+    if before.is_zero() || !(after.is_zero() || after > before) {
+        return None;
+    }
+    let from = if after.is_zero() {
+        Timestamp::MIN
+    } else {
+        stored.from.saturating_sub(Duration::from_nanos(after.as_nanos() - before.as_nanos())?)
+    };
+    Some(Interval { from, to })
+}
+
+/// Whether infrastructure of the table was applied and is not there.
+fn is_lost(input: &PlanInput<'_>, table: &TableId) -> bool {
+    let Some(observed) = input.observed else { return false };
+    infrastructure_of(input.prior, table).iter().any(|id| !observed.contains_key(id))
+}
+
+/// The infrastructure that the registry has of a table.
+pub(super) fn infrastructure_of(registry: &Registry, table: &TableId) -> Vec<InfraId> {
+    let of_table = |object: &&crate::provider::InfraObject| object.table.as_ref() == Some(table);
+    registry.infrastructure.values().filter(of_table).map(|object| object.id.clone()).collect()
+}
+
+pub(super) fn ledger(input: &PlanInput<'_>, table: &TableId) -> Ledger {
+    input.ledgers.get(table).cloned().unwrap_or_default()
+}
+
+/// First and last event time that a ledger has.
+pub(super) fn span(ledger: &Ledger) -> Option<Interval> {
+    let from = ledger.intervals.iter().map(|entry| entry.interval.from).min()?;
+    let to = ledger.intervals.iter().map(|entry| entry.interval.to).max()?;
+    Some(Interval { from, to })
+}
+
+/// Whether a recorded backfill is done: each of its columns that is still there has all of its range.
+pub(super) fn is_covered(table: &OnlineTable, ledger: &Ledger, backfill: &Backfill) -> bool {
+    backfill.columns.iter().filter(|id| table.columns.iter().any(|column| column.id == **id)).all(|column| {
+        let of_source = |source: &Fingerprint| *source == table.source || table.equal_sources.contains(source);
+        let entries = ledger.intervals.iter().filter(|entry| entry.columns.contains(column) && of_source(&entry.source));
+        let mut covered: Vec<Interval> = entries.map(|entry| entry.interval).collect();
+        covered.sort_unstable();
+        let mut missing_from = backfill.from.as_nanos();
+        for interval in covered.iter().filter(|interval| interval.to.as_nanos() >= backfill.from.as_nanos()) {
+            if interval.from.as_nanos() > missing_from {
+                break;
+            }
+            missing_from = missing_from.max(interval.to.as_nanos().saturating_add(1));
+        }
+        missing_from > backfill.to.as_nanos()
+    })
+}
