@@ -16,6 +16,22 @@ pub(super) fn paint(text: &Text, color: bool) -> String {
     painted
 }
 
+/// Colours are few, and none carries a meaning that the text does not.
+const fn style(label: Label) -> Style {
+    match label {
+        Label::Plain | Label::Address => Style::new(),
+        Label::Heading => Style::new().bold(),
+        Label::Added => Style::new().green(),
+        Label::Changed => Style::new().yellow(),
+        Label::Removed => Style::new().red(),
+        Label::Replaced => Style::new().magenta(),
+        Label::Place | Label::Muted => Style::new().dim(),
+        Label::Code | Label::Hint => Style::new().cyan(),
+        Label::Warning => Style::new().yellow().bold(),
+        Label::Breaking => Style::new().red().bold(),
+    }
+}
+
 pub(super) fn error(color: bool) -> String {
     word(Style::new().red().bold(), color, "error:")
 }
