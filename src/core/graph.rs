@@ -1,6 +1,7 @@
 //! The dependency graph of objects: what an object needs, what needs it, and an order in which everything comes after
 //! what it needs. It says nothing about changes; `plan` walks it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction;
@@ -109,8 +110,8 @@ impl Graph {
                     path.reverse();
                     return path;
                 }
-                if !came_from.contains_key(&next) {
-                    came_from.insert(next, node);
+                if let Entry::Vacant(unseen) = came_from.entry(next) {
+                    unseen.insert(node);
                     front.push_back(next);
                 }
             }

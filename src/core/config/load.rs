@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::hcl::{Block, BlockReader, Body, Context, parse_body};
 use crate::model::{Address, Fingerprint, ObjectKind, Objects, Project};
 use crate::plan::SourceRange;
-use crate::source::{SourceFile, Sources, Span};
+use crate::source::{SourceFile, SourceId, Sources, Span};
 
 /// All that a project is made of.
 #[derive(Clone, Copy)]
@@ -89,26 +89,51 @@ fn digest(objects: &Objects) -> Fingerprint {
     Fingerprint::of_bytes(&serde_json::to_vec(objects).unwrap_or_default())
 }
 
-/// Parses the files in the order of their paths, so that the first of two definitions is always the same one.
+/// Less text than this is parsed faster by one thread than by two.
+const ALONE: usize = 64 << 10;
+
+/// Parses the files in the order of their paths, so that the first of two definitions is always the same one. Most of
+/// the time of a large project goes here, so its files are shared out over the processors.
 fn parse(files: &[SourceFile], findings: &RefCell<Diagnostics>) -> (Sources, Vec<Body>) {
     let mut ordered: Vec<&SourceFile> = files.iter().collect();
     ordered.sort_by(|a, b| a.path.cmp(&b.path));
     let mut sources = Sources::default();
-    let mut bodies = Vec::with_capacity(ordered.len());
-    for file in ordered {
-        let id = sources.add(file.clone());
-        if file.path.ends_with(".json") {
-            let start = Span::new(id, 0..0);
-            let message = "the JSON form of definitions is not supported by this version yet";
-            findings.borrow_mut().push(Diagnostic::error(codes::UNSUPPORTED, start, message));
-            continue;
-        }
-        match parse_body(id, &file.text) {
+    let work: Vec<(SourceId, &SourceFile)> =
+        ordered.into_iter().map(|file| (sources.add(file.clone()), file)).collect();
+    let size: usize = files.iter().map(|file| file.text.len()).sum();
+    let threads = if size < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    let share = work.len().div_ceil(threads).max(1);
+    let parse_share = |share: &[(SourceId, &SourceFile)]| -> Vec<Result<Body, Box<Diagnostic>>> {
+        share.iter().map(|(id, file)| parse_file(*id, file)).collect()
+    };
+    let parsed: Vec<_> = if threads == 1 {
+        parse_share(&work)
+    } else {
+        std::thread::scope(|scope| {
+            let running: Vec<_> =
+                work.chunks(share).map(|share| scope.spawn(move || parse_share(share))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<_>>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            running.into_iter().flat_map(join).collect()
+        })
+    };
+    let mut bodies = Vec::with_capacity(parsed.len());
+    for result in parsed {
+        match result {
             Ok(body) => bodies.push(body),
             Err(diagnostic) => findings.borrow_mut().push(*diagnostic),
         }
     }
     (sources, bodies)
+}
+
+fn parse_file(id: SourceId, file: &SourceFile) -> Result<Body, Box<Diagnostic>> {
+    if file.path.ends_with(".json") {
+        let message = "the JSON form of definitions is not supported by this version yet";
+        return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, Span::new(id, 0..0), message)));
+    }
+    parse_body(id, &file.text)
 }
 
 /// The blocks of all files, by what they are.

@@ -77,7 +77,7 @@ fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<
             Some(Some(Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_)))
         );
         let literal = constraint.as_ref().map_or(!by_default, TypeConstraint::takes_text);
-        from_text(text, literal).map_err(|reason| given_error(name, span, &reason))
+        from_text(text, literal).map_err(|reason| Box::new(given_error(name, span, &reason)))
     } else if let Some(json) = input.environment.variables.get(name) {
         Ok(Value::from_json(json))
     } else {
@@ -88,7 +88,7 @@ fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<
                 let help = format!(
                     "give one with `--var {name}=…`, under `variables` in feature_store.yaml, or as `default`"
                 );
-                Err(Diagnostic::error(codes::VARIABLE, span, message).help(help))
+                Err(Box::new(Diagnostic::error(codes::VARIABLE, span, message).help(help)))
             }
         }
     };
@@ -98,10 +98,10 @@ fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<
         constraint.convert(value).map_err(|wanted| {
             let message =
                 format!("the value given for the variable `{name}` must be {wanted}, found {shown}");
-            Diagnostic::error(codes::WRONG_TYPE, span, message)
+            Box::new(Diagnostic::error(codes::WRONG_TYPE, span, message))
         })
     });
-    converted.map_err(|diagnostic| reader.context.report(diagnostic)).ok()
+    converted.map_err(|diagnostic| reader.context.report(*diagnostic)).ok()
 }
 
 /// The default: none when there is no such attribute; none inside when it is wrong.

@@ -55,3 +55,59 @@ fn source_text_cannot_steer_a_terminal() {
     let shown = render(&diagnostics, &Sources::default(), &OPTIONS);
     assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{shown:?}");
 }
+
+#[test]
+fn near_names_are_suggested_else_the_known_ones() {
+    let known = ["driver", "drivers", "city"];
+    assert_eq!(suggestion("drivr", known).as_deref(), Some("did you mean `driver` or `drivers`?"));
+    assert_eq!(suggestion("DRIVER", ["driver"]).as_deref(), Some("did you mean `driver`?"));
+    assert_eq!(suggestion("passenger", known).as_deref(), Some("known: `city`, `driver` and `drivers`"));
+    assert_eq!(suggestion("x", []), None);
+    assert_eq!(nearest(&"x".repeat(1 << 20), known), Vec::<&str>::new());
+}
+
+#[test]
+fn json_has_places_of_both_ends() {
+    let mut sources = Sources::default();
+    let id = sources.add(SourceFile::new("a.hcl", "one\n\u{e4} two\n"));
+    let mut diagnostics = Diagnostics::default();
+    let second = Diagnostic::error(codes::DUPLICATE, Span::new(id, 7..10), "twice").help("rename it");
+    diagnostics.push(second.also(Span::new(id, 0..3), "the first"));
+    let json = serde_json::to_value(to_json(&diagnostics, &sources)).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!([{
+            "code": "PD011",
+            "severity": "error",
+            "message": "twice",
+            "range": {
+                "filename": "a.hcl",
+                "start": { "line": 2, "column": 3 },
+                "end": { "line": 2, "column": 6 }
+            },
+            "related": [{
+                "range": {
+                    "filename": "a.hcl",
+                    "start": { "line": 1, "column": 1 },
+                    "end": { "line": 1, "column": 4 }
+                },
+                "message": "the first"
+            }],
+            "help": ["rename it"]
+        }])
+    );
+}
+
+#[test]
+fn findings_are_ordered_by_file_and_offset() {
+    let mut sources = Sources::default();
+    let first = sources.add(SourceFile::new("a.hcl", "abc"));
+    let second = sources.add(SourceFile::new("b.hcl", "abc"));
+    let mut diagnostics = Diagnostics::default();
+    for (source, offset) in [(second, 0), (first, 2), (first, 1), (first, 1)] {
+        diagnostics.push(Diagnostic::error(codes::NAME, Span::new(source, offset..offset + 1), "x"));
+    }
+    diagnostics.sort();
+    let places: Vec<_> = diagnostics.iter().map(|found| found.primary.as_ref().unwrap().span.start).collect();
+    assert_eq!(places, [1, 2, 0]);
+}

@@ -22,3 +22,48 @@ fn defaults_follow_from_the_provider() {
     assert_eq!(environment.offline_store.kind, "bigquery");
     assert_eq!(environment.keep_superseded, Duration::from_seconds(20));
 }
+
+#[test]
+fn stores_of_feast_are_understood() {
+    let head = "project: a\nprovider: local\nregistry: data/registry\n";
+    let environment =
+        read(&format!("{head}online_store: {{ type: sqlite, path: data/online }}\noffline_store: duckdb\n"));
+    let online = environment.online_store.unwrap();
+    assert_eq!((online.kind.as_str(), online.settings["path"].as_str()), ("embedded", "data/online"));
+    assert_eq!(environment.offline_store.kind, "file");
+    for nothing in ["null", "\"null\"", "{ type: null }", "{ type: \"null\" }"] {
+        assert_eq!(read(&format!("{head}online_store: {nothing}\n")).online_store, None, "{nothing}");
+    }
+}
+
+#[test]
+fn settings_are_kept_as_written() {
+    let environment = read(
+        "project: a\nprovider: gcp\nregistry: { path: '${BUCKET}/r', endpoint: http://localhost:4443, region: eu }\n\
+         online_store: { type: redis, connection_string: \"${REDIS_HOST}:6379\", db: 007, ratio: 1.0, tls: true }\n\
+         variables: { dataset: \"acme.staging\", with_trips: false, n: 5, list: [a, 1.5] }\n\
+         gates: [breaking, destructive, breaking]\nmetrics: { statsd: \"127.0.0.1:8125\" }\nkeep_superseded: 1d\n",
+    );
+    let settings = environment.online_store.unwrap().settings;
+    assert_eq!(settings["connection_string"], "${REDIS_HOST}:6379");
+    assert_eq!(
+        (settings["db"].as_str(), settings["ratio"].as_str(), settings["tls"].as_str()),
+        ("007", "1.0", "true")
+    );
+    assert_eq!(environment.registry.path, "${BUCKET}/r");
+    assert_eq!(environment.registry.endpoint.as_deref(), Some("http://localhost:4443"));
+    assert_eq!(environment.variables["list"], serde_json::json!(["a", 1.5]));
+    assert_eq!(environment.variables["with_trips"], serde_json::json!(false));
+    assert_eq!(environment.gates, ["breaking", "destructive"]);
+    assert_eq!(environment.keep_superseded, Duration::from_seconds(86_400));
+}
+
+#[test]
+fn an_unset_variable_is_an_error_only_where_it_is_used() {
+    let environment = read("project: a\nprovider: local\nregistry: ${NOWHERE}/r\n");
+    let error = Environment::expand(&environment.registry.path, &|_| None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the environment variable `NOWHERE` is not set, and `${NOWHERE}/r` needs it"
+    );
+}
