@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provender_runtime::feature_request::FeatureRequest;
-use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest};
+use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest, OnlineResponse};
 use serde_json::Value as Json;
 
 use crate::arguments::GlobalArguments;
@@ -80,9 +80,18 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         let log = workspace.registry()?;
         let store = FeatureStore::new(Applied::read(&log).await?, workspace.provider()?);
         let response = store.get_online_features(&request, clock::now()).await?;
-        ui.json(&response)?;
+        ui.data(&one_column_a_line(&response)?);
         Ok(Exit::Done)
     })
+}
+
+/// The JSON of the serving API, laid out so that each result column is one line.
+fn one_column_a_line(response: &OnlineResponse) -> CommandResult<String> {
+    let failed = |error| CommandError::new("could not write the result as JSON").because(error);
+    let names = serde_json::to_string(&response.names).map_err(failed)?;
+    let results: Vec<String> =
+        response.results.iter().map(serde_json::to_string).collect::<Result<_, _>>().map_err(failed)?;
+    Ok(format!("{{\"metadata\": {{\"feature_names\": {names}}},\n \"results\": [\n  {}]}}", results.join(",\n  ")))
 }
 
 /// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma. Values are text: the store reads them by the

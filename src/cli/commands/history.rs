@@ -2,7 +2,7 @@
 
 use provender_core::model::Address;
 use provender_core::registry::{Author, Entry, EntryBody, LedgerEntry, LedgerEntryBody, TableId};
-use provender_core::time::Timestamp;
+use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use provender_runtime::registry::RegistryLog;
 use serde_json::{Value as Json, json};
 
@@ -74,6 +74,11 @@ fn concerns(entry: &Entry, address: Option<&Address>) -> bool {
     }
 }
 
+/// A time for people; programs get all of it.
+fn to_the_second(time: Timestamp) -> String {
+    Timestamp::from_nanos(time.as_seconds().saturating_mul(NANOS_PER_SECOND)).to_string()
+}
+
 fn who(by: &Author) -> String {
     format!("{}@{}", by.user, by.host)
 }
@@ -99,7 +104,7 @@ fn of_entry(entry: &Entry) -> Option<Event> {
     };
     Some(Event {
         at: entry.at,
-        row: [entry.at.to_string(), who(&entry.by), format!("{kind} {}", entry.revision), summary.clone()],
+        row: [to_the_second(entry.at), who(&entry.by), format!("{kind} {}", entry.revision), summary.clone()],
         json: json!({
             "revision": entry.revision, "apply_id": entry.apply_id, "kind": kind, "at": entry.at,
             "by": entry.by, "summary": summary,
@@ -110,7 +115,12 @@ fn of_entry(entry: &Entry) -> Option<Event> {
 fn of_ledger(table: &TableId, entry: &LedgerEntry) -> Option<Event> {
     let (details, interval, rows) = match &entry.body {
         LedgerEntryBody::Materialized(loaded) => (
-            format!("{} .. {}, {} keys", loaded.interval.from, loaded.interval.to, loaded.rows_written),
+            format!(
+                "{} .. {}, {} keys",
+                to_the_second(loaded.interval.from),
+                to_the_second(loaded.interval.to),
+                loaded.rows_written
+            ),
             json!(loaded.interval),
             json!(loaded.rows_written),
         ),
@@ -119,7 +129,7 @@ fn of_ledger(table: &TableId, entry: &LedgerEntry) -> Option<Event> {
     };
     Some(Event {
         at: entry.at,
-        row: [entry.at.to_string(), who(&entry.by), format!("materialize {table}"), details],
+        row: [to_the_second(entry.at), who(&entry.by), format!("materialize {table}"), details],
         json: json!({
             "table": table, "job_id": entry.job_id, "interval": interval, "rows": rows, "at": entry.at, "by": entry.by,
         }),
