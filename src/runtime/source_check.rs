@@ -147,3 +147,70 @@ fn type_of(data_type: &DataType) -> Option<ValueType> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{Schema, TimeUnit};
+
+    use super::*;
+
+    fn objects() -> Objects {
+        serde_json::from_str(
+            r#"{
+                "entity.driver": {"kind": "entity", "join_key": "driver_id", "value_type": "int64"},
+                "data_source.s": {"kind": "data_source", "source_kind": "file", "path": "s", "format": "parquet",
+                    "timestamp_field": "ts", "created_timestamp_column": "created",
+                    "field_mapping": {"conversion": "conv_rate"}},
+                "feature_view.v": {"kind": "feature_view", "entities": ["driver"], "source": "s",
+                    "features": [{"name": "conv_rate", "type": "float32"}, {"name": "trips", "type": "int64"}]}
+            }"#,
+        )
+        .unwrap()
+    }
+
+    fn problems(columns: &[(&str, DataType)]) -> Vec<(String, String)> {
+        let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        check_view(&objects(), "v", &SourceDescription { schema, rows: None, bytes: None })
+            .into_iter()
+            .map(|problem| (problem.message, problem.help.unwrap_or_default()))
+            .collect()
+    }
+
+    #[test]
+    fn a_source_that_fits_has_no_problems_and_every_misfit_is_named() {
+        let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let fitting = [
+            ("driver_id", DataType::Int32),
+            ("conversion", DataType::Float64),
+            ("trips", DataType::Int64),
+            ("ts", time.clone()),
+            ("created", DataType::Date32),
+        ];
+        assert_eq!(problems(&fitting), []);
+        let found = problems(&[
+            ("driverid", DataType::Int64),
+            ("conversion", DataType::Float64),
+            ("trips", DataType::Float64),
+            ("ts", DataType::Int64),
+            ("created", time),
+        ]);
+        let expected = [
+            ("`data_source.s` has no column `driver_id` (join key of `v`)", "did you mean `driverid`?"),
+            (
+                "column `trips` of `data_source.s` holds Float64, which does not become int64",
+                "declare it as `float64`",
+            ),
+            ("column `ts` of `data_source.s` holds Int64, which is no time", "say what the numbers count"),
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for ((message, help), (expected_message, expected_help)) in found.iter().zip(expected) {
+            assert!(
+                message.starts_with(expected_message) && help.starts_with(expected_help),
+                "{message} | {help}"
+            );
+        }
+    }
+}
