@@ -12,8 +12,10 @@ use crate::output::ColorChoice;
 /// A feature store run as infrastructure-as-code
 #[derive(Debug, Parser)]
 #[command(name = "provender", version, disable_help_subcommand = false, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 refused by a gate, \
-                        4 the world moved or is busy, 101 a bug.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 refused by a gate, \
+                        4 the world moved or is busy, 101 a bug."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: GlobalArguments,
@@ -71,7 +73,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
 fn with_two_dashes(arguments: Vec<OsString>) -> Vec<OsString> {
     let command = Arguments::command();
     let called = arguments.iter().filter_map(|argument| argument.to_str()).find_map(|name| {
-        command.get_subcommands().find(|known| known.get_name() == name || known.get_all_aliases().any(|alias| alias == name))
+        command
+            .get_subcommands()
+            .find(|known| known.get_name() == name || known.get_all_aliases().any(|alias| alias == name))
     });
     let long_names: BTreeSet<&str> = command
         .get_arguments()
@@ -84,7 +88,10 @@ fn with_two_dashes(arguments: Vec<OsString>) -> Vec<OsString> {
         .iter()
         .map(|argument| {
             only_values |= argument == "--";
-            let word = argument.to_str().and_then(|text| text.strip_prefix('-')).filter(|word| !word.starts_with('-'));
+            let word = argument
+                .to_str()
+                .and_then(|text| text.strip_prefix('-'))
+                .filter(|word| !word.starts_with('-'));
             match word {
                 Some(word) if !only_values && long_names.contains(word.split('=').next().unwrap_or(word)) => {
                     format!("--{word}").into()
@@ -106,11 +113,17 @@ mod tests {
 
     #[test]
     fn one_dash_is_enough_for_a_long_option_of_the_command() {
-        assert_eq!(rewritten("provender plan -out=x -detailed-exitcode"), "provender plan --out=x --detailed-exitcode");
+        assert_eq!(
+            rewritten("provender plan -out=x -detailed-exitcode"),
+            "provender plan --out=x --detailed-exitcode"
+        );
         assert_eq!(rewritten("provender apply -auto-approve"), "provender apply --auto-approve");
         assert_eq!(rewritten("provender plan -outer=x -q -C x"), "provender plan -outer=x -q -C x");
         assert_eq!(rewritten("provender plan -- -out=x"), "provender plan -- -out=x");
-        assert_eq!(rewritten("provender get-online-features -e k=-out"), "provender get-online-features -e k=-out");
+        assert_eq!(
+            rewritten("provender get-online-features -e k=-out"),
+            "provender get-online-features -e k=-out"
+        );
     }
 
     #[test]

@@ -14,8 +14,10 @@ use crate::workspace::Workspace;
 pub(crate) fn provider(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
     match workspace.environment.provider.as_str() {
         "local" => local(workspace),
-        other => Err(CommandError::new(format!("provider `{other}` cannot be used by this version of provender"))
-            .with_hint("`provider: local` is what this version can apply and materialize with")),
+        other => {
+            Err(CommandError::new(format!("provider `{other}` cannot be used by this version of provender"))
+                .with_hint("`provider: local` is what this version can apply and materialize with"))
+        }
     }
 }
 
@@ -23,8 +25,10 @@ pub(crate) fn provider(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>
 pub(crate) fn store_spec(kind: &str) -> CommandResult<&'static dyn StoreSpec> {
     match kind {
         "embedded" => Ok(&EmbeddedSpec),
-        other => Err(CommandError::new(format!("online store `{other}` is not supported by this version of provender"))
-            .with_hint("`online_store: { type: embedded }` is; it is the default of `provider: local`")),
+        other => Err(CommandError::new(format!(
+            "online store `{other}` is not supported by this version of provender"
+        ))
+        .with_hint("`online_store: { type: embedded }` is; it is the default of `provider: local`")),
     }
 }
 
@@ -41,7 +45,9 @@ fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
             .get("map_size")
             .map(|text| {
                 text.parse().map_err(|_| {
-                    CommandError::new(format!("`online_store.map_size` is `{text}`, which is no number of bytes"))
+                    CommandError::new(format!(
+                        "`online_store.map_size` is `{text}`, which is no number of bytes"
+                    ))
                 })
             })
             .transpose()?;

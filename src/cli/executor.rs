@@ -20,9 +20,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = CommandResult<T>>) -> Com
 /// Becomes `true` at the first Ctrl-C or SIGTERM; the second one ends the process at once with exit code 1.
 pub(crate) fn stop_signal() -> CommandResult<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| {
-        signal(kind).map_err(|error| CommandError::new("could not listen for signals").because(error))
-    };
+    let listen =
+        |kind| signal(kind).map_err(|error| CommandError::new("could not listen for signals").because(error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
@@ -32,7 +31,9 @@ pub(crate) fn stop_signal() -> CommandResult<watch::Receiver<bool>> {
                 _ = terminate.recv() => {}
             }
             if round == 0 {
-                Ui::note("stopping: running steps are finished, no other is started; once more stops at once");
+                Ui::note(
+                    "stopping: running steps are finished, no other is started; once more stops at once",
+                );
                 let _ = sender.send(true);
             } else {
                 std::process::exit(1);

@@ -138,7 +138,8 @@ async fn read_prior(workspace: &Workspace, args: &PlanningArgs) -> CommandResult
     }
     let log = workspace.registry()?;
     let state = log.state().await?;
-    let waiting = state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());
+    let waiting =
+        state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());
     let ledgers = read_ledgers(&log, waiting.map(|table| table.id.clone())).await?;
     Ok(Prior { state, ledgers, log: Some(log) })
 }
@@ -155,7 +156,10 @@ async fn read_ledgers(
     Ok(ledgers)
 }
 
-async fn observe(provider: &Arc<dyn Provider>, state: &Registry) -> CommandResult<BTreeMap<InfraId, InfraObject>> {
+async fn observe(
+    provider: &Arc<dyn Provider>,
+    state: &Registry,
+) -> CommandResult<BTreeMap<InfraId, InfraObject>> {
     let ids: Vec<InfraId> = state.infrastructure.keys().cloned().collect();
     Ok(provider.observe(&ids).await?)
 }
@@ -214,9 +218,9 @@ fn views_that_change(plan: &Plan, objects: &Objects) -> BTreeSet<String> {
         .filter(|(name, view)| {
             changed.contains(&Address::new(ObjectKind::FeatureView, *name))
                 || view.references().iter().any(|reference| changed.contains(reference))
-                || objects
-                    .history_of(view)
-                    .is_some_and(|(source, _)| changed.contains(&Address::new(ObjectKind::DataSource, source)))
+                || objects.history_of(view).is_some_and(|(source, _)| {
+                    changed.contains(&Address::new(ObjectKind::DataSource, source))
+                })
         })
         .map(|(name, _)| name.to_owned())
         .collect()
@@ -232,12 +236,16 @@ pub(crate) async fn check_sources(
     let mut described: BTreeMap<&str, Result<SourceDescription, ()>> = BTreeMap::new();
     let mut failed = false;
     for name in views {
-        let Some((source_name, source)) = objects.feature_view(name).and_then(|view| objects.history_of(view)) else {
+        let Some((source_name, source)) =
+            objects.feature_view(name).and_then(|view| objects.history_of(view))
+        else {
             continue;
         };
         if !described.contains_key(source_name) {
             let description = offline.describe(source).await.map_err(|error| {
-                ui.error(&CommandError::from(error.context(format!("data_source.{source_name} cannot be read"))));
+                ui.error(&CommandError::from(
+                    error.context(format!("data_source.{source_name} cannot be read")),
+                ));
             });
             failed |= description.is_err();
             described.insert(source_name, description);
@@ -245,7 +253,8 @@ pub(crate) async fn check_sources(
         if let Some(Ok(description)) = described.get(source_name) {
             for problem in check_view(objects, name, description) {
                 failed = true;
-                let error = CommandError::new(format!("feature_view.{name} does not fit data_source.{source_name}"));
+                let error =
+                    CommandError::new(format!("feature_view.{name} does not fit data_source.{source_name}"));
                 let error = error.because(problem.message);
                 ui.error(&problem.help.into_iter().fold(error, CommandError::with_hint));
             }

@@ -38,8 +38,9 @@ pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) 
 
 /// The folder that nothing may leave: the nearest one above with `.git`, else the project folder. Links are resolved.
 fn top_of(folder: &Path) -> CommandResult<PathBuf> {
-    let folder = fs::canonicalize(folder)
-        .map_err(|error| CommandError::new(format!("could not open `{}`", folder.display())).because(error))?;
+    let folder = fs::canonicalize(folder).map_err(|error| {
+        CommandError::new(format!("could not open `{}`", folder.display())).because(error)
+    })?;
     Ok(folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&folder).to_path_buf())
 }
 
@@ -57,7 +58,8 @@ fn source_files(folder: &Path, top: &Path) -> CommandResult<Vec<SourceFile>> {
         });
     let mut files = Vec::new();
     for entry in walk.build() {
-        let entry = entry.map_err(|error| CommandError::new("could not list the project folder").because(error))?;
+        let entry =
+            entry.map_err(|error| CommandError::new("could not list the project folder").because(error))?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy();
         let is_definition = name.ends_with(".hcl") || name.ends_with(".hcl.json");
@@ -107,8 +109,9 @@ fn variables(global: &GlobalArguments) -> CommandResult<BTreeMap<String, String>
         })
         .collect();
     for file in &global.variable_files {
-        let text = read_text(file)
-            .map_err(|error| CommandError::new(format!("could not read `{}`", file.display())).because(error))?;
+        let text = read_text(file).map_err(|error| {
+            CommandError::new(format!("could not read `{}`", file.display())).because(error)
+        })?;
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
@@ -121,9 +124,9 @@ fn variables(global: &GlobalArguments) -> CommandResult<BTreeMap<String, String>
         }
     }
     for given in &global.variables {
-        let (name, value) = given
-            .split_once('=')
-            .ok_or_else(|| CommandError::new(format!("`--var {given}` is not of the form `--var name=value`")))?;
+        let (name, value) = given.split_once('=').ok_or_else(|| {
+            CommandError::new(format!("`--var {given}` is not of the form `--var name=value`"))
+        })?;
         variables.insert(name.trim().to_owned(), value.to_owned());
     }
     Ok(variables)

@@ -41,7 +41,8 @@ impl Workspace {
         };
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let text = read_text(&file).map_err(|error| {
-            CommandError::new(format!("could not read `{}`", file.display()))
+            let shown = file.strip_prefix(".").unwrap_or(&file);
+            CommandError::new(format!("could not read `{}`", shown.display()))
                 .because(error)
                 .with_hint("`provender init FOLDER` makes a project; `-C FOLDER` names one")
         })?;
@@ -69,7 +70,11 @@ impl Workspace {
 
     /// The pure half of the online store; none where the project has no online store.
     pub(crate) fn online_spec(&self) -> CommandResult<Option<&'static dyn StoreSpec>> {
-        self.environment.online_store.as_ref().map(|settings| backends::store_spec(&settings.kind)).transpose()
+        self.environment
+            .online_store
+            .as_ref()
+            .map(|settings| backends::store_spec(&settings.kind))
+            .transpose()
     }
 
     /// What of the environment a plan compares with the registry.
@@ -79,7 +84,8 @@ impl Workspace {
             _ => None,
         };
         let offline = &self.environment.offline_store;
-        let offline_store = Some(StoreIdentity { kind: offline.kind.clone(), settings: offline.settings.clone() });
+        let offline_store =
+            Some(StoreIdentity { kind: offline.kind.clone(), settings: offline.settings.clone() });
         Ok(AppliedEnvironment { provider: self.environment.provider.clone(), online_store, offline_store })
     }
 
@@ -104,13 +110,19 @@ pub(crate) fn report(ui: &Ui, diagnostics: &Diagnostics, sources: &Sources) {
 /// The text of a file; an error says what is wrong with it.
 pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: byte {} is wrong", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8: byte {} is wrong", error.utf8_error().valid_up_to()))
 }
 
 /// Who runs this, for the log.
 pub(crate) fn author() -> Author {
-    let variable = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let host = std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let variable = |names: &[&str]| {
+        names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    };
+    let host = std::fs::read_to_string("/etc/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty());
     Author {
         user: variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "unknown".to_owned()),
         host: host.or_else(|| variable(&["HOSTNAME"])).unwrap_or_else(|| "unknown".to_owned()),

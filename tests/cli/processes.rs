@@ -41,12 +41,17 @@ fn json(folder: &Path, arguments: &[&str]) -> Json {
 /// A project with `views` views of two features over one CSV file of `rows` rows a driver and a hundred drivers.
 fn project(folder: &Path, views: usize, rows: usize) {
     fs::create_dir_all(folder.join("data")).unwrap();
-    fs::write(folder.join("feature_store.yaml"), "project: crowd\nregistry: data/registry\nprovider: local\n").unwrap();
+    fs::write(
+        folder.join("feature_store.yaml"),
+        "project: crowd\nregistry: data/registry\nprovider: local\n",
+    )
+    .unwrap();
     let mut csv = String::from("event_timestamp,driver_id,rate,trips\n");
     for row in 0..rows {
         for driver in 0..100 {
             let (hour, minute) = (row / 60 % 24, row % 60);
-            writeln!(csv, "2026-01-{:02}T{hour:02}:{minute:02}:00Z,{driver},{row}.5,{row}", 1 + row / 1_440).unwrap();
+            writeln!(csv, "2026-01-{:02}T{hour:02}:{minute:02}:00Z,{driver},{row}.5,{row}", 1 + row / 1_440)
+                .unwrap();
         }
     }
     fs::write(folder.join("data/rows.csv"), csv).unwrap();
@@ -70,7 +75,10 @@ fn sixteen_processes_apply_sixteen_plans_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     project(folder, 16, 1);
-    succeed(folder, &["apply", "--auto-approve", "--target", "entity.driver", "--target", "data_source.rows"]);
+    succeed(
+        folder,
+        &["apply", "--auto-approve", "--target", "entity.driver", "--target", "data_source.rows"],
+    );
     for view in 0..16 {
         let (target, out) = (format!("feature_view.view_{view}"), format!("{view}.plan.json"));
         succeed(folder, &["plan", "--target", &target, "--out", &out]);
@@ -166,7 +174,8 @@ fn a_materialize_that_is_killed_loses_nothing_that_was_written() {
             succeed(folder, &["apply", "--auto-approve"]);
         }
         let before = json(folder, &["registry", "export"])["ledgers"].clone();
-        killed += u64::from(kill_after(spawn(folder, &materialize), whole.mul_f64(random.random_range(0.0..1.1))));
+        killed +=
+            u64::from(kill_after(spawn(folder, &materialize), whole.mul_f64(random.random_range(0.0..1.1))));
         succeed(folder, &["registry", "verify"]);
         let export = json(folder, &["registry", "export"]);
         for (table, ledger) in before.as_object().unwrap() {

@@ -37,8 +37,10 @@ fn rust_files() -> Vec<PathBuf> {
 
 #[test]
 fn the_core_is_pure() {
-    let tree = cargo(&["tree", "--package", "provender-core", "--edges", "normal", "--prefix", "none", "--offline"]);
-    let forbidden = ["tokio", "arrow", "parquet", "hyper", "reqwest", "object_store", "aws-", "google-cloud-"];
+    let tree =
+        cargo(&["tree", "--package", "provender-core", "--edges", "normal", "--prefix", "none", "--offline"]);
+    let forbidden =
+        ["tokio", "arrow", "parquet", "hyper", "reqwest", "object_store", "aws-", "google-cloud-"];
     let packages: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(packages.contains("hcl-rs"), "the tree is not credible: {tree}");
     for package in packages {
@@ -56,7 +58,8 @@ fn the_core_is_pure() {
 #[test]
 fn crates_know_only_whom_they_may() {
     let metadata: serde_json::Value =
-        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1", "--offline"])).unwrap();
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1", "--offline"]))
+            .unwrap();
     let allowed: BTreeMap<&str, &[&str]> = [
         ("provender-core", &[] as &[&str]),
         ("provender-runtime", &["provender-core"]),
@@ -66,7 +69,8 @@ fn crates_know_only_whom_they_may() {
     .into();
     for package in metadata["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();
-        let allowed = allowed.get(name).unwrap_or_else(|| panic!("{name} has no line in the table of allowed edges"));
+        let allowed =
+            allowed.get(name).unwrap_or_else(|| panic!("{name} has no line in the table of allowed edges"));
         for dependency in package["dependencies"].as_array().unwrap() {
             let dependency_name = dependency["name"].as_str().unwrap();
             let for_tests_of_itself = dependency["kind"] == "dev" && dependency_name == name;
@@ -79,8 +83,16 @@ fn crates_know_only_whom_they_may() {
 
 #[test]
 fn the_core_touches_nothing_outside() {
-    let forbidden =
-        ["std::fs", "std::env", "std::net", "std::process", "std::thread", "SystemTime", "Instant::now", "async fn"];
+    let forbidden = [
+        "std::fs",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "SystemTime",
+        "Instant::now",
+        "async fn",
+    ];
     for path in rust_files().iter().filter(|path| path.starts_with("src/core") && !is_test(path)) {
         let text = without_tests(&fs::read_to_string(top().join(path)).unwrap());
         for word in forbidden {
@@ -130,7 +142,8 @@ fn modules_say_what_they_are_for() {
 #[test]
 fn stored_documents_have_golden_pairs() {
     let registry = top().join("fixtures/registry/v1");
-    for document in ["apply_begin", "apply_progress", "apply_end", "import", "checkpoint", "ledger", "export"] {
+    for document in ["apply_begin", "apply_progress", "apply_end", "import", "checkpoint", "ledger", "export"]
+    {
         let found = fs::read_dir(&registry)
             .unwrap()
             .filter_map(Result::ok)
@@ -146,14 +159,19 @@ fn stored_documents_have_golden_pairs() {
 fn the_architecture_page_is_short_and_knows_the_crates() {
     let page = fs::read_to_string(top().join("docs/architecture.md")).unwrap();
     assert!(page.lines().count() < 400);
-    for folder in ["src/core", "src/runtime", "src/cli", "providers/local", "fixtures", "tests", "benches", "docs"] {
+    for folder in
+        ["src/core", "src/runtime", "src/cli", "providers/local", "fixtures", "tests", "benches", "docs"]
+    {
         assert!(page.contains(folder), "docs/architecture.md does not name {folder}");
     }
 }
 
 fn is_test(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    text.starts_with("tests/") || text.contains("/tests") || text.contains("testing") || text.contains("examples/")
+    text.starts_with("tests/")
+        || text.contains("/tests")
+        || text.contains("testing")
+        || text.contains("examples/")
 }
 
 /// The text before the test module at a file's end.

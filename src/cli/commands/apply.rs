@@ -128,7 +128,10 @@ pub(crate) async fn confirm_and_execute(
     execution: ExecutionArgs,
     question: Question,
 ) -> CommandResult {
-    show(ui, plan, ViewArgs { format: Format::Text, verbose: false })?;
+    // With `--quiet --auto-approve` nobody is to read it.
+    if !(ui.is_quiet() && execution.auto_approve) {
+        show(ui, plan, ViewArgs { format: Format::Text, verbose: false })?;
+    }
     if !plan.would_write() {
         return Ok(Exit::Done);
     }
@@ -141,7 +144,8 @@ pub(crate) async fn confirm_and_execute(
             "\n{}\n  {}\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ",
             question.title, question.explanation
         );
-        let answer = ui.ask(&text).map_err(|error| CommandError::new("could not read the answer").because(error))?;
+        let answer =
+            ui.ask(&text).map_err(|error| CommandError::new("could not read the answer").because(error))?;
         if answer != "yes" {
             ui.message(question.refusal);
             return Ok(Exit::Failed);
@@ -189,12 +193,16 @@ fn tell(ui: &Ui, summary: &Summary, report: ApplyReport) -> Exit {
     if report.failed.is_empty() && !report.interrupted {
         ui.message(&format!(
             "\nApply complete! {} added, {} changed, {} destroyed. The registry is at revision {}.",
-            summary.add, summary.change + summary.metadata, summary.destroy, report.revision
+            summary.add,
+            summary.change + summary.metadata,
+            summary.destroy,
+            report.revision
         ));
         return Exit::Done;
     }
     for (step, before) in &report.not_started {
-        let because = if before.is_empty() { String::new() } else { format!(" (it waits for {})", before.join(", ")) };
+        let because =
+            if before.is_empty() { String::new() } else { format!(" (it waits for {})", before.join(", ")) };
         ui.message(&format!("{step}: not started{because}"));
     }
     let what = if report.interrupted { "was interrupted" } else { "failed" };

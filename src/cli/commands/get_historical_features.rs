@@ -64,12 +64,15 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         let request = request(args)?;
         let state = workspace.registry()?.state().await?;
         let provider = workspace.provider()?;
-        let offline = provider
-            .offline()
-            .ok_or_else(|| CommandError::new("this project has no offline store").with_hint("set `offline_store` in feature_store.yaml"))?;
+        let offline = provider.offline().ok_or_else(|| {
+            CommandError::new("this project has no offline store")
+                .with_hint("set `offline_store` in feature_store.yaml")
+        })?;
         let result = historical(&request, &state.objects, &offline).await?;
         for (view, rows) in &result.skipped_rows {
-            ui.warning(&format!("{rows} source rows of feature_view.{view} have no event time and were left out"));
+            ui.warning(&format!(
+                "{rows} source rows of feature_view.{view} have no event time and were left out"
+            ));
         }
         match (&args.output, format) {
             (Some(path), Some(format)) => {

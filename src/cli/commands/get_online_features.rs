@@ -27,7 +27,13 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FeatureArgs {
     /// Features as `view:feature`; several with commas, or `@FILE` with a JSON list; repeatable
-    #[arg(short = 'f', long = "features", value_name = "VIEW:FEATURE,…", required_unless_present = "feature_service", conflicts_with = "feature_service")]
+    #[arg(
+        short = 'f',
+        long = "features",
+        value_name = "VIEW:FEATURE,…",
+        required_unless_present = "feature_service",
+        conflicts_with = "feature_service"
+    )]
     features: Vec<String>,
     /// All features of a feature service
     #[arg(long, value_name = "NAME")]
@@ -44,7 +50,9 @@ impl FeatureArgs {
             Some(service) => FeatureRequest::Service(service.clone()),
             None => {
                 let references = self.references()?;
-                FeatureRequest::Features(references.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+                FeatureRequest::Features(
+                    references.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+                )
             }
         })
     }
@@ -58,7 +66,9 @@ impl FeatureArgs {
                     let failed = || CommandError::new(format!("could not read the features in `{file}`"));
                     let text = read_text(file.as_ref()).map_err(|error| failed().because(error))?;
                     let list: Vec<String> = serde_json::from_str(&text).map_err(|error| {
-                        failed().because(error).with_hint("the file must hold a JSON list of strings: [\"view:feature\"]")
+                        failed()
+                            .because(error)
+                            .with_hint("the file must hold a JSON list of strings: [\"view:feature\"]")
                     })?;
                     references.extend(list);
                 }
@@ -91,7 +101,10 @@ fn one_column_a_line(response: &OnlineResponse) -> CommandResult<String> {
     let names = serde_json::to_string(&response.names).map_err(failed)?;
     let results: Vec<String> =
         response.results.iter().map(serde_json::to_string).collect::<Result<_, _>>().map_err(failed)?;
-    Ok(format!("{{\"metadata\": {{\"feature_names\": {names}}},\n \"results\": [\n  {}]}}", results.join(",\n  ")))
+    Ok(format!(
+        "{{\"metadata\": {{\"feature_names\": {names}}},\n \"results\": [\n  {}]}}",
+        results.join(",\n  ")
+    ))
 }
 
 /// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma. Values are text: the store reads them by the
@@ -112,7 +125,9 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
             }
             None => after.split_once(',').unwrap_or((after, "")),
         };
-        if row.insert(name.trim().to_owned(), Json::String(value.to_owned())).is_some() || name.trim().is_empty() {
+        if row.insert(name.trim().to_owned(), Json::String(value.to_owned())).is_some()
+            || name.trim().is_empty()
+        {
             return Err(wrong());
         }
         rest = after;

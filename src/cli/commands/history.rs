@@ -43,7 +43,9 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     match args.format {
         Format::Json => ui.json(&events.into_iter().map(|event| event.json).collect::<Vec<_>>())?,
         Format::Text if events.is_empty() => ui.message("Nothing was applied yet."),
-        Format::Text => ui.table(["when", "who", "what", "details"], events.into_iter().map(|event| event.row)),
+        Format::Text => {
+            ui.table(["when", "who", "what", "details"], events.into_iter().map(|event| event.row))
+        }
     }
     Ok(Exit::Done)
 }
@@ -88,7 +90,9 @@ fn of_entry(entry: &Entry) -> Option<Event> {
         EntryBody::ApplyBegin(begin) => ("apply_begin", begin.summary.clone()),
         EntryBody::ApplyProgress(progress) => {
             let named: Vec<String> = progress.change.objects.keys().map(ToString::to_string).collect();
-            let failed = progress.done.iter().filter(|report| matches!(report.outcome, provender_core::registry::StepOutcome::Failed { .. }));
+            let failed = progress.done.iter().filter(|report| {
+                matches!(report.outcome, provender_core::registry::StepOutcome::Failed { .. })
+            });
             let text = match (named.len(), failed.count()) {
                 (0, 0) => format!("{} steps claimed, {} done", progress.claimed.len(), progress.done.len()),
                 (_, 0) => named.join(", "),
@@ -98,7 +102,10 @@ fn of_entry(entry: &Entry) -> Option<Event> {
         }
         EntryBody::ApplyEnd(end) => {
             let outcome = format!("{:?}", end.outcome).to_lowercase();
-            ("apply_end", end.closed_by.as_ref().map_or(outcome.clone(), |by| format!("{outcome}, closed by {by}")))
+            (
+                "apply_end",
+                end.closed_by.as_ref().map_or(outcome.clone(), |by| format!("{outcome}, closed by {by}")),
+            )
         }
         EntryBody::Import(_) => ("import", "a registry was imported".to_owned()),
     };
@@ -124,7 +131,9 @@ fn of_ledger(table: &TableId, entry: &LedgerEntry) -> Option<Event> {
             json!(loaded.interval),
             json!(loaded.rows_written),
         ),
-        LedgerEntryBody::Complete => ("complete: readers switch to this table".to_owned(), Json::Null, Json::Null),
+        LedgerEntryBody::Complete => {
+            ("complete: readers switch to this table".to_owned(), Json::Null, Json::Null)
+        }
         LedgerEntryBody::Checkpoint(_) => return None,
     };
     Some(Event {

@@ -36,8 +36,9 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
             return Err(CommandError::new("this version of provender has only the `local` template"));
         }
     }
-    let folder = std::path::absolute(&args.dir)
-        .map_err(|error| CommandError::new(format!("could not resolve `{}`", args.dir.display())).because(error))?;
+    let folder = std::path::absolute(&args.dir).map_err(|error| {
+        CommandError::new(format!("could not resolve `{}`", args.dir.display())).because(error)
+    })?;
     let name = template::project_name(&folder);
     template::write(&folder, &template::local(&name, clock::now())?)?;
     ui.message(&format!("Made project `{name}` in {}.", args.dir.display()));

@@ -49,7 +49,8 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     let state = block_on(async { Ok(workspace.registry()?.state().await?) })?;
     let wanted = args.kind.map(Kind::object_kind);
-    let objects = state.objects.0.iter().filter(|(address, _)| wanted.is_none_or(|kind| address.kind == kind));
+    let objects =
+        state.objects.0.iter().filter(|(address, _)| wanted.is_none_or(|kind| address.kind == kind));
     match args.format {
         Format::Json => {
             let list: Vec<_> = objects
@@ -64,7 +65,9 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
                 })
                 .collect();
             if rows.is_empty() {
-                ui.message("Nothing is registered. `provender apply` registers the definitions of this folder.");
+                ui.message(
+                    "Nothing is registered. `provender apply` registers the definitions of this folder.",
+                );
             } else {
                 ui.table(["address", "what", "owner"], rows);
             }
@@ -83,12 +86,21 @@ fn detail(object: &Object, name: &str, state: &Registry) -> String {
         Object::Entity(entity) => format!("{} {}", entity.join_key, entity.value_type),
         Object::DataSource(source) => source.kind.as_str().to_owned(),
         Object::FeatureView(view) => {
-            let tables = state.tables.values().filter(|table| table.view.name == name).map(|table| table.id.to_string());
+            let tables = state
+                .tables
+                .values()
+                .filter(|table| table.view.name == name)
+                .map(|table| table.id.to_string());
             let tables: Vec<String> = tables.collect();
-            format!("{} features of {}; {}", view.features.len(), list(&view.entities), match tables.as_slice() {
-                [] => "not online".to_owned(),
-                tables => format!("online in {}", list(tables)),
-            })
+            format!(
+                "{} features of {}; {}",
+                view.features.len(),
+                list(&view.entities),
+                match tables.as_slice() {
+                    [] => "not online".to_owned(),
+                    tables => format!("online in {}", list(tables)),
+                }
+            )
         }
         Object::FeatureService(service) => {
             let views: Vec<String> = service.references().into_iter().map(|address| address.name).collect();

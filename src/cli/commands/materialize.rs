@@ -8,8 +8,8 @@ use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
 use provender_runtime::clock::SystemClock;
 use provender_runtime::materialize::{
-    LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome, ViewReport,
-    materialize,
+    LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome,
+    ViewReport, materialize,
 };
 
 use crate::arguments::GlobalArguments;
@@ -151,14 +151,21 @@ fn tell_loaded(ui: &Ui, view: &str, loaded: &LoadedView, dry_run: bool) {
     let intervals = intervals.join(", ");
     if dry_run {
         let bytes = loaded.source_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
-        ui.message(&format!("feature_view.{view}: would load {intervals} ({} source rows{bytes})", loaded.rows_read));
+        ui.message(&format!(
+            "feature_view.{view}: would load {intervals} ({} source rows{bytes})",
+            loaded.rows_read
+        ));
         return;
     }
     ui.message(&format!(
         "feature_view.{view}: loaded {intervals}: {} source rows, {} keys written{}{}",
         loaded.rows_read,
         loaded.rows_written,
-        if loaded.rows_kept > 0 { format!(", {} kept that are newer", loaded.rows_kept) } else { String::new() },
+        if loaded.rows_kept > 0 {
+            format!(", {} kept that are newer", loaded.rows_kept)
+        } else {
+            String::new()
+        },
         switched(loaded.completed)
     ));
     for (rows, what) in [(loaded.null_keys, "a null join key"), (loaded.no_event_time, "no event time")] {

@@ -53,8 +53,9 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let plan = block_on(make_plan(ui, global, &workspace, &args.planning))?;
     show(ui, &plan, args.view)?;
     if let Some(path) = &args.out {
-        std::fs::write(path, plan.to_json())
-            .map_err(|error| CommandError::new(format!("could not write the plan to `{}`", path.display())).because(error))?;
+        std::fs::write(path, plan.to_json()).map_err(|error| {
+            CommandError::new(format!("could not write the plan to `{}`", path.display())).because(error)
+        })?;
         ui.message(&format!("Saved the plan. To carry out exactly it: provender apply {}", path.display()));
     }
     Ok(if args.detailed_exitcode && plan.would_write() { Exit::Changes } else { Exit::Done })

@@ -21,7 +21,10 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let log = workspace.registry()?;
     block_on(async {
         apply::unlock(&log, &args.apply_id, &author(), &SystemClock).await?;
-        ui.message(&format!("Closed apply {}. Run `provender plan` to see what is left to do.", args.apply_id));
+        ui.message(&format!(
+            "Closed apply {}. Run `provender plan` to see what is left to do.",
+            args.apply_id
+        ));
         Ok(Exit::Done)
     })
 }

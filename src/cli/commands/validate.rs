@@ -28,6 +28,10 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         let views: BTreeSet<String> = objects.feature_views().map(|(name, _)| name.to_owned()).collect();
         block_on(check_sources(ui, &objects, &views, &offline))?;
     }
-    ui.message(&format!("Success! The definitions are valid: {} objects.", objects.0.len()));
+    let count = objects.0.len();
+    ui.message(&format!(
+        "Success! The definitions are valid: {count} {}.",
+        if count == 1 { "object" } else { "objects" }
+    ));
     Ok(Exit::Done)
 }

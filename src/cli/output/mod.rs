@@ -57,7 +57,9 @@ impl Ui {
 
     /// Columns that text may take on stdout.
     pub(crate) fn width(&self) -> usize {
-        console::Term::stdout().size_checked().map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns).max(40))
+        console::Term::stdout()
+            .size_checked()
+            .map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns).max(40))
     }
 
     /// Whether stderr shows colours; for renderers that write their own.
@@ -96,7 +98,11 @@ impl Ui {
     }
 
     /// A table of fixed columns for people, to stdout.
-    pub(crate) fn table<const N: usize>(&self, header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    pub(crate) fn table<const N: usize>(
+        &self,
+        header: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) {
         self.columns(header.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from));
     }
 
@@ -191,10 +197,14 @@ pub(crate) fn panic_report(panic: &PanicHookInfo<'_>) {
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let place =
+        panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
     let mut stderr = io::stderr().lock();
     let _ = writeln!(stderr, "error: provender met a bug in itself{place}: {}", printable(&message));
-    let _ = writeln!(stderr, "hint: please report it with the command you ran and this line (`provender version` says which version)");
+    let _ = writeln!(
+        stderr,
+        "hint: please report it with the command you ran and this line (`provender version` says which version)"
+    );
 }
 
 /// Text with control characters written visibly, so that no name can steer a terminal.

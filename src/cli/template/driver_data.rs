@@ -29,7 +29,10 @@ pub(super) struct DriverData {
 pub(super) fn generate(now: Timestamp) -> Result<DriverData, ParquetError> {
     let mut random = StdRng::seed_from_u64(SEED);
     let end = now.as_nanos().div_euclid(HOUR_NANOS) * HOUR_NANOS;
-    Ok(DriverData { history: history(&mut random, end)?, entity_rows: entity_rows(&mut random, end).into_bytes() })
+    Ok(DriverData {
+        history: history(&mut random, end)?,
+        entity_rows: entity_rows(&mut random, end).into_bytes(),
+    })
 }
 
 fn history(random: &mut StdRng, end: i64) -> Result<Vec<u8>, ParquetError> {
@@ -64,7 +67,9 @@ fn entity_rows(random: &mut StdRng, end: i64) -> String {
     let mut text = String::from("driver_id,event_timestamp,trip_completed\n");
     for driver in DRIVERS {
         for _ in 0..2 {
-            let time = Timestamp::from_nanos(end - random.random_range(1..5 * 24) * HOUR_NANOS - 90 * NANOS_PER_SECOND);
+            let time = Timestamp::from_nanos(
+                end - random.random_range(1..5 * 24) * HOUR_NANOS - 90 * NANOS_PER_SECOND,
+            );
             // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{driver},{time},{}", u8::from(random.random::<bool>()));
         }

@@ -21,7 +21,10 @@ pub(crate) struct TemplateFile {
 
 /// The files of the local template, for a project of this name at this time.
 pub(crate) fn local(project: &str, now: Timestamp) -> Result<Vec<TemplateFile>, CommandError> {
-    let text = |path, contents: &str| TemplateFile { path, contents: contents.replace("@PROJECT@", project).into_bytes() };
+    let text = |path, contents: &str| TemplateFile {
+        path,
+        contents: contents.replace("@PROJECT@", project).into_bytes(),
+    };
     let data = driver_data::generate(now)
         .map_err(|error| CommandError::new("could not generate the template's data").because(error))?;
     Ok(vec![
@@ -41,7 +44,8 @@ pub(crate) fn write(folder: &Path, files: &[TemplateFile]) -> Result<(), Command
             .with_hint("name another folder: `provender init NEW_FOLDER`"));
     }
     for (path, file) in paths.iter().zip(files) {
-        let failed = |error| CommandError::new(format!("could not write `{}`", path.display())).because(error);
+        let failed =
+            |error| CommandError::new(format!("could not write `{}`", path.display())).because(error);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(failed)?;
         }
@@ -68,8 +72,12 @@ mod tests {
 
     #[test]
     fn folder_names_become_project_names() {
-        for (folder, name) in [("/x/Demo", "demo"), ("/x/my--store", "my_store"), ("/x/7up", "feature_store"), ("/", "feature_store")]
-        {
+        for (folder, name) in [
+            ("/x/Demo", "demo"),
+            ("/x/my--store", "my_store"),
+            ("/x/7up", "feature_store"),
+            ("/", "feature_store"),
+        ] {
             assert_eq!(project_name(Path::new(folder)), name);
         }
     }
@@ -78,7 +86,8 @@ mod tests {
     fn the_same_hour_gives_the_same_files() {
         let now = "2026-11-25T08:30:00Z".parse().unwrap();
         let later = "2026-11-25T08:59:59Z".parse().unwrap();
-        let contents = |now| local("demo", now).unwrap().into_iter().map(|file| file.contents).collect::<Vec<_>>();
+        let contents =
+            |now| local("demo", now).unwrap().into_iter().map(|file| file.contents).collect::<Vec<_>>();
         assert_eq!(contents(now), contents(later));
     }
 }

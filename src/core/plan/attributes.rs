@@ -14,12 +14,8 @@ pub(super) struct Difference {
 }
 
 /// Lists of named things, and what one of them is called in paths.
-const NAMED_LISTS: [(&str, &str); 4] = [
-    ("features", "feature"),
-    ("fields", "field"),
-    ("use", "use"),
-    ("consumers", "consumer"),
-];
+const NAMED_LISTS: [(&str, &str); 4] =
+    [("features", "feature"), ("fields", "field"), ("use", "use"), ("consumers", "consumer")];
 
 /// The differences, by path; the order of a list's common elements comes with the list's own name.
 pub(super) fn differences(before: &Json, after: &Json) -> Vec<Difference> {
@@ -48,7 +44,12 @@ fn walk(path: &mut Vec<String>, before: Option<&Json>, after: Option<&Json>, fou
     }
 }
 
-fn walk_keys(path: &mut Vec<String>, before: Option<&Json>, after: Option<&Json>, found: &mut Vec<Difference>) {
+fn walk_keys(
+    path: &mut Vec<String>,
+    before: Option<&Json>,
+    after: Option<&Json>,
+    found: &mut Vec<Difference>,
+) {
     let keys: BTreeSet<&String> =
         [before, after].into_iter().flatten().filter_map(Json::as_object).flat_map(Map::keys).collect();
     for key in keys {

@@ -41,8 +41,7 @@ pub(super) fn derive(
     };
     let offline_moved = moved(&input.prior.environment.offline_store, &input.environment.offline_store);
     let views = states.desired.feature_views().map(|(name, _)| view_address(name)).filter(|view| {
-        offline_moved
-            || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
+        offline_moved || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
     });
     let addresses: BTreeSet<Address> = changed.iter().cloned().chain(views).collect();
     let changes = addresses.iter().map(|address| judge.change(address, offline_moved)).collect();
@@ -115,7 +114,8 @@ impl Judge<'_> {
 
     fn update(&mut self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
         let (Some(before), Some(after)) = (&change.before, &change.after) else { return };
-        let replaced = self.decisions.get(&change.address.name).is_some_and(|decision| !decision.because.is_empty());
+        let replaced =
+            self.decisions.get(&change.address.name).is_some_and(|decision| !decision.because.is_empty());
         let back = self.goes_back(&change.address);
         for difference in differences(before, after) {
             let mut verdict = rules::judge(self.states, &change.address, &difference);
@@ -128,7 +128,11 @@ impl Judge<'_> {
             }
             self.take(change, &verdict);
             let needs_new_table = verdict.wants_new_table
-                && if change.address.kind == ObjectKind::FeatureView { replaced } else { self.replaces_below(&change.address) };
+                && if change.address.kind == ObjectKind::FeatureView {
+                    replaced
+                } else {
+                    self.replaces_below(&change.address)
+                };
             change.attributes.push(AttributeChange {
                 path: difference.path,
                 before: difference.before,
@@ -142,7 +146,8 @@ impl Judge<'_> {
     /// Whether every view that the change concerns goes back to a table that still serves.
     fn goes_back(&self, address: &Address) -> bool {
         let mut views = self.views_of(address).into_iter().peekable();
-        views.peek().is_some() && views.all(|view| self.decisions.get(&view.name).is_some_and(|decision| decision.way_back))
+        views.peek().is_some()
+            && views.all(|view| self.decisions.get(&view.name).is_some_and(|decision| decision.way_back))
     }
 
     fn replaces_below(&self, address: &Address) -> bool {
@@ -156,7 +161,12 @@ impl Judge<'_> {
         if address.kind == ObjectKind::FeatureView {
             return BTreeSet::from([address.clone()]);
         }
-        let below = self.states.prior_graph.downstream(address).into_iter().chain(self.states.desired_graph.downstream(address));
+        let below = self
+            .states
+            .prior_graph
+            .downstream(address)
+            .into_iter()
+            .chain(self.states.desired_graph.downstream(address));
         below.filter(|at| at.kind == ObjectKind::FeatureView).collect()
     }
 
@@ -171,11 +181,19 @@ impl Judge<'_> {
             return BTreeSet::from([(address.name.clone(), name.clone())]);
         }
         let views = self.views_of(address);
-        views.iter().flat_map(|view| features_of(&view.name, [self.states.prior, self.states.desired])).collect()
+        views
+            .iter()
+            .flat_map(|view| features_of(&view.name, [self.states.prior, self.states.desired]))
+            .collect()
     }
 
     /// Another online store (PV120) or offline store (PV130) concerns every view.
-    fn view_environment(&mut self, change: &mut Change, offline_moved: bool, hit: &mut BTreeSet<FeatureName>) {
+    fn view_environment(
+        &mut self,
+        change: &mut Change,
+        offline_moved: bool,
+        hit: &mut BTreeSet<FeatureName>,
+    ) {
         if change.before.is_none() || change.after.is_none() {
             return;
         }
@@ -218,10 +236,19 @@ impl Judge<'_> {
 
     /// A view that changes only because of what it stands on has the codes of that.
     fn upstream_codes(&mut self, change: &mut Change) {
-        let upstream = self.states.prior_graph.upstream(&change.address).into_iter().chain(self.states.desired_graph.upstream(&change.address));
+        let upstream = self
+            .states
+            .prior_graph
+            .upstream(&change.address)
+            .into_iter()
+            .chain(self.states.desired_graph.upstream(&change.address));
         let back = self.goes_back(&change.address);
         for address in upstream.collect::<BTreeSet<_>>() {
-            let (Some(before), Some(after)) = (self.states.prior.get(&address), self.states.desired.get(&address)) else { continue };
+            let (Some(before), Some(after)) =
+                (self.states.prior.get(&address), self.states.desired.get(&address))
+            else {
+                continue;
+            };
             let (Some(before), Some(after)) = (stored(before), stored(after)) else { continue };
             for difference in differences(&before, &after) {
                 let verdict = rules::judge(self.states, &address, &difference);

@@ -123,7 +123,8 @@ fn together(
         .filter(|(_, decision)| !decision.puts.is_empty())
         .map(|(view, _)| {
             let view = Address::new(ObjectKind::FeatureView, view);
-            let upstream = states.prior_graph.upstream(&view).into_iter().chain(states.desired_graph.upstream(&view));
+            let upstream =
+                states.prior_graph.upstream(&view).into_iter().chain(states.desired_graph.upstream(&view));
             let moved = upstream.filter(|address| {
                 let (before, after) = (content(states.prior, address), content(states.desired, address));
                 changed.contains(address) && before.is_some() && after.is_some() && before != after
@@ -136,7 +137,8 @@ fn together(
 /// What to record. A plan that leaves something out leaves the environment too, unless there is none yet.
 fn environment(input: &PlanInput<'_>, scope: &Scope) -> AppliedEnvironment {
     let prior = &input.prior.environment;
-    let source = if scope.partial && *prior != AppliedEnvironment::default() { prior } else { input.environment };
+    let source =
+        if scope.partial && *prior != AppliedEnvironment::default() { prior } else { input.environment };
     source.clone()
 }
 
@@ -148,7 +150,9 @@ fn other_provider(input: &PlanInput<'_>, wanted: &Objects) -> Option<Finding> {
         code: "PV131".to_owned(),
         severity: FindingSeverity::Error,
         address,
-        message: format!("the registry was applied with provider `{before}`, now it is `{after}`; use another registry"),
+        message: format!(
+            "the registry was applied with provider `{before}`, now it is `{after}`; use another registry"
+        ),
     })
 }
 
@@ -164,7 +168,8 @@ fn summary(
     let with = |action: Action| {
         changes.iter().filter(|change| change.actions.contains(&action) && !is_metadata(change)).count()
     };
-    let work = |kind: Work| changes.iter().filter(|change| change.data.iter().any(|data| data.work == kind)).count();
+    let work =
+        |kind: Work| changes.iter().filter(|change| change.data.iter().any(|data| data.work == kind)).count();
     let destroys = |change: &&super::Change| {
         change.data.iter().any(|data| matches!(data.work, Work::Rematerialize | Work::Drop))
     };
@@ -205,10 +210,12 @@ fn affected(changes: &[super::Change]) -> Vec<Affected> {
 fn pending(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDecision>) -> Vec<PendingWork> {
     let goes = |id| {
         decisions.values().any(|decision| {
-            decision.deleted.iter().any(|(deleted, _)| deleted == id) || decision.replaced.as_ref() == Some(id)
+            decision.deleted.iter().any(|(deleted, _)| deleted == id)
+                || decision.replaced.as_ref() == Some(id)
         })
     };
-    let live = input.prior.tables.values().filter(|table| table.state == TableState::Live && !goes(&table.id));
+    let live =
+        input.prior.tables.values().filter(|table| table.state == TableState::Live && !goes(&table.id));
     live.filter_map(|table| {
         let ledger = tables::ledger(input, &table.id);
         let waits = table.replaces.as_ref().is_some_and(|old| input.prior.tables.contains_key(old));
@@ -238,7 +245,9 @@ fn preconditions(
     let with_tables = steps.iter().flat_map(|step| step.change.tables.values().flatten());
     let views: BTreeSet<Address> = with_tables.map(|table| table.view.clone()).collect();
     for address in changed.union(&views) {
-        let upstream = [&states.prior_graph, &states.desired_graph].into_iter().flat_map(|graph| graph.upstream(address));
+        let upstream = [&states.prior_graph, &states.desired_graph]
+            .into_iter()
+            .flat_map(|graph| graph.upstream(address));
         for object in upstream.chain([address.clone()]) {
             let found = states.prior.get(&object).map(Object::fingerprint);
             preconditions.objects.insert(object, found);

@@ -16,7 +16,9 @@ fn decided(value: Json) -> Json {
     match value {
         Json::Object(fields) => {
             let kept = fields.into_iter().filter(|(key, value)| !is_incidental(key, value));
-            Json::Object(kept.map(|(key, value)| (without_number(&key), decided(value))).collect::<Map<_, _>>())
+            Json::Object(
+                kept.map(|(key, value)| (without_number(&key), decided(value))).collect::<Map<_, _>>(),
+            )
         }
         Json::Array(list) => Json::Array(list.into_iter().map(decided).collect()),
         Json::String(text) => Json::String(without_number(&text)),

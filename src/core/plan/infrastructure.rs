@@ -58,7 +58,8 @@ pub(super) fn derive(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDe
     after.retain(|id, _| !doomed.contains_key(id));
     let wanted = wanted(input, &after);
     for object in &wanted {
-        let reason = object.table.as_ref().and_then(|table| reasons.get(table)).cloned().unwrap_or(Reason::New);
+        let reason =
+            object.table.as_ref().and_then(|table| reasons.get(table)).cloned().unwrap_or(Reason::New);
         let old = object.table.as_ref().and_then(|table| replaced.get(table));
         settle(input, object, reason, (old, &after), &mut infrastructure);
     }
@@ -85,8 +86,13 @@ fn settle(
     (old, after): (Option<&TableId>, &BTreeMap<TableId, OnlineTable>),
     infrastructure: &mut Infrastructure,
 ) {
-    let serves: Vec<Address> =
-        object.table.as_ref().and_then(|table| after.get(table)).map(|table| table.view.clone()).into_iter().collect();
+    let serves: Vec<Address> = object
+        .table
+        .as_ref()
+        .and_then(|table| after.get(table))
+        .map(|table| table.view.clone())
+        .into_iter()
+        .collect();
     let seen = input.observed.map(|observed| observed.get(&object.id));
     let left = input.prior.infrastructure.get(&object.id);
     let (before, actions, reason) = match (left, seen) {
@@ -94,7 +100,8 @@ fn settle(
             infrastructure.created.push(object.clone());
             let before = old.and_then(|old| first_object(input, old));
             let reason = if left.is_some() { Reason::Missing } else { reason };
-            let actions = if old.is_some() { vec![Action::Create, Action::Delete] } else { vec![Action::Create] };
+            let actions =
+                if old.is_some() { vec![Action::Create, Action::Delete] } else { vec![Action::Create] };
             (before, actions, reason)
         }
         (Some(left), seen) => {

@@ -39,7 +39,9 @@ fn lost(input: &PlanInput<'_>, change: &Change) -> bool {
     let Some(observed) = input.observed else { return false };
     change.codes.is_empty()
         && input.prior.tables.values().filter(|table| table.view == change.address).any(|table| {
-            super::tables::infrastructure_of(input.prior, &table.id).iter().any(|id| !observed.contains_key(id))
+            super::tables::infrastructure_of(input.prior, &table.id)
+                .iter()
+                .any(|id| !observed.contains_key(id))
         })
 }
 

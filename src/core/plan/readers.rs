@@ -15,7 +15,8 @@ pub(super) fn outputs(service: &FeatureService, objects: &Objects) -> Vec<(Strin
         features.map(|feature| feature.name.clone()).collect()
     };
     let selected = service.features.iter().flat_map(|selection| {
-        let features = selection.feature.clone().map_or_else(|| all(&selection.view), |feature| vec![feature]);
+        let features =
+            selection.feature.clone().map_or_else(|| all(&selection.view), |feature| vec![feature]);
         features.into_iter().map(|feature| (feature.clone(), (selection.view.clone(), feature)))
     });
     let used = service.uses.iter().flat_map(|used| {

@@ -52,7 +52,8 @@ const METADATA: Verdict = Verdict::new("PV122", Contract::Metadata);
 impl States<'_> {
     fn views_below(&self, address: &Address) -> bool {
         let both = [&self.prior_graph, &self.desired_graph];
-        both.into_iter().any(|graph| graph.downstream(address).iter().any(|at| at.kind == ObjectKind::FeatureView))
+        both.into_iter()
+            .any(|graph| graph.downstream(address).iter().any(|at| at.kind == ObjectKind::FeatureView))
     }
 
     /// Whether a view, before or after, stands on the object: what nothing uses breaks nobody.
@@ -95,7 +96,9 @@ fn judge_view(states: &States<'_>, address: &Address, path: &[&str], difference:
         (states.prior.feature_view(&address.name), states.desired.feature_view(&address.name));
     match path {
         ["ttl" | "online_ttl"] => judge_ttl(path[0], before, after),
-        ["online"] if difference.after == Some(Json::Bool(false)) => Verdict::new("PV112", Contract::Breaking),
+        ["online"] if difference.after == Some(Json::Bool(false)) => {
+            Verdict::new("PV112", Contract::Breaking)
+        }
         ["online"] => Verdict::new("PV113", Contract::NonBreaking),
         ["entities"] => Verdict::replacing("PV106", Contract::Breaking),
         ["source"] => Verdict::replacing("PV109", Contract::Breaking),

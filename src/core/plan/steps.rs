@@ -40,7 +40,8 @@ pub(super) fn derive(parts: &Parts<'_>) -> Vec<Step> {
         define.after.extend(group.after.iter().map(define_id));
         for table in define.change.tables.keys() {
             defined_by.insert(table.clone(), define.id.clone());
-            let of_table = parts.infrastructure.created.iter().filter(|object| object.table.as_ref() == Some(table));
+            let of_table =
+                parts.infrastructure.created.iter().filter(|object| object.table.as_ref() == Some(table));
             define.after.extend(of_table.map(|object| step_id("create", &object.id)));
         }
         define.after.sort();
@@ -110,7 +111,8 @@ fn deletions(parts: &Parts<'_>, defined_by: &BTreeMap<TableId, StepId>) -> Vec<S
     for deletion in &parts.infrastructure.deleted {
         let freed = deletion.freed.as_ref();
         let defines = [Some(&deletion.table), freed.map(|new| &new.id)].into_iter().flatten();
-        let mut after: BTreeSet<StepId> = defines.filter_map(|table| defined_by.get(table)).cloned().collect();
+        let mut after: BTreeSet<StepId> =
+            defines.filter_map(|table| defined_by.get(table)).cloned().collect();
         let mut of_table: Vec<Step> = Vec::new();
         for object in &deletion.objects {
             let mut step = delete_step(object);

@@ -7,7 +7,8 @@ use super::{PlanInput, Reason, Work};
 use crate::model::{Address, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
 use crate::provider::InfraId;
 use crate::registry::{
-    Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, Registry, ServedDefinitions, TableId, TableState,
+    Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, Registry, ServedDefinitions, TableId,
+    TableState,
 };
 use crate::time::{Duration, Timestamp};
 
@@ -130,10 +131,10 @@ fn retire_all(input: &PlanInput<'_>, live: &[&OnlineTable], decision: &mut Table
         decision.drop_table(table, Reason::Unused);
     }
     if !live.is_empty() {
-        let range = live.iter().filter_map(|table| span(&ledger(input, &table.id))).reduce(|a, b| Interval {
-            from: a.from.min(b.from),
-            to: a.to.max(b.to),
-        });
+        let range = live
+            .iter()
+            .filter_map(|table| span(&ledger(input, &table.id)))
+            .reduce(|a, b| Interval { from: a.from.min(b.from), to: a.to.max(b.to) });
         decision.work.push(TableWork { work: Work::Drop, features: Vec::new(), range });
     }
 }
@@ -428,8 +429,12 @@ pub(super) fn span(ledger: &Ledger) -> Option<Interval> {
 /// Whether a recorded backfill is done: each of its columns that is still there has all of its range.
 pub(super) fn is_covered(table: &OnlineTable, ledger: &Ledger, backfill: &Backfill) -> bool {
     backfill.columns.iter().filter(|id| table.columns.iter().any(|column| column.id == **id)).all(|column| {
-        let of_source = |source: &Fingerprint| *source == table.source || table.equal_sources.contains(source);
-        let entries = ledger.intervals.iter().filter(|entry| entry.columns.contains(column) && of_source(&entry.source));
+        let of_source =
+            |source: &Fingerprint| *source == table.source || table.equal_sources.contains(source);
+        let entries = ledger
+            .intervals
+            .iter()
+            .filter(|entry| entry.columns.contains(column) && of_source(&entry.source));
         let mut covered: Vec<Interval> = entries.map(|entry| entry.interval).collect();
         covered.sort_unstable();
         let mut missing_from = backfill.from.as_nanos();

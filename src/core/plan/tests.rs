@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    DataSource, Entity, Feature, FeatureService, FeatureView, FileFormat, Lifecycle, Materialization, Metadata,
-    Object, ObjectKind, Objects, Selection, SourceKind, StoreIdentity, StoreSettings, ValueType,
+    DataSource, Entity, Feature, FeatureService, FeatureView, FileFormat, Lifecycle, Materialization,
+    Metadata, Object, ObjectKind, Objects, Selection, SourceKind, StoreIdentity, StoreSettings, ValueType,
 };
 use crate::provider::UpdateKind;
 use crate::registry::{Author, LedgerEntryBody, OnlineTable, TableState};
@@ -99,14 +99,23 @@ impl World {
         }
         self.registry.revision += 1;
         let revision = self.registry.revision;
-        assert_eq!(plan.preconditions.check(&self.registry, Some(&self.infrastructure)), Vec::<String>::new());
+        assert_eq!(
+            plan.preconditions.check(&self.registry, Some(&self.infrastructure)),
+            Vec::<String>::new()
+        );
         let mut done: Vec<&str> = Vec::new();
         for step in plan.steps.iter().take(count) {
-            assert!(step.after.iter().all(|before| done.contains(&before.as_str())), "{} goes too early", step.id);
+            assert!(
+                step.after.iter().all(|before| done.contains(&before.as_str())),
+                "{} goes too early",
+                step.id
+            );
             done.push(&step.id);
             if let StepAction::Infrastructure(action) = &step.action {
                 match action.resolve(revision) {
-                    InfraStep::Create { object } => drop(self.infrastructure.insert(object.id.clone(), object)),
+                    InfraStep::Create { object } => {
+                        drop(self.infrastructure.insert(object.id.clone(), object))
+                    }
                     InfraStep::Update { to, .. } => drop(self.infrastructure.insert(to.id.clone(), to)),
                     InfraStep::Delete { object } => drop(self.infrastructure.remove(&object.id)),
                 }
@@ -151,7 +160,10 @@ impl World {
             let (_, source) = self.registry.objects.history_of(view).unwrap();
             assert_eq!(newest.source, source.content_fingerprint(), "{name}");
             for feature in &view.features {
-                assert_eq!(newest.column(&feature.name).map(|column| &column.value_type), Some(&feature.value_type));
+                assert_eq!(
+                    newest.column(&feature.name).map(|column| &column.value_type),
+                    Some(&feature.value_type)
+                );
             }
             assert_eq!(newest.columns.len(), view.features.len());
         }
@@ -161,7 +173,10 @@ impl World {
     pub(super) fn materialize(&mut self) {
         for table in self.registry.tables.values().filter(|table| table.state == TableState::Live) {
             let entry = crate::registry::MaterializationInterval {
-                interval: crate::registry::Interval { from: Timestamp::from_nanos(0), to: Timestamp::from_nanos(100) },
+                interval: crate::registry::Interval {
+                    from: Timestamp::from_nanos(0),
+                    to: Timestamp::from_nanos(100),
+                },
                 columns: table.columns.iter().map(|column| column.id).collect(),
                 source: table.source.clone(),
                 rows_read: 1,
@@ -271,7 +286,8 @@ impl Shape {
             );
         }
         if self.service.is_some() {
-            let service = FeatureService { features: selections, metadata: words, ..FeatureService::default() };
+            let service =
+                FeatureService { features: selections, metadata: words, ..FeatureService::default() };
             add(ObjectKind::FeatureService, "ranking", Object::FeatureService(service));
         }
         objects
@@ -304,7 +320,11 @@ prop_compose! {
 
 fn plan_is_empty(world: &World, objects: &Objects) -> Result<(), TestCaseError> {
     let again = world.plan(objects);
-    prop_assert!(again.steps.is_empty(), "left to do: {:?}", again.steps.iter().map(|s| &s.id).collect::<Vec<_>>());
+    prop_assert!(
+        again.steps.is_empty(),
+        "left to do: {:?}",
+        again.steps.iter().map(|s| &s.id).collect::<Vec<_>>()
+    );
     prop_assert!(again.changes.is_empty() && again.infrastructure.is_empty());
     Ok(())
 }
