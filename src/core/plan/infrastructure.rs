@@ -98,7 +98,7 @@ fn settle(
     let (before, actions, reason) = match (left, seen) {
         (None, _) | (Some(_), Some(None)) => {
             infrastructure.created.push(object.clone());
-            let before = old.and_then(|old| first_object(input, old));
+            let before = old.and_then(|old| counterpart(input, &object.id.kind, old));
             let reason = if left.is_some() { Reason::Missing } else { reason };
             let actions =
                 if old.is_some() { vec![Action::Create, Action::Delete] } else { vec![Action::Create] };
@@ -125,8 +125,10 @@ fn settle(
     });
 }
 
-fn first_object(input: &PlanInput<'_>, table: &TableId) -> Option<InfraObject> {
-    input.prior.infrastructure.get(infrastructure_of(input.prior, table).first()?).cloned()
+/// The object of another table that has the same part in it.
+fn counterpart(input: &PlanInput<'_>, kind: &str, table: &TableId) -> Option<InfraObject> {
+    let ids = infrastructure_of(input.prior, table);
+    input.prior.infrastructure.get(ids.iter().find(|id| id.kind == kind)?).cloned()
 }
 
 fn delete(

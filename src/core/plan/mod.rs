@@ -87,4 +87,6 @@ pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
 }
 
 #[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
 mod tests;

@@ -194,7 +194,7 @@ fn judge_service(states: &States<'_>, address: &Address, path: &[&str], differen
     let gained = new.difference(&old).next().is_some();
     let takes = difference.after.is_some();
     let shift = "columns move: readers by position get other ones";
-    if !takes && lost || takes && difference.before.is_some() && lost {
+    if lost && (!takes || difference.before.is_some()) {
         return Verdict::new("PV116", Contract::Breaking);
     }
     if takes && gained {

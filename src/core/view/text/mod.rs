@@ -4,6 +4,8 @@
 mod change;
 mod plan;
 mod registry;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use plan::plan;

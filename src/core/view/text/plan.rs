@@ -20,7 +20,7 @@ pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
     counts(&mut text, plan, options);
     text.end();
     changes(&mut text, plan, options);
-    infrastructure(&mut text, plan);
+    infrastructure(&mut text, plan, options);
     findings(&mut text, plan);
     pending(&mut text, plan);
     counts(&mut text, plan, options);
@@ -157,18 +157,18 @@ fn changes(text: &mut Text, plan: &Plan, options: &TextOptions) {
     }
 }
 
-fn infrastructure(text: &mut Text, plan: &Plan) {
+fn infrastructure(text: &mut Text, plan: &Plan, options: &TextOptions) {
     if plan.infrastructure.is_empty() {
         return;
     }
     text.say(Label::Heading, "Infrastructure").end().end();
     for change in &plan.infrastructure {
-        object(text, change);
+        object(text, change, options);
     }
     text.end();
 }
 
-fn object(text: &mut Text, change: &InfrastructureChange) {
+fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions) {
     let (label, sign, verb) = match change.actions.as_slice() {
         [Action::Create, Action::Delete] => (Label::Replaced, "+/-", "will be replaced by"),
         [Action::Create] => (Label::Added, "  +", "will be created"),
@@ -185,8 +185,17 @@ fn object(text: &mut Text, change: &InfrastructureChange) {
     if replaces {
         text.plain(" ").say(Label::Address, format!("\"{}\"", change.id.name));
     }
+    let ends = if replaces { change.id.name.chars().count() + 3 } else { 0 };
+    let used = 8
+        + [change.kind.as_str(), &first, verb].map(|part| part.chars().count()).iter().sum::<usize>()
+        + ends;
     if let Some(reason) = reason(&change.reason) {
-        text.say(Label::Muted, format!("   # {reason}"));
+        if used + reason.chars().count() + 5 > options.width {
+            text.end().plain("      ");
+        } else {
+            text.plain("   ");
+        }
+        text.say(Label::Muted, format!("# {reason}"));
     }
     text.end();
     for (setting, after) in change.after.iter().flat_map(|object| &object.attributes) {
