@@ -1,3 +1,60 @@
-//! The `provender` command.
+//! The `provender` command. `run` is the table of contents: what was typed (`arguments`) goes to one file of `commands`,
+//! which loads the project (`project`), opens its registry and stores (`workspace`, `backends`), calls the libraries and
+//! shows the result (`output`).
 
-fn main() {}
+mod arguments;
+mod backends;
+mod clock;
+mod commands;
+mod error;
+mod executor;
+mod output;
+mod planning;
+mod project;
+mod template;
+mod workspace;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use error::CommandResult;
+use output::Ui;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(output::panic_report));
+    let arguments = match arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error),
+    };
+    let ui = Ui::new(arguments.global.color, arguments.global.quiet);
+    match run(&ui, &arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            ui.error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
+    match command {
+        Command::Init(args) => commands::init::run(ui, args),
+        Command::Validate(args) => commands::validate::run(ui, global, args),
+        Command::Plan(args) => commands::plan::run(ui, global, args),
+        Command::Apply(args) => commands::apply::run(ui, global, args),
+        Command::Destroy(args) => commands::destroy::run(ui, global, args),
+        Command::Show(args) => commands::show::run(ui, global, args),
+        Command::List(args) => commands::list::run(ui, global, args),
+        Command::History(args) => commands::history::run(ui, global, args),
+        Command::Registry(args) => commands::registry::run(ui, global, args),
+        Command::Unlock(args) => commands::unlock::run(ui, global, args),
+        Command::Materialize(args) => commands::materialize::run(ui, global, args),
+        Command::MaterializeIncremental(args) => commands::materialize_incremental::run(ui, global, args),
+        Command::GetOnlineFeatures(args) => commands::get_online_features::run(ui, global, args),
+        Command::GetHistoricalFeatures(args) => commands::get_historical_features::run(ui, global, args),
+        Command::Version(args) => commands::version::run(ui, args),
+    }
+}

@@ -23,6 +23,7 @@ use provender_core::registry::{
 use provender_core::time::{Duration, Timestamp};
 
 use self::decide::{Decision, Ledgers, Load, decide, missing_of_replaced};
+use crate::clock::Clock;
 use crate::columns::nearest;
 use crate::provider::{OfflineStore, OnlineStore, Provider};
 use crate::{Error, ErrorKind, Result};
@@ -47,8 +48,10 @@ pub struct MaterializeJob {
     pub job_id: String,
     /// Who runs it.
     pub by: Author,
-    /// The time of this run.
+    /// When this run began: what "now" means for its ranges.
     pub now: Timestamp,
+    /// Tells when a ledger entry is appended: `complete` counts from then, not from when a long run began.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Which event times a run loads.
@@ -376,7 +379,7 @@ impl Run<'_> {
             format_version: FORMAT_VERSION,
             entry_id: format!("{:032x}", rand::random::<u128>()),
             job_id: self.job.job_id.clone(),
-            at: self.job.now,
+            at: self.job.clock.now(),
             by: self.job.by.clone(),
             body,
         };

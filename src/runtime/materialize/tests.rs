@@ -49,6 +49,16 @@ struct World {
     rows: Vec<Row>,
 }
 
+/// A clock that stands still.
+#[derive(Debug)]
+struct At(Timestamp);
+
+impl crate::clock::Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
 fn at(nanos: i64) -> Timestamp {
     Timestamp::from_nanos(nanos)
 }
@@ -150,6 +160,7 @@ impl World {
             job_id: "job".to_owned(),
             by: Author::default(),
             now: at(1000),
+            clock: Arc::new(At(at(1000))),
         }
     }
 

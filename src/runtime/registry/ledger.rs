@@ -1,11 +1,12 @@
 //! Ledgers: what was materialized into each online table. Appended after the values are stored, never before.
 
-use provender_core::registry::{Author, FORMAT_VERSION, Ledger, LedgerEntry, LedgerEntryBody, TableId};
-use provender_core::time::Timestamp;
+use async_trait::async_trait;
+use provender_core::registry::{Ledger, LedgerEntry, LedgerEntryBody, TableId};
 
 use super::documents::{Created, Documents, parse};
 use super::log::random_id;
 use crate::Result;
+use crate::materialize::TableLedgers;
 
 const KINDS: [&str; 3] = ["materialized", "complete", "checkpoint"];
 
@@ -49,28 +50,13 @@ impl LedgerStore {
     ///
     /// # Errors
     /// The store failed; then the entry may be there or not, and appending it again does no harm.
-    pub async fn append(
-        &self,
-        table: &TableId,
-        body: LedgerEntryBody,
-        job_id: &str,
-        by: &Author,
-        at: Timestamp,
-    ) -> Result<()> {
-        let entry = LedgerEntry {
-            format_version: FORMAT_VERSION,
-            entry_id: random_id(),
-            job_id: job_id.to_owned(),
-            at,
-            by: by.clone(),
-            body,
-        };
+    pub async fn append(&self, table: &TableId, entry: &LedgerEntry) -> Result<()> {
         let mut number = self.chain(table, true).await?.last + 1;
-        while !self.create(table, number, &entry).await? {
+        while !self.create(table, number, entry).await? {
             number += 1;
         }
         if number.is_multiple_of(CHECKPOINT_EVERY) {
-            self.append_checkpoint(table, number, &entry).await;
+            self.append_checkpoint(table, number, entry).await;
         }
         Ok(())
     }
@@ -147,4 +133,15 @@ fn folder(table: &TableId) -> String {
 
 fn entry_name(table: &TableId, number: u64) -> String {
     format!("ledger/{table}/{number:020}.json")
+}
+
+#[async_trait]
+impl TableLedgers for LedgerStore {
+    async fn ledger(&self, table: &TableId) -> Result<Ledger> {
+        self.read(table).await
+    }
+
+    async fn append(&self, table: &TableId, entry: LedgerEntry) -> Result<()> {
+        Self::append(self, table, &entry).await
+    }
 }

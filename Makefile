@@ -1,0 +1,39 @@
+# The two commands of README are `make demo` and `make test`; the rest is for people who change the code.
+
+CARGO ?= cargo
+DEMO ?= target/demo
+PROVENDER := $(CURDIR)/target/release/provender
+
+.PHONY: demo test lint bench install toolchain release
+
+# Fails early, with advice, on a machine without Rust.
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer (https://rustup.rs)"; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing (LMDB is C): install gcc or clang"; exit 1; }
+
+release: toolchain
+	$(CARGO) build --release --locked --package provender
+
+# The main job, from an empty folder to features served.
+demo: release
+	rm -rf $(DEMO)
+	$(PROVENDER) init $(DEMO)
+	$(PROVENDER) -C $(DEMO) plan
+	$(PROVENDER) -C $(DEMO) apply --auto-approve
+	$(PROVENDER) -C $(DEMO) materialize-incremental
+	$(PROVENDER) -C $(DEMO) get-online-features -e driver_id=1001 -e driver_id=1002 --feature-service driver_activity
+	$(PROVENDER) -C $(DEMO) get-historical-features --entities $(DEMO)/data/trips.csv --feature-service driver_activity
+
+test: toolchain
+	$(CARGO) test --workspace --locked
+
+lint: toolchain
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
+
+bench: release
+	benches/startup
+
+install: toolchain
+	$(CARGO) install --locked --path src/cli

@@ -1,0 +1,223 @@
+//! `provender apply`: carries out a saved plan, or plans, shows, asks, and carries that out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use provender_core::model::Fingerprint;
+use provender_core::plan::{Plan, Summary};
+use provender_core::time::Duration;
+use provender_runtime::apply::{ApplyEvent, ApplyOptions, ApplyReport, apply};
+use provender_runtime::clock::SystemClock;
+
+use crate::arguments::GlobalArguments;
+use crate::commands::materialize;
+use crate::commands::plan::{Format, ViewArgs, show};
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::executor::{block_on, stop_signal};
+use crate::output::Ui;
+use crate::planning::{PlanningArgs, make_plan};
+use crate::workspace::{Workspace, author};
+
+/// Carry out a plan
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A plan that `provender plan --out` saved; without one, plan now
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    planning: PlanningArgs,
+    /// Plan now, and go on only if the plan decides the same as the one with this digest
+    #[arg(long, value_name = "DIGEST", conflicts_with = "plan")]
+    expect: Option<String>,
+    #[command(flatten)]
+    execution: ExecutionArgs,
+    /// Then do the data work that waits (`provender materialize --pending`)
+    #[arg(long)]
+    materialize: bool,
+}
+
+/// Options of every command that applies.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ExecutionArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+    /// Steps that run side by side
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub(crate) parallelism: u16,
+    /// How long to wait while another apply runs
+    #[arg(long, default_value = "0s", value_name = "DURATION")]
+    pub(crate) lock_timeout: Duration,
+}
+
+pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    let workspace = Workspace::open(ui, global)?;
+    block_on(async {
+        let exit = match &args.plan {
+            Some(path) => {
+                if args.planning.are_given() {
+                    return Err(CommandError::new("a saved plan takes no planning option")
+                        .with_hint("give such options to `provender plan --out`"));
+                }
+                let plan = read_plan(path, &workspace)?;
+                execute(ui, &workspace, &plan, args.execution).await?
+            }
+            None => {
+                let plan = make_plan(ui, global, &workspace, &args.planning).await?;
+                check_expected(&plan, args.expect.as_deref())?;
+                confirm_and_execute(ui, &workspace, &plan, args.execution, Question::APPLY).await?
+            }
+        };
+        if args.materialize && exit == Exit::Done {
+            return materialize::pending(ui, &workspace).await;
+        }
+        Ok(exit)
+    })
+}
+
+/// Reads a saved plan and makes sure that it is of this project.
+pub(crate) fn read_plan(path: &Path, workspace: &Workspace) -> CommandResult<Plan> {
+    let failed = || CommandError::new(format!("the plan in `{}` cannot be used", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| failed().because(error))?;
+    let plan = Plan::from_json(&bytes).map_err(|error| failed().because(error))?;
+    if plan.project != workspace.environment.project {
+        return Err(failed().because(format!(
+            "it is of project `{}`, and this is project `{}`",
+            plan.project, workspace.environment.project
+        )));
+    }
+    Ok(plan)
+}
+
+fn check_expected(plan: &Plan, expected: Option<&str>) -> CommandResult<()> {
+    let Some(expected) = expected else { return Ok(()) };
+    let found: &Fingerprint = &plan.decision_digest;
+    if found.as_str() == expected {
+        return Ok(());
+    }
+    Err(CommandError::conflict("the plan is not the one that was reviewed")
+        .because(format!("expected decision digest {expected}, found {found}"))
+        .with_hint("review the plan again: `provender plan`"))
+}
+
+/// What is asked before a plan is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    title: &'static str,
+    explanation: &'static str,
+    refusal: &'static str,
+}
+
+impl Question {
+    const APPLY: Self = Self {
+        title: "Do you want to perform these actions?",
+        explanation: "Provender will perform the actions described above.",
+        refusal: "Apply cancelled.",
+    };
+    pub(crate) const DESTROY: Self = Self {
+        title: "Do you really want to destroy all objects of this project?",
+        explanation: "There is no undo. Stored online values are deleted; sources are not touched.",
+        refusal: "Destroy cancelled.",
+    };
+}
+
+/// Shows the plan, asks, and carries it out.
+pub(crate) async fn confirm_and_execute(
+    ui: &Ui,
+    workspace: &Workspace,
+    plan: &Plan,
+    execution: ExecutionArgs,
+    question: Question,
+) -> CommandResult {
+    // With `--quiet --auto-approve` nobody is to read it.
+    if !(ui.is_quiet() && execution.auto_approve) {
+        show(ui, plan, ViewArgs { format: Format::Text, verbose: false })?;
+    }
+    if !plan.would_write() {
+        return Ok(Exit::Done);
+    }
+    if !execution.auto_approve {
+        if !ui.interactive() {
+            return Err(CommandError::new("nobody can be asked: stdin is no terminal")
+                .with_hint("`--auto-approve` goes on without a question"));
+        }
+        let text = format!(
+            "\n{}\n  {}\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ",
+            question.title, question.explanation
+        );
+        let answer =
+            ui.ask(&text).map_err(|error| CommandError::new("could not read the answer").because(error))?;
+        if answer != "yes" {
+            ui.message(question.refusal);
+            return Ok(Exit::Failed);
+        }
+    }
+    execute(ui, workspace, plan, execution).await
+}
+
+async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: ExecutionArgs) -> CommandResult {
+    if !plan.would_write() {
+        ui.message("Nothing to apply.");
+        return Ok(Exit::Done);
+    }
+    let log = workspace.registry()?;
+    let provider = workspace.provider()?;
+    let quiet = ui.is_quiet();
+    let options = ApplyOptions {
+        parallelism: usize::from(execution.parallelism),
+        lock_timeout: execution.lock_timeout,
+        by: author(),
+        events: Arc::new(move |event| {
+            if let (false, Some(line)) = (quiet, line_of(&event)) {
+                Ui::note(&line);
+            }
+        }),
+        stop: stop_signal()?,
+        clock: Arc::new(SystemClock),
+    };
+    let report = apply(plan, &log, &provider, options).await?;
+    Ok(tell(ui, &plan.summary, report))
+}
+
+/// One line for each thing that happens; definitions are recorded together and told at the end.
+fn line_of(event: &ApplyEvent) -> Option<String> {
+    Some(match event {
+        ApplyEvent::Waiting { reason } => format!("Waiting: {reason}."),
+        ApplyEvent::Begun { apply_id } => format!("Apply {apply_id} begins."),
+        ApplyEvent::Started { step } => format!("{step}: started"),
+        ApplyEvent::Succeeded { step } => format!("{step}: done"),
+        ApplyEvent::Failed { step, error } => format!("{step}: FAILED: {error}"),
+    })
+}
+
+fn tell(ui: &Ui, summary: &Summary, report: ApplyReport) -> Exit {
+    if report.failed.is_empty() && !report.interrupted {
+        ui.message(&format!(
+            "\nApply complete! {} added, {} changed, {} destroyed. The registry is at revision {}.",
+            summary.add,
+            summary.change + summary.metadata,
+            summary.destroy,
+            report.revision
+        ));
+        return Exit::Done;
+    }
+    for (step, before) in &report.not_started {
+        let because =
+            if before.is_empty() { String::new() } else { format!(" (it waits for {})", before.join(", ")) };
+        ui.message(&format!("{step}: not started{because}"));
+    }
+    let what = if report.interrupted { "was interrupted" } else { "failed" };
+    let mut error = CommandError::new(format!(
+        "the apply {what}: {} steps done, {} failed, {} not started; the registry is at revision {}",
+        report.succeeded.len(),
+        report.failed.len(),
+        report.not_started.len(),
+        report.revision
+    ));
+    for (step, cause) in report.failed {
+        for line in CommandError::from(cause).chain {
+            error = error.because(format!("{step}: {line}"));
+        }
+    }
+    ui.error(&error.with_hint("`provender plan` shows what is left to do"));
+    Exit::Failed
+}

@@ -1,0 +1,60 @@
+//! `provender init`: a working project, ready to plan, apply, materialize and read.
+
+use std::path::PathBuf;
+
+use crate::clock;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::output::Ui;
+use crate::template;
+
+/// Make a working project with generated data.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the new project; made when it is not there
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// What to start from
+    #[arg(long, value_enum, default_value_t)]
+    template: Template,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Template {
+    /// Files and an embedded store, on this machine
+    #[default]
+    Local,
+    /// BigQuery and Datastore
+    Gcp,
+    /// Athena or Redshift and DynamoDB
+    Aws,
+}
+
+pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
+    match args.template {
+        Template::Local => {}
+        Template::Gcp | Template::Aws => {
+            return Err(CommandError::new("this version of provender has only the `local` template"));
+        }
+    }
+    let folder = std::path::absolute(&args.dir).map_err(|error| {
+        CommandError::new(format!("could not resolve `{}`", args.dir.display())).because(error)
+    })?;
+    let name = template::project_name(&folder);
+    template::write(&folder, &template::local(&name, clock::now())?)?;
+    ui.message(&format!("Made project `{name}` in {}.", args.dir.display()));
+    ui.message("");
+    ui.message("Next:");
+    if args.dir.as_os_str() != "." {
+        ui.message(&format!("  cd {}", args.dir.display()));
+    }
+    for line in [
+        "provender plan",
+        "provender apply",
+        "provender materialize-incremental",
+        "provender get-online-features -e driver_id=1001 --feature-service driver_activity",
+        "provender get-historical-features --entities data/trips.csv --feature-service driver_activity",
+    ] {
+        ui.message(&format!("  {line}"));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,180 @@
+//! `provender materialize`: loads a range of event times, or the data work that earlier applies left, into the online
+//! store. What incremental runs share with it is here too.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use provender_core::registry::Interval;
+use provender_core::time::{Duration, Timestamp};
+use provender_runtime::clock::SystemClock;
+use provender_runtime::materialize::{
+    LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome,
+    ViewReport, materialize,
+};
+
+use crate::arguments::GlobalArguments;
+use crate::clock;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::executor::block_on;
+use crate::output::{Progress, Ui};
+use crate::workspace::{Workspace, author, random_id};
+
+/// Load values of a range of event times into the online store
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// First event time
+    #[arg(value_name = "START", required_unless_present = "pending", conflicts_with = "pending")]
+    start: Option<Timestamp>,
+    /// Last event time
+    #[arg(value_name = "END", required_unless_present = "pending", conflicts_with = "pending")]
+    end: Option<Timestamp>,
+    /// Do the data work that earlier applies left: backfills, and tables that wait to be filled
+    #[arg(long)]
+    pending: bool,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// Allow an end in the future
+    #[arg(long)]
+    allow_future: bool,
+}
+
+/// Options of every command that materializes.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct SelectionArgs {
+    /// Only this view; repeatable
+    #[arg(short = 'v', long = "view", value_name = "VIEW")]
+    views: Vec<String>,
+    /// Say what would be loaded, and load nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Read this much again, instead of the views' `lateness`
+    #[arg(long, value_name = "DURATION")]
+    lookback: Option<Duration>,
+}
+
+pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    let workspace = Workspace::open(ui, global)?;
+    let kind = match (args.start, args.end) {
+        (Some(start), Some(end)) => MaterializeKind::Range { start, end },
+        _ => MaterializeKind::Pending,
+    };
+    block_on(load(ui, &workspace, kind, &args.selection, args.allow_future))
+}
+
+/// Does the data work that earlier applies left.
+pub(crate) async fn pending(ui: &Ui, workspace: &Workspace) -> CommandResult {
+    load(ui, workspace, MaterializeKind::Pending, &SelectionArgs::default(), false).await
+}
+
+/// Runs, shows progress, and tells what came of each view; exits with 1 when one failed.
+pub(crate) async fn load(
+    ui: &Ui,
+    workspace: &Workspace,
+    kind: MaterializeKind,
+    selection: &SelectionArgs,
+    allow_future: bool,
+) -> CommandResult {
+    let log = workspace.registry()?;
+    let state = log.state().await?;
+    let job = MaterializeJob {
+        views: selection.views.clone(),
+        kind,
+        allow_future,
+        dry_run: selection.dry_run,
+        lookback: selection.lookback,
+        job_id: random_id(),
+        by: author(),
+        now: clock::now(),
+        clock: Arc::new(SystemClock),
+    };
+    let provider = workspace.provider()?;
+    let bars: Arc<Mutex<BTreeMap<String, Progress>>> = Arc::default();
+    let progress = Arc::new({
+        let bars = Arc::clone(&bars);
+        move |event| show_progress(&bars, event)
+    });
+    let report = materialize(&job, &state, &log.ledger(), provider.as_ref(), &(progress as _)).await?;
+    if let Ok(mut bars) = bars.lock() {
+        bars.clear();
+    }
+    tell(ui, &report, selection.dry_run);
+    Ok(if report.any_failed() { Exit::Failed } else { Exit::Done })
+}
+
+fn show_progress(bars: &Mutex<BTreeMap<String, Progress>>, event: MaterializeEvent) {
+    let Ok(mut bars) = bars.lock() else { return };
+    match event {
+        MaterializeEvent::Started { view, source_rows, .. } => {
+            bars.insert(view.clone(), Progress::new(source_rows, view));
+        }
+        MaterializeEvent::Progress { view, rows_read, .. } => {
+            if let Some(bar) = bars.get(&view) {
+                bar.set(rows_read);
+            }
+        }
+        MaterializeEvent::Finished { view } => {
+            if let Some(bar) = bars.remove(&view) {
+                bar.finish();
+            }
+        }
+    }
+}
+
+fn tell(ui: &Ui, report: &MaterializeReport, dry_run: bool) {
+    if report.views.is_empty() {
+        ui.message("Nothing to load: no view is served online, or nothing is pending.");
+    }
+    for ViewReport { view, outcome, .. } in &report.views {
+        match outcome {
+            ViewOutcome::Loaded(loaded) => tell_loaded(ui, view, loaded, dry_run),
+            ViewOutcome::Nothing { reason, completed } => {
+                ui.message(&format!("feature_view.{view}: {reason}{}", switched(*completed)));
+            }
+            ViewOutcome::Failed(error) => {
+                let mut text = error.to_string();
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    text.push_str(": ");
+                    text.push_str(&cause.to_string());
+                    source = cause.source();
+                }
+                let failure = CommandError::new(format!("feature_view.{view} was not loaded")).because(text);
+                ui.error(&error.hints().iter().fold(failure, CommandError::with_hint));
+            }
+        }
+    }
+}
+
+fn tell_loaded(ui: &Ui, view: &str, loaded: &LoadedView, dry_run: bool) {
+    let intervals: Vec<String> =
+        loaded.intervals.iter().map(|Interval { from, to }| format!("{from} .. {to}")).collect();
+    let intervals = intervals.join(", ");
+    if dry_run {
+        let bytes = loaded.source_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+        ui.message(&format!(
+            "feature_view.{view}: would load {intervals} ({} source rows{bytes})",
+            loaded.rows_read
+        ));
+        return;
+    }
+    ui.message(&format!(
+        "feature_view.{view}: loaded {intervals}: {} source rows, {} keys written{}{}",
+        loaded.rows_read,
+        loaded.rows_written,
+        if loaded.rows_kept > 0 {
+            format!(", {} kept that are newer", loaded.rows_kept)
+        } else {
+            String::new()
+        },
+        switched(loaded.completed)
+    ));
+    for (rows, what) in [(loaded.null_keys, "a null join key"), (loaded.no_event_time, "no event time")] {
+        if rows > 0 {
+            ui.warning(&format!("{rows} source rows of feature_view.{view} have {what} and were left out"));
+        }
+    }
+}
+
+const fn switched(completed: bool) -> &'static str {
+    if completed { "; the new table serves from now on" } else { "" }
+}

@@ -1,0 +1,17 @@
+//! One command, one file, one shape: `struct Args` and `fn run(ui, global, args)`.
+
+pub(crate) mod apply;
+pub(crate) mod destroy;
+pub(crate) mod get_historical_features;
+pub(crate) mod get_online_features;
+pub(crate) mod history;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod materialize;
+pub(crate) mod materialize_incremental;
+pub(crate) mod plan;
+pub(crate) mod registry;
+pub(crate) mod show;
+pub(crate) mod unlock;
+pub(crate) mod validate;
+pub(crate) mod version;

@@ -1,0 +1,74 @@
+//! `provender plan`: what would change, what that means, and the steps.
+
+use std::path::PathBuf;
+
+use provender_core::plan::Plan;
+use provender_core::view;
+
+use crate::arguments::GlobalArguments;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::executor::block_on;
+use crate::output::Ui;
+use crate::planning::{PlanningArgs, make_plan};
+use crate::workspace::Workspace;
+
+/// Show what apply would do; writes nothing and takes no lock
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    planning: PlanningArgs,
+    /// Save the plan for `provender apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Exit with 2 when apply would write something
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    view: ViewArgs,
+}
+
+/// How a plan is shown.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ViewArgs {
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Every attribute, unchanged and metadata-only ones too
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+/// Forms in which data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    let workspace = Workspace::open(ui, global)?;
+    let plan = block_on(make_plan(ui, global, &workspace, &args.planning))?;
+    show(ui, &plan, args.view)?;
+    if let Some(path) = &args.out {
+        std::fs::write(path, plan.to_json()).map_err(|error| {
+            CommandError::new(format!("could not write the plan to `{}`", path.display())).because(error)
+        })?;
+        ui.message(&format!("Saved the plan. To carry out exactly it: provender apply {}", path.display()));
+    }
+    Ok(if args.detailed_exitcode && plan.would_write() { Exit::Changes } else { Exit::Done })
+}
+
+/// Prints a plan to stdout.
+pub(crate) fn show(ui: &Ui, plan: &Plan, args: ViewArgs) -> CommandResult<()> {
+    match args.format {
+        Format::Text => {
+            let options = view::text::TextOptions { width: ui.width(), verbose: args.verbose };
+            ui.text(&view::text::plan(plan, &options));
+        }
+        Format::Json => ui.data(&format!("{:#}", view::json::plan(plan))),
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! `provender show`: a saved plan, or what the registry holds.
+
+use std::path::PathBuf;
+
+use provender_core::view;
+
+use crate::arguments::GlobalArguments;
+use crate::commands::apply::read_plan;
+use crate::commands::plan::{self, Format, ViewArgs};
+use crate::error::{CommandResult, Exit};
+use crate::executor::block_on;
+use crate::output::Ui;
+use crate::workspace::Workspace;
+
+/// Show a saved plan; without one, what the registry holds
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A plan that `provender plan --out` saved
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    view: ViewArgs,
+}
+
+pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    let workspace = Workspace::open(ui, global)?;
+    if let Some(path) = &args.plan {
+        plan::show(ui, &read_plan(path, &workspace)?, args.view)?;
+        return Ok(Exit::Done);
+    }
+    let state = block_on(async { Ok(workspace.registry()?.state().await?) })?;
+    match args.view.format {
+        Format::Text => {
+            let options = view::text::TextOptions { width: ui.width(), verbose: args.view.verbose };
+            ui.text(&view::text::registry(&state, &options));
+        }
+        Format::Json => ui.json(&state)?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,30 @@
+//! `provender unlock`: end an apply whose process is gone.
+
+use provender_runtime::apply;
+use provender_runtime::clock::SystemClock;
+
+use crate::arguments::GlobalArguments;
+use crate::error::{CommandResult, Exit};
+use crate::executor::block_on;
+use crate::output::Ui;
+use crate::workspace::{Workspace, author};
+
+/// End an apply whose process is gone
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Id of the apply, as the refusal or `provender history` shows it
+    apply_id: String,
+}
+
+pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    let workspace = Workspace::open(ui, global)?;
+    let log = workspace.registry()?;
+    block_on(async {
+        apply::unlock(&log, &args.apply_id, &author(), &SystemClock).await?;
+        ui.message(&format!(
+            "Closed apply {}. Run `provender plan` to see what is left to do.",
+            args.apply_id
+        ));
+        Ok(Exit::Done)
+    })
+}

@@ -1,0 +1,264 @@
+//! Making a plan: desired × prior × observed. Reads only; takes no lock and leaves no file behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use provender_core::config::Loaded;
+use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
+use provender_core::plan::{Finding, Plan, PlanInput, PlanOutcome, destroy, plan};
+use provender_core::provider::{InfraId, InfraObject};
+use provender_core::registry::{Ledger, Registry, TableId};
+use provender_core::time::Timestamp;
+use provender_runtime::provider::{OfflineStore, Provider, SourceDescription};
+use provender_runtime::registry::{Export, RegistryLog};
+use provender_runtime::source_check::check_view;
+
+use crate::arguments::GlobalArguments;
+use crate::clock;
+use crate::error::{CommandError, CommandResult};
+use crate::output::Ui;
+use crate::project;
+use crate::workspace::Workspace;
+
+/// Options of every command that plans.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PlanningArgs {
+    /// Plan only this object and what it needs; repeatable
+    #[arg(long = "target", value_name = "ADDRESS")]
+    pub(crate) targets: Vec<Address>,
+    /// Leave this object out, and what needs it; repeatable
+    #[arg(long = "exclude", value_name = "ADDRESS")]
+    pub(crate) excludes: Vec<Address>,
+    /// Whether to look at the real infrastructure
+    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, action = clap::ArgAction::Set)]
+    pub(crate) refresh: bool,
+    /// What counts as now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<Timestamp>,
+    /// Do not open the sources of views that change
+    #[arg(long)]
+    pub(crate) skip_source_validation: bool,
+    /// Plan against a registry that `registry export` wrote; implies `--refresh=false`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prior: Option<PathBuf>,
+}
+
+impl PlanningArgs {
+    /// Whether any of them was given; `apply PLAN` takes none.
+    pub(crate) fn are_given(&self) -> bool {
+        !self.targets.is_empty()
+            || !self.excludes.is_empty()
+            || !self.refresh
+            || self.now.is_some()
+            || self.skip_source_validation
+            || self.prior.is_some()
+    }
+}
+
+/// What the registry says, as far as a plan needs it.
+struct Prior {
+    state: Registry,
+    ledgers: BTreeMap<TableId, Ledger>,
+    /// Where more ledgers can be read; none for an exported registry, which has them all.
+    log: Option<RegistryLog>,
+}
+
+/// Loads the definitions, compares, checks the sources of what changes, and prints what stands against it.
+pub(crate) async fn make_plan(
+    ui: &Ui,
+    global: &GlobalArguments,
+    workspace: &Workspace,
+    args: &PlanningArgs,
+) -> CommandResult<Plan> {
+    let loaded = project::definitions(ui, global, workspace)?;
+    let prior = read_prior(workspace, args).await?;
+    let provider = if args.prior.is_some() { None } else { Some(workspace.provider()?) };
+    let observed = match &provider {
+        Some(provider) if args.refresh => Some(observe(provider, &prior.state).await?),
+        _ => None,
+    };
+    let outcome = compare(workspace, &loaded, prior, observed.as_ref(), args).await?;
+    let made = finish(ui, outcome)?;
+    if let (Some(provider), false, Some(project)) = (&provider, args.skip_source_validation, &loaded.project)
+        && let Some(offline) = provider.offline()
+    {
+        check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
+    }
+    Ok(made)
+}
+
+/// Plans the deletion of everything that the registry holds; reads no definitions.
+pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> CommandResult<Plan> {
+    let log = workspace.registry()?;
+    let state = log.state().await?;
+    let ledgers = read_ledgers(&log, state.tables.keys().cloned()).await?;
+    let observed = observe(&workspace.provider()?, &state).await?;
+    let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
+    let outcome = destroy(&PlanInput {
+        project: &project,
+        ranges: &BTreeMap::new(),
+        definitions_digest: &Fingerprint::of(&project.objects),
+        registry_location: &workspace.environment.registry.path,
+        environment: &state.environment,
+        keep_superseded: workspace.environment.keep_superseded,
+        prior: &state,
+        ledgers: &ledgers,
+        observed: Some(&observed),
+        store: workspace.online_spec()?,
+        now: clock::now(),
+        targets: &[],
+        excludes: &[],
+    });
+    finish(ui, outcome)
+}
+
+/// Prints errors and warnings; the plan, when nothing stands against it.
+pub(crate) fn finish(ui: &Ui, outcome: PlanOutcome) -> CommandResult<Plan> {
+    for finding in &outcome.errors {
+        ui.error(&refusal(finding));
+    }
+    match outcome.plan {
+        Some(plan) if outcome.errors.is_empty() => Ok(plan),
+        _ => Err(CommandError::reported()),
+    }
+}
+
+fn refusal(finding: &Finding) -> CommandError {
+    CommandError::new(format!("[{}] {}: {}", finding.code, finding.address, finding.message))
+}
+
+async fn read_prior(workspace: &Workspace, args: &PlanningArgs) -> CommandResult<Prior> {
+    if let Some(file) = &args.prior {
+        let failed = || CommandError::new(format!("could not read the registry in `{}`", file.display()));
+        let bytes = fs::read(file).map_err(|error| failed().because(error))?;
+        let export = Export::parse(&bytes)?;
+        return Ok(Prior { state: export.state, ledgers: export.ledgers, log: None });
+    }
+    let log = workspace.registry()?;
+    let state = log.state().await?;
+    let waiting =
+        state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());
+    let ledgers = read_ledgers(&log, waiting.map(|table| table.id.clone())).await?;
+    Ok(Prior { state, ledgers, log: Some(log) })
+}
+
+async fn read_ledgers(
+    log: &RegistryLog,
+    tables: impl Iterator<Item = TableId>,
+) -> CommandResult<BTreeMap<TableId, Ledger>> {
+    let store = log.ledger();
+    let mut ledgers = BTreeMap::new();
+    for table in tables {
+        ledgers.insert(table.clone(), store.read(&table).await?);
+    }
+    Ok(ledgers)
+}
+
+async fn observe(
+    provider: &Arc<dyn Provider>,
+    state: &Registry,
+) -> CommandResult<BTreeMap<InfraId, InfraObject>> {
+    let ids: Vec<InfraId> = state.infrastructure.keys().cloned().collect();
+    Ok(provider.observe(&ids).await?)
+}
+
+/// Plans once with the ledgers that are always needed, and again with those of tables that turn out to change: reading
+/// every ledger of a large registry would be most of the time of a plan that changes nothing.
+async fn compare(
+    workspace: &Workspace,
+    loaded: &Loaded,
+    prior: Prior,
+    observed: Option<&BTreeMap<InfraId, InfraObject>>,
+    args: &PlanningArgs,
+) -> CommandResult<PlanOutcome> {
+    let Some(project) = &loaded.project else { return Err(CommandError::reported()) };
+    let environment = workspace.applied_environment()?;
+    let store = workspace.online_spec()?;
+    let now = args.now.unwrap_or_else(clock::now);
+    let plan_with = |ledgers: &BTreeMap<TableId, Ledger>| {
+        plan(&PlanInput {
+            project,
+            ranges: &loaded.ranges,
+            definitions_digest: &loaded.definitions_digest,
+            registry_location: &workspace.environment.registry.path,
+            environment: &environment,
+            keep_superseded: workspace.environment.keep_superseded,
+            prior: &prior.state,
+            ledgers,
+            observed,
+            store,
+            now,
+            targets: &args.targets,
+            excludes: &args.excludes,
+        })
+    };
+    let first = plan_with(&prior.ledgers);
+    let (Some(plan), Some(log)) = (&first.plan, &prior.log) else { return Ok(first) };
+    let changing = plan.preconditions.tables.keys();
+    let unread: Vec<TableId> = changing
+        .filter(|table| prior.state.tables.contains_key(table) && !prior.ledgers.contains_key(table))
+        .cloned()
+        .collect();
+    if unread.is_empty() {
+        return Ok(first);
+    }
+    let mut ledgers = prior.ledgers.clone();
+    ledgers.extend(read_ledgers(log, unread.into_iter()).await?);
+    Ok(plan_with(&ledgers))
+}
+
+/// Views that are created or updated, and views on a source or entity that is.
+fn views_that_change(plan: &Plan, objects: &Objects) -> BTreeSet<String> {
+    let changed: BTreeSet<&Address> =
+        plan.changes.iter().filter(|change| change.after.is_some()).map(|change| &change.address).collect();
+    objects
+        .feature_views()
+        .filter(|(name, view)| {
+            changed.contains(&Address::new(ObjectKind::FeatureView, *name))
+                || view.references().iter().any(|reference| changed.contains(reference))
+                || objects.history_of(view).is_some_and(|(source, _)| {
+                    changed.contains(&Address::new(ObjectKind::DataSource, source))
+                })
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// Opens each source of these views once and tells what does not fit.
+pub(crate) async fn check_sources(
+    ui: &Ui,
+    objects: &Objects,
+    views: &BTreeSet<String>,
+    offline: &Arc<dyn OfflineStore>,
+) -> CommandResult<()> {
+    let mut described: BTreeMap<&str, Result<SourceDescription, ()>> = BTreeMap::new();
+    let mut failed = false;
+    for name in views {
+        let Some((source_name, source)) =
+            objects.feature_view(name).and_then(|view| objects.history_of(view))
+        else {
+            continue;
+        };
+        if !described.contains_key(source_name) {
+            let description = offline.describe(source).await.map_err(|error| {
+                ui.error(&CommandError::from(
+                    error.context(format!("data_source.{source_name} cannot be read")),
+                ));
+            });
+            failed |= description.is_err();
+            described.insert(source_name, description);
+        }
+        if let Some(Ok(description)) = described.get(source_name) {
+            for problem in check_view(objects, name, description) {
+                failed = true;
+                let error =
+                    CommandError::new(format!("feature_view.{name} does not fit data_source.{source_name}"));
+                let error = error.because(problem.message);
+                ui.error(&problem.help.into_iter().fold(error, CommandError::with_hint));
+            }
+        }
+    }
+    if failed { Err(CommandError::reported()) } else { Ok(()) }
+}

@@ -1,0 +1,133 @@
+//! The definitions of a project: which files belong to it, what they may read, and what the core makes of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+use provender_core::config::{LoadInput, Loaded, load};
+use provender_core::source::SourceFile;
+
+use crate::arguments::GlobalArguments;
+use crate::error::{CommandError, CommandResult};
+use crate::output::Ui;
+use crate::workspace::{ENVIRONMENT_FILE, Workspace, read_text, report};
+
+/// Largest file that `file()` reads and that definitions may have.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// Loads and checks the definitions; prints what was found and fails when any of it is an error.
+pub(crate) fn definitions(ui: &Ui, global: &GlobalArguments, workspace: &Workspace) -> CommandResult<Loaded> {
+    let loaded = load_definitions(global, workspace)?;
+    report(ui, &loaded.diagnostics, &loaded.sources);
+    if loaded.diagnostics.has_errors() { Err(CommandError::reported()) } else { Ok(loaded) }
+}
+
+/// Loads and checks the definitions; findings are in the result.
+pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) -> CommandResult<Loaded> {
+    let top = top_of(&workspace.folder)?;
+    let files = source_files(&workspace.folder, &top)?;
+    let variables = variables(global)?;
+    Ok(load(&LoadInput {
+        files: &files,
+        environment: &workspace.environment,
+        variables: &variables,
+        read_file: &|path| read_inside(&workspace.folder, &top, path),
+    }))
+}
+
+/// The folder that nothing may leave: the nearest one above with `.git`, else the project folder. Links are resolved.
+fn top_of(folder: &Path) -> CommandResult<PathBuf> {
+    let folder = fs::canonicalize(folder).map_err(|error| {
+        CommandError::new(format!("could not open `{}`", folder.display())).because(error)
+    })?;
+    Ok(folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&folder).to_path_buf())
+}
+
+/// All `*.hcl` files of the project, in the order of their paths.
+fn source_files(folder: &Path, top: &Path) -> CommandResult<Vec<SourceFile>> {
+    let root = folder.to_path_buf();
+    let mut walk = WalkBuilder::new(folder);
+    walk.standard_filters(false)
+        .hidden(true)
+        .follow_links(true)
+        .add_custom_ignore_filename(".provenderignore")
+        .filter_entry(move |entry| {
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            !is_folder || entry.path() == root || !is_another_scope(entry.path())
+        });
+    let mut files = Vec::new();
+    for entry in walk.build() {
+        let entry =
+            entry.map_err(|error| CommandError::new("could not list the project folder").because(error))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy();
+        let is_definition = name.ends_with(".hcl") || name.ends_with(".hcl.json");
+        if !is_definition || entry.file_type().is_none_or(|kind| kind.is_dir()) {
+            continue;
+        }
+        let shown = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
+        let failed = |cause: String| CommandError::new(format!("could not read `{shown}`")).because(cause);
+        let real = fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
+        if !real.starts_with(top) {
+            return Err(failed("it is a link that leaves the repository".to_owned()));
+        }
+        files.push(SourceFile { text: read_limited(&real).map_err(failed)?, path: shown });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Folders below the project that are no part of its scope.
+fn is_another_scope(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name == "modules") || folder.join(ENVIRONMENT_FILE).is_file()
+}
+
+/// Reads a file for `file()`: relative to the project folder, inside the repository.
+fn read_inside(folder: &Path, top: &Path, path: &str) -> Result<String, String> {
+    let real = fs::canonicalize(folder.join(path)).map_err(|error| error.to_string())?;
+    if !real.starts_with(top) {
+        return Err("it lies outside the repository of this project".to_owned());
+    }
+    read_limited(&real)
+}
+
+fn read_limited(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > LARGEST_FILE {
+        return Err(format!("it has {size} bytes; the most is {LARGEST_FILE}"));
+    }
+    read_text(path)
+}
+
+/// Values of variables from outside the project, the strongest last: environment, `--var-file`, `--var`.
+fn variables(global: &GlobalArguments) -> CommandResult<BTreeMap<String, String>> {
+    let mut variables: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.to_str()?.strip_prefix("PROVENDER_VAR_")?.to_owned();
+            Some((name, value.into_string().ok()?))
+        })
+        .collect();
+    for file in &global.variable_files {
+        let text = read_text(file).map_err(|error| {
+            CommandError::new(format!("could not read `{}`", file.display())).because(error)
+        })?;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
+                continue;
+            }
+            let (name, value) = line.split_once('=').ok_or_else(|| {
+                CommandError::new(format!("{}:{}: expected `name = value`", file.display(), number + 1))
+            })?;
+            variables.insert(name.trim().to_owned(), value.trim().to_owned());
+        }
+    }
+    for given in &global.variables {
+        let (name, value) = given.split_once('=').ok_or_else(|| {
+            CommandError::new(format!("`--var {given}` is not of the form `--var name=value`"))
+        })?;
+        variables.insert(name.trim().to_owned(), value.to_owned());
+    }
+    Ok(variables)
+}

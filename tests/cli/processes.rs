@@ -1,0 +1,198 @@
+//! Many processes at once, and processes that die: what the log and the online store promise, tried through the binary.
+//! `PROVENDER_KILLS=200 cargo test --test cli processes` tries more moments than the ordinary run.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::Value as Json;
+
+use crate::provender;
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    provender(folder).args(arguments).output().unwrap()
+}
+
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(
+        output.status.success(),
+        "{arguments:?} exited with {:?}\n{}{}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+    provender(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Json {
+    serde_json::from_str(&succeed(folder, arguments)).unwrap()
+}
+
+/// A project with `views` views of two features over one CSV file of `rows` rows a driver and a hundred drivers.
+fn project(folder: &Path, views: usize, rows: usize) {
+    fs::create_dir_all(folder.join("data")).unwrap();
+    fs::write(
+        folder.join("feature_store.yaml"),
+        "project: crowd\nregistry: data/registry\nprovider: local\n",
+    )
+    .unwrap();
+    let mut csv = String::from("event_timestamp,driver_id,rate,trips\n");
+    for row in 0..rows {
+        for driver in 0..100 {
+            let (hour, minute) = (row / 60 % 24, row % 60);
+            writeln!(csv, "2026-01-{:02}T{hour:02}:{minute:02}:00Z,{driver},{row}.5,{row}", 1 + row / 1_440)
+                .unwrap();
+        }
+    }
+    fs::write(folder.join("data/rows.csv"), csv).unwrap();
+    let mut hcl = String::from(
+        "entity \"driver\" {\n  join_key   = \"driver_id\"\n  value_type = int64\n}\n\n\
+         data_source \"file\" \"rows\" {\n  path            = \"data/rows.csv\"\n  timestamp_field = \"event_timestamp\"\n}\n",
+    );
+    for view in 0..views {
+        write!(
+            hcl,
+            "\nfeature_view \"view_{view}\" {{\n  entities = [entity.driver]\n  source   = data_source.rows\n  \
+             feature \"rate\" {{ type = float64 }}\n  feature \"trips\" {{ type = int64 }}\n}}\n"
+        )
+        .unwrap();
+    }
+    fs::write(folder.join("views.hcl"), hcl).unwrap();
+}
+
+#[test]
+fn sixteen_processes_apply_sixteen_plans_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder, 16, 1);
+    succeed(
+        folder,
+        &["apply", "--auto-approve", "--target", "entity.driver", "--target", "data_source.rows"],
+    );
+    for view in 0..16 {
+        let (target, out) = (format!("feature_view.view_{view}"), format!("{view}.plan.json"));
+        succeed(folder, &["plan", "--target", &target, "--out", &out]);
+    }
+    let children: Vec<Child> = (0..16)
+        .map(|view| spawn(folder, &["apply", &format!("{view}.plan.json"), "--lock-timeout", "120s"]))
+        .collect();
+    // A plan takes no lock: it works while others apply.
+    succeed(folder, &["plan"]);
+    for (view, child) in children.into_iter().enumerate() {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "apply {view}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(run(folder, &["plan", "--detailed-exitcode"]).status.code(), Some(0));
+    succeed(folder, &["registry", "verify"]);
+    let export = json(folder, &["registry", "export"]);
+    assert_eq!(export["state"]["tables"].as_object().unwrap().len(), 16);
+    let begins = json(folder, &["history", "--format", "json", "--limit", "1000"]);
+    let revisions: Vec<u64> =
+        begins.as_array().unwrap().iter().filter_map(|entry| entry["revision"].as_u64()).collect();
+    let mut unique = revisions.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), revisions.len(), "two entries share a revision");
+}
+
+fn kills(ordinary: u64) -> u64 {
+    std::env::var("PROVENDER_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(ordinary)
+}
+
+/// Kills the child after the delay, unless it ended before; returns whether it was killed.
+fn kill_after(mut child: Child, delay: Duration) -> bool {
+    let end = Instant::now() + delay;
+    while Instant::now() < end {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        sleep(Duration::from_micros(200));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    true
+}
+
+#[test]
+fn an_apply_that_is_killed_leaves_a_true_plan() {
+    let mut random = StdRng::seed_from_u64(1);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder, 12, 1);
+    let started = Instant::now();
+    succeed(folder, &["apply", "--auto-approve"]);
+    let whole = started.elapsed();
+    succeed(folder, &["destroy", "--auto-approve"]);
+    let mut killed = 0;
+    for round in 0..kills(10) {
+        let command = if round % 2 == 0 { "apply" } else { "destroy" };
+        let delay = whole.mul_f64(random.random_range(0.0..1.1));
+        killed += u64::from(kill_after(spawn(folder, &[command, "--auto-approve"]), delay));
+        succeed(folder, &["registry", "verify"]);
+        // The plan tells what is left, and carrying it out leaves nothing.
+        let left = run(folder, &["plan", "--detailed-exitcode"]).status.code();
+        assert!(matches!(left, Some(0 | 2)), "round {round}: plan exited with {left:?}");
+        succeed(folder, &["apply", "--auto-approve"]);
+        assert_eq!(run(folder, &["plan", "--detailed-exitcode"]).status.code(), Some(0), "round {round}");
+        let export = json(folder, &["registry", "export"]);
+        assert_eq!(export["state"]["tables"].as_object().unwrap().len(), 12, "round {round}");
+        if round % 2 == 1 {
+            succeed(folder, &["destroy", "--auto-approve"]);
+        }
+    }
+    assert!(killed > 0, "no process was killed in time");
+}
+
+#[test]
+fn a_materialize_that_is_killed_loses_nothing_that_was_written() {
+    let mut random = StdRng::seed_from_u64(2);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder, 2, 200);
+    succeed(folder, &["apply", "--auto-approve"]);
+    let materialize = ["materialize", "2026-01-01", "2026-01-02"];
+    let started = Instant::now();
+    succeed(folder, &materialize);
+    let whole = started.elapsed();
+    let read = ["get-online-features", "-e", "driver_id=7", "-f", "view_0:trips,view_1:rate"];
+    let expected = json(folder, &read)["results"].clone();
+    assert_eq!(expected[1]["values"][0], 199);
+    let mut killed = 0;
+    for round in 0..kills(10) {
+        if round % 4 == 0 {
+            succeed(folder, &["destroy", "--auto-approve"]);
+            succeed(folder, &["apply", "--auto-approve"]);
+        }
+        let before = json(folder, &["registry", "export"])["ledgers"].clone();
+        killed +=
+            u64::from(kill_after(spawn(folder, &materialize), whole.mul_f64(random.random_range(0.0..1.1))));
+        succeed(folder, &["registry", "verify"]);
+        let export = json(folder, &["registry", "export"]);
+        for (table, ledger) in before.as_object().unwrap() {
+            let intervals = ledger["intervals"].as_array().map_or(0, Vec::len);
+            let now = export["ledgers"][table]["intervals"].as_array().map_or(0, Vec::len);
+            assert!(now >= intervals, "round {round}: the ledger of {table} lost an interval");
+        }
+        // What the ledger claims is stored.
+        let values = json(folder, &read)["results"].clone();
+        for (table, ledger) in export["ledgers"].as_object().unwrap() {
+            if ledger["intervals"].as_array().is_some_and(|intervals| !intervals.is_empty()) {
+                let position = if table.starts_with("view_0") { 1 } else { 2 };
+                assert_eq!(values[position], expected[position], "round {round}: {table}");
+            }
+        }
+    }
+    succeed(folder, &materialize);
+    assert_eq!(json(folder, &read)["results"], expected);
+    assert!(killed > 0, "no process was killed in time");
+}
