@@ -144,6 +144,7 @@ async fn newest(objects: Objects, view: &str, folder: &Path) -> Result<()> {
         job_id: "example".to_owned(),
         by: Author::default(),
         now: Timestamp::EPOCH,
+        clock: std::sync::Arc::new(provender_runtime::clock::SystemClock),
     };
     let started = Instant::now();
     let report =
