@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -103,6 +104,49 @@ fn sixteen_processes_apply_sixteen_plans_and_nothing_is_lost() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), revisions.len(), "two entries share a revision");
+}
+
+#[test]
+fn a_reader_has_a_complete_answer_all_through_a_replacement() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder, 1, 20);
+    let yaml = fs::read_to_string(folder.join("feature_store.yaml")).unwrap();
+    fs::write(folder.join("feature_store.yaml"), format!("{yaml}keep_superseded: 1s\n")).unwrap();
+    succeed(folder, &["apply", "--auto-approve"]);
+    succeed(folder, &["materialize", "2026-01-01", "2026-01-02"]);
+    let read = ["get-online-features", "-e", "driver_id=7", "-f", "view_0:trips"];
+    let stop = AtomicBool::new(false);
+    let values = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut values = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let answer = json(folder, &read);
+                assert_eq!(answer["results"][1]["statuses"][0], "PRESENT", "{answer}");
+                values.push(answer["results"][1]["values"][0].clone());
+            }
+            values
+        });
+        let hcl = fs::read_to_string(folder.join("views.hcl")).unwrap();
+        fs::write(
+            folder.join("views.hcl"),
+            hcl.replace("\"trips\" { type = int64 }", "\"trips\" { type = string }"),
+        )
+        .unwrap();
+        succeed(folder, &["apply", "--auto-approve"]);
+        sleep(Duration::from_millis(300));
+        succeed(folder, &["materialize", "--pending"]);
+        sleep(Duration::from_millis(1_300));
+        succeed(folder, &["apply", "--auto-approve"]);
+        assert_eq!(json(folder, &["registry", "export"])["state"]["tables"].as_object().unwrap().len(), 1);
+        sleep(Duration::from_millis(300));
+        stop.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    // First the old number, then the new text, and never back.
+    let switch = values.iter().position(|value| value == "19").unwrap();
+    assert!(switch > 0 && values[..switch].iter().all(|value| *value == 19), "{values:?}");
+    assert!(values[switch..].iter().all(|value| value == "19"), "{values:?}");
 }
 
 fn kills(ordinary: u64) -> u64 {
