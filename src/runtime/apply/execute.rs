@@ -164,6 +164,12 @@ impl Execution<'_> {
         let record_at = self.record_at.unwrap_or_else(|| Instant::now() + LONG);
         let stopping = self.stopping();
         let mut stop = self.options.stop.clone();
+        let stop_signal = async move {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                // Nobody can stop us any more.
+                std::future::pending().await
+            }
+        };
         tokio::select! {
             biased;
             ended = self.running.join_next() => match ended {
@@ -174,12 +180,7 @@ impl Execution<'_> {
                 None => {}
             },
             () = tokio::time::sleep_until(record_at) => {}
-            changed = stop.changed(), if !stopping => {
-                if changed.is_err() {
-                    // Nobody can stop us any more; a closed channel is always ready.
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            }
+            () = stop_signal, if !stopping => {}
         }
         Ok(())
     }
