@@ -214,7 +214,14 @@ impl Execution<'_> {
     async fn record(&mut self) -> Result<()> {
         let mut progress = std::mem::take(&mut self.unrecorded);
         let claiming = if self.stopping() { Vec::new() } else { std::mem::take(&mut self.unclaimed) };
-        progress.claimed = claiming.iter().map(|step| step.id.clone()).collect();
+        for step in &claiming {
+            progress.claimed.push(step.id.clone());
+            if let StepAction::Infrastructure(InfraStep::Create { object }) = &step.action {
+                // Known before it is there: whatever becomes of this apply, the next plan finds it.
+                let object = object.resolve(self.begin_revision);
+                progress.change.infrastructure.insert(object.id.clone(), Some(object));
+            }
+        }
         self.record_at = None;
         let done: Vec<StepId> = progress
             .done

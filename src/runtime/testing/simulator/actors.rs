@@ -57,7 +57,12 @@ impl Process {
     }
 
     /// A plan for these definitions; none when a rule forbids it.
-    pub(super) async fn plan(&self, state: &Registry, desired: &Objects, now: Timestamp) -> Result<Option<Plan>> {
+    pub(super) async fn plan(
+        &self,
+        state: &Registry,
+        desired: &Objects,
+        now: Timestamp,
+    ) -> Result<Option<Plan>> {
         let mut ledgers: BTreeMap<TableId, Ledger> = BTreeMap::new();
         for table in state.tables.keys() {
             ledgers.insert(table.clone(), self.log.ledger().read(table).await?);

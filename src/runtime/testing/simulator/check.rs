@@ -61,9 +61,9 @@ pub(super) fn attempt(process: &Process, attempt: &Attempt) {
                 let done = |step: &String| {
                     own.iter().any(|entry| {
                         matches!(&entry.body, EntryBody::ApplyProgress(progress)
-                            if progress.done.iter().any(|report| {
-                                report.step == *step && report.outcome == StepOutcome::Succeeded
-                            }))
+                        if progress.done.iter().any(|report| {
+                            report.step == *step && report.outcome == StepOutcome::Succeeded
+                        }))
                     })
                 };
                 broken.extend(
@@ -128,7 +128,8 @@ async fn recover(world: &World, process: &Process) -> Result<(), String> {
     let state = process.log.state().await.map_err(text)?;
     let desired = project::last(&state.objects);
     let now = world.ground.clock.now();
-    let plan = process.plan(&state, &desired, now).await.map_err(text)?.ok_or("no plan after the schedule")?;
+    let plan =
+        process.plan(&state, &desired, now).await.map_err(text)?.ok_or("no plan after the schedule")?;
     let last = process.apply(plan, desired.clone()).await;
     attempt(process, &last);
     match last.result {
@@ -136,7 +137,8 @@ async fn recover(world: &World, process: &Process) -> Result<(), String> {
         other => return Err(format!("the last apply did not succeed: {other:?}")),
     }
     let state = process.log.state().await.map_err(text)?;
-    let left = process.plan(&state, &desired, now).await.map_err(text)?.ok_or("no plan after the last apply")?;
+    let left =
+        process.plan(&state, &desired, now).await.map_err(text)?.ok_or("no plan after the last apply")?;
     if !left.steps.is_empty() || state.objects != desired {
         return Err(format!("after the last apply, left to do: {:?}", left.steps));
     }

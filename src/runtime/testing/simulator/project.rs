@@ -135,9 +135,7 @@ pub(super) fn last(before: &Objects) -> Objects {
     let mut objects = Objects::default();
     base(&mut objects);
     if let Some(view) = before.feature_view("view0") {
-        objects
-            .0
-            .insert(address(ObjectKind::FeatureView, "view0"), Object::FeatureView(view.clone()));
+        objects.0.insert(address(ObjectKind::FeatureView, "view0"), Object::FeatureView(view.clone()));
     }
     change_view(&mut objects, "view0", |view| {
         view.online = true;
