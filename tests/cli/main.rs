@@ -15,6 +15,8 @@
 //! a slash), `$ write FILE` takes the lines below it as its contents. `PROVENDER_UPDATE_CASES=1 cargo test --test cli` writes the files anew; read the
 //! difference before you commit it. Times of the clock and random ids are written as `[time]` and `[id]`.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
+
 mod processes;
 
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! The invariants of docs/architecture.md that a test can hold.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "an example"
 )]
 
@@ -144,6 +145,7 @@ async fn newest(objects: Objects, view: &str, folder: &Path) -> Result<()> {
         job_id: "example".to_owned(),
         by: Author::default(),
         now: Timestamp::EPOCH,
+        clock: std::sync::Arc::new(provender_runtime::clock::SystemClock),
     };
     let started = Instant::now();
     let report =

@@ -125,9 +125,9 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
             }
             None => after.split_once(',').unwrap_or((after, "")),
         };
-        if row.insert(name.trim().to_owned(), Json::String(value.to_owned())).is_some()
-            || name.trim().is_empty()
-        {
+        let name = name.trim();
+        let is_name = !name.is_empty() && !name.contains(',');
+        if !is_name || row.insert(name.to_owned(), Json::String(value.to_owned())).is_some() {
             return Err(wrong());
         }
         rest = after;

@@ -38,7 +38,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let log = workspace.registry()?;
     let mut events = block_on(async { events(&log, args.address.as_ref()).await })?;
     // Stable, so that entries of one instant keep the order of the log.
-    events.sort_by(|a, b| b.at.cmp(&a.at));
+    events.sort_by_key(|event| std::cmp::Reverse(event.at));
     events.truncate(args.limit);
     match args.format {
         Format::Json => ui.json(&events.into_iter().map(|event| event.json).collect::<Vec<_>>())?,

@@ -1,3 +1,5 @@
+//! Entity keys: golden vectors, and order and difference of random keys.
+
 use proptest::prelude::*;
 
 use super::super::strategies::{any_scalar, key_type};

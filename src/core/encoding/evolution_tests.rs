@@ -1,3 +1,5 @@
+//! Rows of older schemas, read after a table gained, lost or widened columns.
+
 use proptest::prelude::*;
 
 use super::super::RowHeader;

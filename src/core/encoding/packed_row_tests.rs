@@ -1,3 +1,5 @@
+//! Packed rows: golden vectors, random rows, and bytes that are no row.
+
 use proptest::prelude::*;
 
 use super::super::strategies::{any_header, schema_and_cells};

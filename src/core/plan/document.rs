@@ -342,6 +342,7 @@ pub struct Step {
 }
 
 /// What a step does.
+#[expect(clippy::large_enum_variant, reason = "a plan has few steps, and most are of the larger kind")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum StepAction {

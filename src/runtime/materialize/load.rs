@@ -85,15 +85,18 @@ pub(super) async fn load(
     loaded.null_keys = newest.null_keys;
     loaded.no_event_time = rows.skipped.load(Ordering::Relaxed);
     let mut sorted = on_blocking_thread(move || Ok(newest.sorted())).await?;
-    while !sorted.is_done() {
+    // One write at least: a table that is gone is an error even when the interval holds no rows.
+    loop {
         let (rest, rows) = on_blocking_thread(move || sorted.next_rows()).await?;
         sorted = rest;
         let outcome = online.write(table, mode, &rows).await?;
         loaded.outcome.written += outcome.written;
         loaded.outcome.kept += outcome.kept;
         report(loaded.rows_read, loaded.outcome.written + loaded.outcome.kept);
+        if sorted.is_done() {
+            return Ok(loaded);
+        }
     }
-    Ok(loaded)
 }
 
 /// The newest row per key of a stream.

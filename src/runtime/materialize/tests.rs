@@ -49,6 +49,9 @@ struct World {
     rows: Vec<Row>,
 }
 
+/// Event and created time of a row, and its cells.
+type StoredRow = ((i64, Option<i64>), Vec<Cell>);
+
 /// A clock that stands still.
 #[derive(Debug)]
 struct At(Timestamp);
@@ -182,7 +185,7 @@ impl World {
         }
     }
 
-    fn stored(&self, key: i64) -> Option<((i64, Option<i64>), Vec<Cell>)> {
+    fn stored(&self, key: i64) -> Option<StoredRow> {
         let (header, cells) = block_on(Bench::new(&self.memory, "p").read_one(self.table(), &int_key(key)))?;
         Some(((header.event_time.as_nanos(), header.created_time.map(Timestamp::as_nanos)), cells))
     }
@@ -377,7 +380,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 /// What the semantics page says, over sets of instants. Nothing happens before instant -10.
 #[derive(Default)]
 struct Oracle {
-    stored: BTreeMap<i64, ((i64, Option<i64>), Vec<Cell>)>,
+    stored: BTreeMap<i64, StoredRow>,
     covered: [BTreeSet<i64>; 2],
     backfill: BTreeSet<i64>,
     columns: usize,

@@ -72,7 +72,7 @@ impl RegistryLog {
     /// # Errors
     /// A damaged entry, one of a newer format, or a registry of another project.
     pub async fn state(&self) -> Result<Registry> {
-        let mut state = self.from_checkpoint().await?.unwrap_or_default();
+        let mut state = self.newest_checkpoint().await?.unwrap_or_default();
         self.refresh(&mut state).await?;
         Ok(state)
     }
@@ -107,7 +107,7 @@ impl RegistryLog {
     }
 
     /// The newest checkpoint that the hint, or else the folder, leads to.
-    async fn from_checkpoint(&self) -> Result<Option<Registry>> {
+    async fn newest_checkpoint(&self) -> Result<Option<Registry>> {
         let hinted = match self.documents.read(HINT).await? {
             // A wrong hint changes nothing, so how it is wrong does not matter.
             Some(bytes) => serde_json::from_slice::<Hint>(&bytes).ok().map(|hint| hint.revision),

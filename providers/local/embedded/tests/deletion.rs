@@ -1,3 +1,5 @@
+//! Deleting tables: in bounded transactions, and never a row of another table.
+
 use provender_core::model::ValueType;
 use provender_core::registry::OnlineTable;
 use provender_runtime::provider::OnlineStore as _;

@@ -1,3 +1,5 @@
+//! Files of the environment: who makes them, who may open them, what is said when they are wrong.
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ pub(super) fn value(path: &[String], value: &Json) -> String {
         Json::Object(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .map(|(key, item)| format!("{key} = {}", self::value(&[key.clone()], item)))
+                .map(|(key, item)| format!("{key} = {}", self::value(std::slice::from_ref(key), item)))
                 .collect();
             format!("{{ {} }}", fields.join(", "))
         }

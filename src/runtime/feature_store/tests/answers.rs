@@ -1,3 +1,5 @@
+//! What online reads answer: values, statuses at their bounds, names and order.
+
 use provender_core::encoding::Cell;
 use provender_core::model::{Object, ObjectKind, Value, ValueType};
 use provender_core::time::{Duration, Timestamp};

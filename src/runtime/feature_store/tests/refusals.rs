@@ -1,3 +1,5 @@
+//! What online reads refuse, and what they say about it.
+
 use provender_core::model::ValueType;
 use provender_core::model::{Object, ObjectKind};
 use serde_json::{Value as Json, json};

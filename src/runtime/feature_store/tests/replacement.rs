@@ -1,3 +1,5 @@
+//! Reads while a table stands beside the one that replaces it.
+
 use std::collections::BTreeMap;
 
 use provender_core::encoding::Cell;
