@@ -50,6 +50,9 @@ pub(super) async fn begin(
                 told = true;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
+            if *options.stop.borrow() {
+                return Err(busy(open).context("stopped while waiting for another apply"));
+            }
             continue;
         }
         check_preconditions(plan, &state, provider).await?;

@@ -164,6 +164,12 @@ impl Execution<'_> {
         let record_at = self.record_at.unwrap_or_else(|| Instant::now() + LONG);
         let stopping = self.stopping();
         let mut stop = self.options.stop.clone();
+        let stop_signal = async move {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                // Nobody can stop us any more.
+                std::future::pending().await
+            }
+        };
         tokio::select! {
             biased;
             ended = self.running.join_next() => match ended {
@@ -174,12 +180,7 @@ impl Execution<'_> {
                 None => {}
             },
             () = tokio::time::sleep_until(record_at) => {}
-            changed = stop.changed(), if !stopping => {
-                if changed.is_err() {
-                    // Nobody can stop us any more; a closed channel is always ready.
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            }
+            () = stop_signal, if !stopping => {}
         }
         Ok(())
     }
@@ -213,7 +214,14 @@ impl Execution<'_> {
     async fn record(&mut self) -> Result<()> {
         let mut progress = std::mem::take(&mut self.unrecorded);
         let claiming = if self.stopping() { Vec::new() } else { std::mem::take(&mut self.unclaimed) };
-        progress.claimed = claiming.iter().map(|step| step.id.clone()).collect();
+        for step in &claiming {
+            progress.claimed.push(step.id.clone());
+            if let StepAction::Infrastructure(InfraStep::Create { object }) = &step.action {
+                // Known before it is there: whatever becomes of this apply, the next plan finds it.
+                let object = object.resolve(self.begin_revision);
+                progress.change.infrastructure.insert(object.id.clone(), Some(object));
+            }
+        }
         self.record_at = None;
         let done: Vec<StepId> = progress
             .done

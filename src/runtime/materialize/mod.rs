@@ -338,27 +338,33 @@ impl Run<'_> {
         let report = |rows_read, rows_stored| {
             (self.progress)(MaterializeEvent::Progress { view: chosen.name.clone(), rows_read, rows_stored });
         };
+        #[cfg(any(test, feature = "testing"))]
+        if crate::testing::sabotage::skips(crate::testing::sabotage::Guard::LedgerAfterValues) {
+            self.append_interval(chosen.table, load, (0, 0)).await?;
+        }
         let what = (load.interval, load.mode);
         let loaded = load::load(chosen.table, chosen.source, what, self.offline, self.online, &report)
             .await
             .map_err(|error| explain(error, chosen.table))?;
-        self.append(
-            &chosen.table.id,
-            LedgerEntryBody::Materialized(MaterializationInterval {
-                interval: load.interval,
-                columns: load.columns.clone(),
-                source: chosen.table.source.clone(),
-                rows_read: loaded.rows_read,
-                rows_written: loaded.outcome.written,
-            }),
-        )
-        .await?;
+        self.append_interval(chosen.table, load, (loaded.rows_read, loaded.outcome.written)).await?;
         figures.rows_read += loaded.rows_read;
         figures.rows_written += loaded.outcome.written;
         figures.rows_kept += loaded.outcome.kept;
         figures.null_keys += loaded.null_keys;
         figures.no_event_time += loaded.no_event_time;
         Ok(())
+    }
+
+    /// Appends what was loaded, with the rows read and written.
+    async fn append_interval(&self, table: &OnlineTable, load: &Load, rows: (u64, u64)) -> Result<()> {
+        let interval = MaterializationInterval {
+            interval: load.interval,
+            columns: load.columns.clone(),
+            source: table.source.clone(),
+            rows_read: rows.0,
+            rows_written: rows.1,
+        };
+        self.append(&table.id, LedgerEntryBody::Materialized(interval)).await
     }
 
     /// Appends `complete` once the ledger covers what the replaced table's covers; whether it did so now.

@@ -26,7 +26,8 @@ pub(super) struct Documents {
 pub(super) enum Created {
     /// The document is there now and was not before, as far as this call knows.
     Yes,
-    /// There is one already; it may be this very one, from a try whose answer was lost.
+    /// There is one already, or there will be: it may be this very one, from a try whose answer was lost, or none yet
+    /// when two writers met and the store refused both.
     Exists,
 }
 
@@ -36,63 +37,48 @@ impl Documents {
     }
 
     fn path(&self, name: &str) -> Path {
-        let parts = self.prefix.parts().map(|part| part.as_ref().to_owned());
-        Path::from_iter(parts.chain(name.split('/').map(str::to_owned)))
+        // The prefix is a path already; its parts must not be encoded again.
+        name.split('/').fold(self.prefix.clone(), Path::join)
     }
 
     /// The bytes of a document; `None` when there is none.
     pub(super) async fn read(&self, name: &str) -> Result<Option<Bytes>> {
-        let path = self.path(name);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let read = async { self.store.get(&path).await?.bytes().await };
-            match read.await {
-                Ok(bytes) => return Ok(Some(bytes)),
-                Err(StoreError::NotFound { .. }) => return Ok(None),
-                Err(error) if tries >= TRIES || !is_passing(&error) => {
-                    return Err(failed("read", name, error));
-                }
-                Err(_) => pause(tries).await,
-            }
+        let (store, path) = (&self.store, &self.path(name));
+        match retried(move || async move { store.get(path).await?.bytes().await }).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("read", name, error)),
         }
     }
 
     /// Creates a document if there is none of that name. A try whose outcome is not known is followed by another one, so
     /// [`Created::Exists`] may mean that an earlier try of this call succeeded: the caller reads what is there.
     pub(super) async fn create(&self, name: &str, document: &impl Serialize) -> Result<Created> {
-        let path = self.path(name);
-        let payload = PutPayload::from(to_bytes(document)?);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let options = PutOptions::from(PutMode::Create);
-            match self.store.put_opts(&path, payload.clone(), options).await {
-                Ok(_) => return Ok(Created::Yes),
-                Err(StoreError::AlreadyExists { .. }) => return Ok(Created::Exists),
-                // A conflict of two writers at the same time (409): look who won.
-                Err(StoreError::Precondition { .. }) => return Ok(Created::Exists),
-                Err(error) if tries >= TRIES || !is_passing(&error) => {
-                    return Err(failed("write", name, error));
-                }
-                Err(_) => pause(tries).await,
-            }
+        let (store, path) = (&self.store, &self.path(name));
+        let payload = &PutPayload::from(to_bytes(document)?);
+        let create = move || store.put_opts(path, payload.clone(), PutOptions::from(PutMode::Create));
+        match retried(create).await {
+            Ok(_) => Ok(Created::Yes),
+            // `Precondition` is a conflict of two writers at the same time (409): look who won.
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Created::Exists),
+            Err(error) => Err(failed("write", name, error)),
         }
     }
 
     /// Writes a document, over one that is there.
     pub(super) async fn overwrite(&self, name: &str, document: &impl Serialize) -> Result<()> {
-        let payload = PutPayload::from(to_bytes(document)?);
-        self.store
-            .put(&self.path(name), payload)
-            .await
-            .map(|_| ())
-            .map_err(|error| failed("write", name, error))
+        let (store, path) = (&self.store, &self.path(name));
+        let payload = &PutPayload::from(to_bytes(document)?);
+        match retried(move || store.put(path, payload.clone())).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failed("write", name, error)),
+        }
     }
 
     /// Deletes a document; one that is not there is fine.
     pub(super) async fn delete(&self, name: &str) -> Result<()> {
-        match self.store.delete(&self.path(name)).await {
+        let (store, path) = (&self.store, &self.path(name));
+        match retried(move || store.delete(path)).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete", name, error)),
         }
@@ -100,8 +86,8 @@ impl Documents {
 
     /// Names of documents directly below a folder, in byte order, without the folder.
     pub(super) async fn list(&self, folder: &str) -> Result<Vec<String>> {
-        let listed = self.store.list_with_delimiter(Some(&self.path(folder))).await;
-        match listed {
+        let (store, path) = (&self.store, &self.path(folder));
+        match retried(move || store.list_with_delimiter(Some(path))).await {
             Ok(listed) => {
                 let mut names: Vec<String> = listed
                     .objects
@@ -115,6 +101,20 @@ impl Documents {
             Err(error) => Err(failed("list", folder, error)),
         }
     }
+}
+
+/// Tries an operation again while it fails in passing, a few times.
+async fn retried<T, F>(operation: impl Fn() -> F) -> object_store::Result<T>
+where
+    F: Future<Output = object_store::Result<T>>,
+{
+    for tries in 1..TRIES {
+        match operation().await {
+            Err(error) if is_passing(&error) => pause(tries).await,
+            other => return other,
+        }
+    }
+    operation().await
 }
 
 /// Whether another try may succeed.

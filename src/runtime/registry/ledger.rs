@@ -81,14 +81,18 @@ impl LedgerStore {
         }
     }
 
-    /// Whether this entry has that number now.
+    /// Whether this entry has that number now; else another one has.
     async fn create(&self, table: &TableId, number: u64, entry: &LedgerEntry) -> Result<bool> {
         let name = entry_name(table, number);
-        if self.documents.create(&name, entry).await? == Created::Yes {
-            return Ok(true);
+        while self.documents.create(&name, entry).await? == Created::Exists {
+            match self.entry(table, number).await? {
+                Some(found) => return Ok(found.entry_id == entry.entry_id),
+                // Two writers met and the store refused both. To go on would leave a hole, which a later writer could
+                // fill behind a checkpoint.
+                None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
         }
-        let found = self.entry(table, number).await?;
-        Ok(found.is_some_and(|found| found.entry_id == entry.entry_id))
+        Ok(true)
     }
 
     async fn entry(&self, table: &TableId, number: u64) -> Result<Option<LedgerEntry>> {

@@ -126,15 +126,18 @@ impl RegistryLog {
         }
     }
 
+    /// A checkpoint; `None` when there is none or it is wrong, because the log says everything that it says.
     async fn checkpoint(&self, revision: u64) -> Result<Option<Registry>> {
         let name = checkpoint_name(revision);
         let Some(bytes) = self.documents.read(&name).await? else { return Ok(None) };
-        let checkpoint: Checkpoint = parse(&name, &bytes, &[])?;
-        if checkpoint.state.revision == revision {
-            return Ok(Some(checkpoint.state));
+        match parse::<Checkpoint>(&name, &bytes, &[]) {
+            Ok(checkpoint) if checkpoint.state.revision == revision => Ok(Some(checkpoint.state)),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                tracing::warn!(%error, "reading the whole log instead of a checkpoint");
+                Ok(None)
+            }
         }
-        Err(Error::corrupt(format!("`{name}` of the registry holds revision {}", checkpoint.state.revision))
-            .with_hint("delete this file: checkpoints are made anew from the log"))
     }
 
     /// One entry; `None` when there is none of that number.
@@ -193,8 +196,13 @@ impl RegistryLog {
             next.check_references().map_err(invalid)?;
         }
         let name = entry_name(entry.revision);
-        if self.documents.create(&name, &entry).await? == Created::Exists && !self.is_ours(&entry).await? {
-            return Ok(Appended::Lost);
+        while self.documents.create(&name, &entry).await? == Created::Exists {
+            match self.is_ours(&entry).await? {
+                Some(true) => break,
+                Some(false) => return Ok(Appended::Lost),
+                // Two writers met and the store refused both: the number is free.
+                None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
         }
         if next.revision.is_multiple_of(CHECKPOINT_EVERY) {
             self.write_checkpoint(&next).await;
@@ -202,13 +210,14 @@ impl RegistryLog {
         Ok(Appended::Yes(Box::new(next)))
     }
 
-    /// A store may retry by itself, so a writer can lose to its own first try: our entry id means that we won.
-    async fn is_ours(&self, entry: &Entry) -> Result<bool> {
+    /// A store may retry by itself, so a writer can lose to its own first try: our entry id means that we won. `None` when
+    /// there is no entry of that number.
+    async fn is_ours(&self, entry: &Entry) -> Result<Option<bool>> {
         #[cfg(any(test, feature = "testing"))]
         if crate::testing::sabotage::skips(crate::testing::sabotage::Guard::OwnEntry) {
-            return Ok(false);
+            return Ok(Some(false));
         }
-        Ok(self.entry(entry.revision).await?.is_some_and(|found| found.entry_id == entry.entry_id))
+        Ok(self.entry(entry.revision).await?.map(|found| found.entry_id == entry.entry_id))
     }
 
     /// Checkpoints only make reading quicker: one that cannot be written is no failure of the entry before it.

@@ -18,6 +18,7 @@ mod online_store;
 mod oracle;
 mod provider;
 pub mod sabotage;
+pub mod simulator;
 
 pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
 pub use history::MemoryHistory;
