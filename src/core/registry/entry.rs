@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::{OnlineTable, Registry, TableId};
 use crate::model::{Address, Fingerprint, Object, StoreIdentity};
@@ -13,7 +15,7 @@ use crate::time::Timestamp;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// One document of the log: `log/<revision, 20 digits>.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Version of this document's format.
     pub format_version: u32,
@@ -36,6 +38,53 @@ pub struct Entry {
     pub body: EntryBody,
 }
 
+impl<'de> Deserialize<'de> for Entry {
+    /// As a derived one, but the body, which may hold thousands of objects, is read in one pass: `flatten` and an enum with
+    /// a tag would each copy it into a tree of their own first.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Parts {
+            format_version: u32,
+            project: String,
+            lineage: String,
+            revision: u64,
+            entry_id: String,
+            apply_id: String,
+            at: Timestamp,
+            by: Author,
+            kind: String,
+            body: Box<RawValue>,
+        }
+        fn body<T: DeserializeOwned, E: serde::de::Error>(raw: &RawValue) -> Result<T, E> {
+            serde_json::from_str(raw.get()).map_err(E::custom)
+        }
+        let parts = Parts::deserialize(deserializer)?;
+        let raw = &parts.body;
+        Ok(Self {
+            format_version: parts.format_version,
+            project: parts.project,
+            lineage: parts.lineage,
+            revision: parts.revision,
+            entry_id: parts.entry_id,
+            apply_id: parts.apply_id,
+            at: parts.at,
+            by: parts.by,
+            body: match parts.kind.as_str() {
+                "apply_begin" => EntryBody::ApplyBegin(body(raw)?),
+                "apply_progress" => EntryBody::ApplyProgress(body(raw)?),
+                "apply_end" => EntryBody::ApplyEnd(body(raw)?),
+                "import" => EntryBody::Import(body(raw)?),
+                other => {
+                    return Err(serde::de::Error::unknown_variant(
+                        other,
+                        &["apply_begin", "apply_progress", "apply_end", "import"],
+                    ));
+                }
+            },
+        })
+    }
+}
+
 /// Who wrote a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
@@ -48,7 +97,7 @@ pub struct Author {
 }
 
 /// The kinds of entries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
 pub enum EntryBody {
     /// An apply starts.
