@@ -5,6 +5,8 @@
 mod begin;
 mod execute;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

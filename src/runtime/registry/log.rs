@@ -82,11 +82,13 @@ impl RegistryLog {
     /// # Errors
     /// As [`RegistryLog::state`]; the state is then that of the last good entry.
     pub async fn refresh(&self, state: &mut Registry) -> Result<()> {
-        while let Some(entry) = self.entry(state.revision + 1).await? {
+        loop {
+            let revision = state.revision + 1;
+            let Some(entry) = self.entry(revision).await? else { break };
             state.fold(&entry).map_err(|error| {
                 Error::corrupt(format!(
                     "`{}` of the registry does not follow the entries before it",
-                    entry_name(entry.revision)
+                    entry_name(revision)
                 ))
                 .with_source(error)
                 .with_hint("`provender registry verify` checks the whole log")

@@ -10,6 +10,8 @@ mod lease;
 mod ledger;
 mod location;
 mod log;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use export::Export;

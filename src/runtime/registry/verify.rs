@@ -26,8 +26,9 @@ impl RegistryLog {
         let mut report = VerifyReport::default();
         let mut state = Registry::default();
         while let Some(entry) = self.entry(report.entries + 1).await? {
+            let number = report.entries + 1;
             let wrong = |error| {
-                Error::corrupt(format!("`{}` of the registry is not valid", entry_name(entry.revision)))
+                Error::corrupt(format!("`{}` of the registry is not valid", entry_name(number)))
                     .with_source(error)
             };
             state.fold(&entry).map_err(wrong)?;
