@@ -242,7 +242,9 @@ fn one(text: &mut Text, finding: &Finding) {
         FindingSeverity::Note => (Label::Muted, "note"),
     };
     text.plain("  ").say(label, format!("{word:<8}")).say(Label::Code, &finding.code).plain(" ");
-    text.say(Label::Address, finding.address.to_string()).plain(" ");
+    if let Some(address) = &finding.address {
+        text.say(Label::Address, address.to_string()).plain(" ");
+    }
     for (position, line) in finding.message.lines().enumerate() {
         if position > 0 {
             text.end().plain("              ");
