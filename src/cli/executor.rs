@@ -36,6 +36,7 @@ pub(crate) fn stop_signal() -> CommandResult<watch::Receiver<bool>> {
                 );
                 let _ = sender.send(true);
             } else {
+                Ui::note("stopped at once; `provender plan` shows what is left to do");
                 std::process::exit(1);
             }
         }

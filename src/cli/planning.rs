@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use provender_core::config::Loaded;
+use provender_core::diagnostic::suggestion;
 use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
 use provender_core::plan::{Finding, Plan, PlanInput, PlanOutcome, destroy, plan};
 use provender_core::provider::{InfraId, InfraObject};
@@ -175,6 +176,7 @@ async fn compare(
     args: &PlanningArgs,
 ) -> CommandResult<PlanOutcome> {
     let Some(project) = &loaded.project else { return Err(CommandError::reported()) };
+    check_addresses(args, &project.objects, &prior.state.objects)?;
     let environment = workspace.applied_environment()?;
     let store = workspace.online_spec()?;
     let now = args.now.unwrap_or_else(clock::now);
@@ -208,6 +210,20 @@ async fn compare(
     let mut ledgers = prior.ledgers.clone();
     ledgers.extend(read_ledgers(log, unread.into_iter()).await?);
     Ok(plan_with(&ledgers))
+}
+
+/// A misspelt target would plan nothing and say that all is well.
+fn check_addresses(args: &PlanningArgs, desired: &Objects, prior: &Objects) -> CommandResult<()> {
+    for address in args.targets.iter().chain(&args.excludes) {
+        if desired.get(address).is_some() || prior.get(address).is_some() {
+            continue;
+        }
+        let known: Vec<String> = desired.0.keys().chain(prior.0.keys()).map(ToString::to_string).collect();
+        let error = CommandError::new(format!("there is no object `{address}`, neither defined nor applied"));
+        let help = suggestion(&address.to_string(), known.iter().map(String::as_str));
+        return Err(help.into_iter().fold(error, CommandError::with_hint));
+    }
+    Ok(())
 }
 
 /// Views that are created or updated, and views on a source or entity that is.

@@ -67,11 +67,27 @@ impl FileIdentity {
 
 static OPEN: Mutex<BTreeMap<PathBuf, Weak<Environment>>> = Mutex::new(BTreeMap::new());
 
+/// Pages that every LMDB file has: its two meta pages.
+const MINIMUM_PAGES: u64 = 2;
+const PAGE_BYTES: u64 = 4096;
+
+/// A file that is shorter than it says would end the process by a signal when a missing page is touched.
+fn refuse_truncated(folder: &Path, pages: u64) -> Result<(), heed::Error> {
+    match fs::metadata(folder.join("data.mdb")) {
+        Ok(data) if data.len() > 0 && data.len() < pages * PAGE_BYTES => {
+            Err(heed::Error::Mdb(heed::MdbError::Corrupted))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Environment {
     /// The environment if its file is there. Creates nothing but the lock file beside an existing data file.
     pub(super) fn open_existing(settings: &Settings) -> Result<Option<Arc<Self>>> {
-        if FileIdentity::of_data_file(&settings.path).is_none() {
-            return Ok(None);
+        match fs::metadata(settings.path.join("data.mdb")) {
+            Ok(_) => {}
+            Err(cause) if matches!(cause.kind(), std::io::ErrorKind::NotFound) => return Ok(None),
+            Err(cause) => return Err(error::of_lmdb(heed::Error::Io(cause), Doing::Opening, &settings.path)),
         }
         Self::shared(settings).map(Some)
     }
@@ -164,6 +180,7 @@ impl From<Error> for ReadError {
 
 impl Core {
     fn open(folder: &Path, map_size: usize) -> Result<Self, heed::Error> {
+        refuse_truncated(folder, MINIMUM_PAGES)?;
         let (env, writable) = match open_env(folder, map_size, EnvFlags::empty()) {
             Err(heed::Error::Io(cause))
                 if matches!(
@@ -175,6 +192,7 @@ impl Core {
             }
             opened => (opened?, true),
         };
+        refuse_truncated(folder, env.info().last_page_number as u64 + 1)?;
         let file = FileIdentity::of_data_file(folder)
             .ok_or_else(|| heed::Error::Io(std::io::ErrorKind::NotFound.into()))?;
         Ok(Self { env, path: folder.to_owned(), writable, file, databases: Mutex::new(None) })

@@ -96,6 +96,12 @@ impl EmbeddedStore {
     }
 
     /// The environment, opened if its file is there; never creates one.
+    /// A table is read because it was applied, so there was an environment.
+    fn lost(&self) -> Error {
+        Error::new(ErrorKind::NotFound, format!("there is no embedded store at `{}`", self.settings.path.display()))
+            .with_hint("if it was lost, `provender plan` shows what must be created and loaded again")
+    }
+
     async fn existing(&self) -> Result<Option<Arc<Environment>>> {
         if let Some(environment) = self.already_open() {
             return Ok(Some(environment));
@@ -173,7 +179,7 @@ impl OnlineStore for EmbeddedStore {
 
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
         let absent = || reads.iter().map(|read| vec![None; read.keys.len()]).collect();
-        let Some(environment) = self.existing().await? else { return Ok(absent()) };
+        let Some(environment) = self.existing().await? else { return Err(self.lost()) };
         let names = reads.iter().map(|read| self.table_name(read.table));
         if reads.iter().map(|read| read.keys.len()).sum::<usize>() <= INLINE_KEYS {
             let wanted: Vec<(String, &[EntityKey])> = names.zip(reads.iter().map(|read| read.keys)).collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use provender_core::model::Fingerprint;
-use provender_core::plan::{Plan, Summary};
+use provender_core::plan::{Plan, Summary, Work};
 use provender_core::time::Duration;
 use provender_runtime::apply::{ApplyEvent, ApplyOptions, ApplyReport, apply};
 use provender_runtime::clock::SystemClock;
@@ -175,7 +175,12 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
         clock: Arc::new(SystemClock),
     };
     let report = apply(plan, &log, &provider, options).await?;
-    Ok(tell(ui, &plan.summary, report))
+    let exit = tell(ui, &plan.summary, report);
+    let waits = plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work != Work::Drop).count();
+    if exit == Exit::Done && waits + plan.pending.len() > 0 {
+        ui.message("Stored values are not there yet for all of it. To load them: provender materialize --pending");
+    }
+    Ok(exit)
 }
 
 /// One line for each thing that happens; definitions are recorded together and told at the end.

@@ -114,7 +114,7 @@ fn show(ui: &Ui, batch: &RecordBatch) -> CommandResult<()> {
         .map(|column| ArrayFormatter::try_new(column, &options))
         .collect::<Result<_, _>>()
         .map_err(failed)?;
-    let shown = batch.num_rows().min(ROWS_SHOWN);
+    let shown = if ui.data_is_for_people() { batch.num_rows().min(ROWS_SHOWN) } else { batch.num_rows() };
     let header = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
     let rows = (0..shown).map(|row| columns.iter().map(|column| column.value(row).to_string()).collect());
     ui.columns(header, rows);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::clock;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::output::Ui;
+use crate::output::{Ui, printable};
 use crate::template;
 
 /// Make a working project with generated data.
@@ -41,11 +41,11 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
     })?;
     let name = template::project_name(&folder);
     template::write(&folder, &template::local(&name, clock::now())?)?;
-    ui.message(&format!("Made project `{name}` in {}.", args.dir.display()));
+    ui.message(&format!("Made project `{name}` in {}.", printable(&args.dir.display().to_string())));
     ui.message("");
     ui.message("Next:");
     if args.dir.as_os_str() != "." {
-        ui.message(&format!("  cd {}", args.dir.display()));
+        ui.message(&format!("  cd '{}'", printable(&args.dir.display().to_string())));
     }
     for line in [
         "provender plan",

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use provender_core::registry::Interval;
+use provender_core::registry::{Interval, Registry};
 use provender_core::time::{Duration, Timestamp};
 use provender_runtime::clock::SystemClock;
 use provender_runtime::materialize::{
     LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome,
     ViewReport, materialize,
 };
+use provender_runtime::registry::RegistryLog;
 
 use crate::arguments::GlobalArguments;
 use crate::clock;
@@ -98,6 +99,9 @@ pub(crate) async fn load(
         bars.clear();
     }
     tell(ui, &report, selection.dry_run);
+    if kind != MaterializeKind::Pending {
+        tell_who_waits(ui, &log, &state, &report).await?;
+    }
     Ok(if report.any_failed() { Exit::Failed } else { Exit::Done })
 }
 
@@ -143,6 +147,20 @@ fn tell(ui: &Ui, report: &MaterializeReport, dry_run: bool) {
             }
         }
     }
+}
+
+/// A run writes the newest table of a view; while that one waits to be filled, the older one serves and grows old.
+async fn tell_who_waits(ui: &Ui, log: &RegistryLog, state: &Registry, report: &MaterializeReport) -> CommandResult<()> {
+    for ViewReport { view, table, .. } in &report.views {
+        let replaces = state.tables.get(table).is_some_and(|table| table.replaces.is_some());
+        if replaces && log.ledger().read(table).await?.complete.is_none() {
+            ui.warning(&format!(
+                "feature_view.{view} is still served from the table before {table}, which this run did not write; \
+                 `provender materialize --pending` fills the new one and switches"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn tell_loaded(ui: &Ui, view: &str, loaded: &LoadedView, dry_run: bool) {

@@ -67,6 +67,11 @@ impl Ui {
         self.color_stderr
     }
 
+    /// Whether stdout is a terminal: people want the beginning of long data, programs all of it.
+    pub(crate) fn data_is_for_people(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Whether only data and errors are wanted.
     pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet

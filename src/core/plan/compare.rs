@@ -259,6 +259,9 @@ fn pending(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDecision>) -> 
         let waits = table.replaces.as_ref().is_some_and(|old| input.prior.tables.contains_key(old));
         let work = if waits && ledger.complete.is_none() {
             Work::Rematerialize
+        } else if input.prior.tables.values().any(|newer| newer.replaces.as_ref() == Some(&table.id)) {
+            // Its successor is filled whole.
+            return None;
         } else if table.backfills.iter().any(|backfill| !tables::is_covered(table, ledger, backfill)) {
             Work::Backfill
         } else {

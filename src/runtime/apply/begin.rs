@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use provender_core::plan::Plan;
+use provender_core::plan::{InfraStep, Plan, StepAction};
+use provender_core::provider::InfraId;
 use provender_core::registry::{ApplyBegin, ApplyEnd, ApplyOutcome, EntryBody, OpenApply, Registry};
 use tokio::task::JoinSet;
 
@@ -56,6 +57,7 @@ pub(super) async fn begin(
             continue;
         }
         check_preconditions(plan, &state, provider).await?;
+        check_new_names(plan, state.revision + 1, provider).await?;
         // Before the entry: whoever sees the entry must find the lease.
         let lease = Lease::of_this_process(&apply_id, &options.by, options.clock.now());
         log.renew_lease(&lease).await?;
@@ -102,6 +104,28 @@ async fn check_preconditions(plan: &Plan, state: &Registry, provider: &Arc<dyn P
     Err(Error::conflict("the world moved since this plan was made")
         .with_source(Error::conflict(moved.join("; ")))
         .with_hint("plan again, and review what is different now"))
+}
+
+/// An id that this apply will give to a new object was never given before, as far as this registry knows. An object of
+/// that name is of a registry that was lost: its values are not those of the definitions.
+async fn check_new_names(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Provider>) -> Result<()> {
+    let created = plan.steps.iter().filter_map(|step| match &step.action {
+        StepAction::Infrastructure(InfraStep::Create { object }) => Some(object.id.resolve(begin_revision)),
+        _ => None,
+    });
+    let ids: Vec<InfraId> = created.collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    match provider.observe(&ids).await?.keys().next() {
+        None => Ok(()),
+        Some(taken) => Err(Error::invalid(format!(
+            "{} \"{}\" is there already, and this registry never created it",
+            taken.kind, taken.name
+        ))
+        .with_hint("the registry that created it was lost or lies elsewhere: restore it, or put its path back")
+        .with_hint("to start over, remove the online store's data of this project first (by default `data/online`)")),
+    }
 }
 
 fn busy(open: &OpenApply) -> Error {

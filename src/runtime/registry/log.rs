@@ -74,6 +74,7 @@ impl RegistryLog {
     pub async fn state(&self) -> Result<Registry> {
         let mut state = self.newest_checkpoint().await?.unwrap_or_default();
         self.refresh(&mut state).await?;
+        self.refuse_gap(&mut state).await?;
         Ok(state)
     }
 
@@ -95,6 +96,25 @@ impl RegistryLog {
             })?;
         }
         self.check_project(state)
+    }
+
+    /// Entries after a missing one must not be taken for the end of the log: to write there would ruin it. Others may
+    /// write between two looks, so what is found is read first.
+    async fn refuse_gap(&self, state: &mut Registry) -> Result<()> {
+        loop {
+            let names = self.documents.list("log").await?;
+            let numbers = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
+            let Some(beyond) = numbers.filter(|number| *number > state.revision).min() else { return Ok(()) };
+            let before = state.revision;
+            self.refresh(state).await?;
+            if state.revision == before {
+                return Err(Error::corrupt(format!(
+                    "`{}` of the registry is missing, and there is an entry {beyond}",
+                    entry_name(before + 1)
+                ))
+                .with_hint("restore the missing file from a backup of the registry; nothing was changed"));
+            }
+        }
     }
 
     fn check_project(&self, state: &Registry) -> Result<()> {
