@@ -92,4 +92,6 @@ mod measure_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod tests;

@@ -46,6 +46,18 @@ pub(super) struct World {
     pub(super) ledgers: BTreeMap<TableId, Ledger>,
     pub(super) infrastructure: BTreeMap<InfraId, InfraObject>,
     pub(super) now: i64,
+    ranges: BTreeMap<Address, SourceRange>,
+    definitions: Definitions,
+}
+
+/// The digest of the definitions, which says nothing here.
+#[derive(Clone, Debug)]
+struct Definitions(Fingerprint);
+
+impl Default for Definitions {
+    fn default() -> Self {
+        Self(Fingerprint::of_bytes(b"definitions"))
+    }
 }
 
 pub(super) fn environment() -> AppliedEnvironment {
@@ -69,10 +81,25 @@ impl World {
         excludes: &[Address],
     ) -> PlanOutcome {
         let project = Project { name: "test".to_owned(), objects: objects.clone() };
-        plan(&PlanInput {
-            project: &project,
-            ranges: &BTreeMap::new(),
-            definitions_digest: &Fingerprint::of_bytes(b"definitions"),
+        plan(&self.input(&project, environment, (targets, excludes)))
+    }
+
+    /// Plans that everything goes.
+    pub(super) fn destroyed(&self) -> PlanOutcome {
+        let project = Project { name: "test".to_owned(), objects: Objects::default() };
+        destroy(&self.input(&project, &environment(), (&[], &[])))
+    }
+
+    fn input<'a>(
+        &'a self,
+        project: &'a Project,
+        environment: &'a AppliedEnvironment,
+        (targets, excludes): (&'a [Address], &'a [Address]),
+    ) -> PlanInput<'a> {
+        PlanInput {
+            project,
+            ranges: &self.ranges,
+            definitions_digest: &self.definitions.0,
             registry_location: "registry",
             environment,
             keep_superseded: Duration::from_nanos(10).unwrap(),
@@ -83,7 +110,7 @@ impl World {
             now: Timestamp::from_nanos(self.now),
             targets,
             excludes,
-        })
+        }
     }
 
     pub(super) fn plan(&self, objects: &Objects) -> Plan {

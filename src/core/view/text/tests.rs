@@ -124,6 +124,16 @@ fn a_type_change_names_its_readers_and_its_work() {
 }
 
 #[test]
+fn a_plan_fits_narrow_and_wide_terminals() {
+    let registry = applied(fleet("float32", "d"));
+    let plan = planned(fleet("string", "d"), &registry);
+    for width in [80, 200] {
+        let shown = text(&plan, &TextOptions { width, verbose: false }).to_string();
+        insta::assert_snapshot!(format!("at_{width}_columns"), shown);
+    }
+}
+
+#[test]
 fn words_are_folded_and_shown_on_demand() {
     let plan = planned(fleet("float32", "a\u{1b}[31m new text"), &applied(fleet("float32", "d")));
     let folded = shown(&plan, false);
