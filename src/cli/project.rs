@@ -28,8 +28,11 @@ pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) 
     let top = top_of(&workspace.folder)?;
     let files = source_files(&workspace.folder, &top)?;
     if files.is_empty() {
-        return Err(CommandError::new(format!("there is no definition in `{}`: no `*.hcl` file", workspace.folder.display()))
-            .with_hint("to delete everything that was applied: `provender destroy`"));
+        return Err(CommandError::new(format!(
+            "there is no definition in `{}`: no `*.hcl` file",
+            workspace.folder.display()
+        ))
+        .with_hint("to delete everything that was applied: `provender destroy`"));
     }
     let variables = variables(global)?;
     Ok(load(&LoadInput {

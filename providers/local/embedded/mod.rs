@@ -98,8 +98,11 @@ impl EmbeddedStore {
     /// The environment, opened if its file is there; never creates one.
     /// A table is read because it was applied, so there was an environment.
     fn lost(&self) -> Error {
-        Error::new(ErrorKind::NotFound, format!("there is no embedded store at `{}`", self.settings.path.display()))
-            .with_hint("if it was lost, `provender plan` shows what must be created and loaded again")
+        Error::new(
+            ErrorKind::NotFound,
+            format!("there is no embedded store at `{}`", self.settings.path.display()),
+        )
+        .with_hint("if it was lost, `provender plan` shows what must be created and loaded again")
     }
 
     async fn existing(&self) -> Result<Option<Arc<Environment>>> {

@@ -176,9 +176,12 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
     };
     let report = apply(plan, &log, &provider, options).await?;
     let exit = tell(ui, &plan.summary, report);
-    let waits = plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work != Work::Drop).count();
+    let waits =
+        plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work != Work::Drop).count();
     if exit == Exit::Done && waits + plan.pending.len() > 0 {
-        ui.message("Stored values are not there yet for all of it. To load them: provender materialize --pending");
+        ui.message(
+            "Stored values are not there yet for all of it. To load them: provender materialize --pending",
+        );
     }
     Ok(exit)
 }

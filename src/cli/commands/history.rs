@@ -42,7 +42,9 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     events.truncate(args.limit);
     match args.format {
         Format::Json => ui.json(&events.into_iter().map(|event| event.json).collect::<Vec<_>>())?,
-        Format::Text if events.is_empty() => ui.message("There is nothing to show: nothing was applied, or nothing that concerns this."),
+        Format::Text if events.is_empty() => {
+            ui.message("There is nothing to show: nothing was applied, or nothing that concerns this.")
+        }
         Format::Text => {
             ui.table(["when", "who", "what", "details"], events.into_iter().map(|event| event.row))
         }

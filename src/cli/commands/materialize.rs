@@ -150,7 +150,12 @@ fn tell(ui: &Ui, report: &MaterializeReport, dry_run: bool) {
 }
 
 /// A run writes the newest table of a view; while that one waits to be filled, the older one serves and grows old.
-async fn tell_who_waits(ui: &Ui, log: &RegistryLog, state: &Registry, report: &MaterializeReport) -> CommandResult<()> {
+async fn tell_who_waits(
+    ui: &Ui,
+    log: &RegistryLog,
+    state: &Registry,
+    report: &MaterializeReport,
+) -> CommandResult<()> {
     for ViewReport { view, table, .. } in &report.views {
         let replaces = state.tables.get(table).is_some_and(|table| table.replaces.is_some());
         if replaces && log.ledger().read(table).await?.complete.is_none() {

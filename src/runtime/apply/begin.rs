@@ -123,8 +123,12 @@ async fn check_new_names(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Pr
             "{} \"{}\" is there already, and this registry never created it",
             taken.kind, taken.name
         ))
-        .with_hint("the registry that created it was lost or lies elsewhere: restore it, or put its path back")
-        .with_hint("to start over, remove the online store's data of this project first (by default `data/online`)")),
+        .with_hint(
+            "the registry that created it was lost or lies elsewhere: restore it, or put its path back",
+        )
+        .with_hint(
+            "to start over, remove the online store's data of this project first (by default `data/online`)",
+        )),
     }
 }
 

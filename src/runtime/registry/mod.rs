@@ -21,3 +21,6 @@ pub use location::open_location;
 pub(crate) use log::random_id;
 pub use log::{Appended, RegistryLog};
 pub use verify::VerifyReport;
+
+#[cfg(test)]
+mod golden_tests;

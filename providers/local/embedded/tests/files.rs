@@ -7,7 +7,7 @@ use std::sync::Arc;
 use provender_core::model::ValueType;
 use provender_core::plan::InfraStep;
 use provender_runtime::ErrorKind;
-use provender_runtime::provider::{Provider, WriteMode};
+use provender_runtime::provider::{Provider, TableRead, WriteMode};
 use provender_runtime::testing::{Backend, Bench, int, int_key, online_row, online_table, times};
 
 use super::Folder;
@@ -53,7 +53,10 @@ async fn a_file_that_was_taken_away_is_missed_and_made_again() {
     fs::remove_dir_all(folder.0.path().join("data")).unwrap();
     let ids: Vec<_> = bench.objects(&table).into_iter().map(|object| object.id).collect();
     assert!(bench.provider.observe(&ids).await.unwrap().is_empty());
-    assert_eq!(bench.read(&table, &[int_key(1)]).await, [None]);
+    // A read says that the store is gone, not that there is no such row.
+    let keys = [int_key(1)];
+    let read = bench.online().read(&[TableRead { table: &table, keys: &keys }]).await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::NotFound);
     bench.create(&table).await;
     assert_eq!(bench.provider.observe(&ids).await.unwrap().len(), 1);
     assert_eq!(bench.read(&table, &[int_key(1)]).await, [None]);
