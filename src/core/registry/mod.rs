@@ -5,6 +5,8 @@
 //! miss raises it.
 
 mod entry;
+#[cfg(test)]
+mod golden_tests;
 mod intervals;
 mod ledger;
 mod state;

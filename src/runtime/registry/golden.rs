@@ -1,4 +1,5 @@
-//! The stored documents of format version 1, frozen: each in `fixtures/registry/v1` must be read as what it was written
+//! Documents that hold a whole state, and leases, of format version 1, frozen (entries and ledger entries:
+//! `provender_core::registry`): each in `fixtures/registry/v1` must be read as what it was written
 //! from, and be written as it stands there. A file that exists is never rewritten; a new kind of document is added with
 //! `UPDATE_FIXTURES=1`.
 
@@ -12,10 +13,9 @@ use provender_core::model::{
 };
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{
-    AppliedEnvironment, ApplyBegin, ApplyEnd, ApplyOutcome, ApplyProgress, Author, Backfill, Column,
-    ColumnId, Entry, EntryBody, FORMAT_VERSION, Import, Interval, Ledger, LedgerEntry, LedgerEntryBody,
-    MaterializationInterval, OnlineTable, OpenApply, Registry, ServedDefinitions, StateChange, StepOutcome,
-    StepReport, TableId, TableState,
+    AppliedEnvironment, Author, Backfill, Column, ColumnId, Entry, EntryBody, FORMAT_VERSION, Import,
+    Interval, Ledger, MaterializationInterval, OnlineTable, OpenApply, Registry, ServedDefinitions, TableId,
+    TableState,
 };
 use provender_core::time::Timestamp;
 use serde::Serialize;
@@ -26,48 +26,21 @@ use super::log::Checkpoint;
 use super::{Export, Lease};
 
 #[test]
-fn entries_are_frozen() {
-    let bodies = [
-        ("apply_begin", begin()),
-        ("apply_progress", EntryBody::ApplyProgress(progress())),
-        ("apply_end", end(None)),
-        ("apply_end_closed", end(Some("6f1c"))),
-        ("import", EntryBody::Import(Box::new(Import { state: state() }))),
-    ];
-    for (name, body) in bodies {
-        let entry = Entry {
+fn an_imported_state_is_frozen() {
+    frozen(
+        "import",
+        &Entry {
             format_version: FORMAT_VERSION,
             project: "shop".to_owned(),
             lineage: "4d3c2b1a00000000".to_owned(),
-            revision: 42,
+            revision: 1,
             entry_id: "00000000deadbeef".to_owned(),
             apply_id: "00000000cafebabe".to_owned(),
             at: time("2026-11-25T08:00:00.123456789Z"),
             by: author(),
-            body,
-        };
-        frozen(name, &entry);
-    }
-}
-
-#[test]
-fn ledger_entries_are_frozen() {
-    let bodies = [
-        ("ledger_materialized", LedgerEntryBody::Materialized(materialized())),
-        ("ledger_complete", LedgerEntryBody::Complete),
-        ("ledger_checkpoint", LedgerEntryBody::Checkpoint(ledger())),
-    ];
-    for (name, body) in bodies {
-        let entry = LedgerEntry {
-            format_version: FORMAT_VERSION,
-            entry_id: "00000000deadbeef".to_owned(),
-            job_id: "00000000cafebabe".to_owned(),
-            at: time("2026-11-25T08:00:00Z"),
-            by: author(),
-            body,
-        };
-        frozen(name, &entry);
-    }
+            body: EntryBody::Import(Box::new(Import { state: state() })),
+        },
+    );
 }
 
 #[test]
@@ -115,60 +88,6 @@ fn address(kind: ObjectKind, name: &str) -> Address {
 
 fn table_id(view: &str, revision: u64) -> TableId {
     TableId { view: view.to_owned(), revision: Some(revision) }
-}
-
-fn begin() -> EntryBody {
-    EntryBody::ApplyBegin(ApplyBegin {
-        plan_digest: Fingerprint::of_bytes(b"plan"),
-        steps: vec![
-            "create embedded_table:shop.driver_stats.r(new)".to_owned(),
-            "define feature_view.driver_stats".to_owned(),
-        ],
-        process: 4711,
-        summary: "1 to add, 0 to change, 0 to destroy".to_owned(),
-    })
-}
-
-fn end(closed_by: Option<&str>) -> EntryBody {
-    let outcome = if closed_by.is_some() { ApplyOutcome::Abandoned } else { ApplyOutcome::Succeeded };
-    EntryBody::ApplyEnd(ApplyEnd { outcome, closed_by: closed_by.map(str::to_owned) })
-}
-
-fn progress() -> ApplyProgress {
-    let state = state();
-    let report = |step: &str, outcome| StepReport { step: step.to_owned(), outcome };
-    ApplyProgress {
-        claimed: vec!["create embedded_table:shop.driver_stats.r(new)".to_owned()],
-        done: vec![
-            report("define entity.driver", StepOutcome::Succeeded),
-            report(
-                "delete embedded_table:shop.old.r1",
-                StepOutcome::Failed { error: "disk full".to_owned() },
-            ),
-        ],
-        change: StateChange {
-            objects: state
-                .objects
-                .0
-                .into_iter()
-                .map(|(address, object)| (address, Some(object)))
-                .chain([(address(ObjectKind::Entity, "gone"), None)])
-                .collect(),
-            tables: state
-                .tables
-                .into_iter()
-                .map(|(id, table)| (id, Some(table)))
-                .chain([(table_id("gone", 1), None)])
-                .collect(),
-            infrastructure: state
-                .infrastructure
-                .into_iter()
-                .map(|(id, object)| (id, Some(object)))
-                .chain([("embedded_table:shop.gone.r1".parse().unwrap(), None)])
-                .collect(),
-            environment: Some(state.environment),
-        },
-    }
 }
 
 fn materialized() -> MaterializationInterval {
