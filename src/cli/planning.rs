@@ -126,7 +126,8 @@ pub(crate) fn finish(ui: &Ui, outcome: PlanOutcome) -> CommandResult<Plan> {
 }
 
 fn refusal(finding: &Finding) -> CommandError {
-    CommandError::new(format!("[{}] {}: {}", finding.code, finding.address, finding.message))
+    let place = finding.address.as_ref().map(|address| format!("{address}: ")).unwrap_or_default();
+    CommandError::new(format!("[{}] {place}{}", finding.code, finding.message))
 }
 
 async fn read_prior(workspace: &Workspace, args: &PlanningArgs) -> CommandResult<Prior> {

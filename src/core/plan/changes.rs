@@ -32,6 +32,14 @@ pub(super) fn derive(
     decisions: &BTreeMap<String, TableDecision>,
     changed: &BTreeSet<Address>,
 ) -> Changes {
+    let offline_moved = moved(&input.prior.environment.offline_store, &input.environment.offline_store);
+    let views = states.desired.feature_views().map(|(name, _)| view_address(name)).filter(|view| {
+        offline_moved || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
+    });
+    let addresses: BTreeSet<Address> = changed.iter().cloned().chain(views).collect();
+    if addresses.is_empty() {
+        return Changes::default();
+    }
     let mut judge = Judge {
         input,
         states,
@@ -39,11 +47,6 @@ pub(super) fn derive(
         readers: Readers::of(states.prior, states.desired),
         findings: Vec::new(),
     };
-    let offline_moved = moved(&input.prior.environment.offline_store, &input.environment.offline_store);
-    let views = states.desired.feature_views().map(|(name, _)| view_address(name)).filter(|view| {
-        offline_moved || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
-    });
-    let addresses: BTreeSet<Address> = changed.iter().cloned().chain(views).collect();
     let changes = addresses.iter().map(|address| judge.change(address, offline_moved)).collect();
     Changes { changes, findings: judge.findings }
 }
@@ -106,7 +109,7 @@ impl Judge<'_> {
             self.findings.push(Finding {
                 code: verdict.code.to_owned(),
                 severity: *severity,
-                address: change.address.clone(),
+                address: Some(change.address.clone()),
                 message: message.clone(),
             });
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::{self, Changes};
+use super::index::Indexed;
 use super::infrastructure::{self, Infrastructure};
 use super::rules::States;
 use super::scope::Scope;
@@ -13,7 +14,7 @@ use super::{
     Preconditions, Step, Summary, Work, digest, protection,
 };
 use crate::graph::Graph;
-use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects};
+use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects, StoreIdentity};
 use crate::registry::{AppliedEnvironment, TableState};
 
 /// Compares `wanted` with the registry.
@@ -25,21 +26,23 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
         prior_graph: Graph::of(&input.prior.objects),
         desired_graph: Graph::of(&scope.desired),
     };
-    let decisions = decide(input, &scope, &states);
+    let indexed = Indexed::of(input, &states.prior_graph);
+    let decisions = decide(&indexed, &scope, &states);
     let changed: BTreeSet<Address> = addresses(&states)
         .into_iter()
         .filter(|address| states.prior.get(address) != states.desired.get(address))
         .collect();
-    let infrastructure = infrastructure::derive(input, &decisions);
+    let infrastructure = infrastructure::derive(&indexed, &decisions);
     let Changes { mut changes, mut findings } = changes::derive(input, &states, &decisions, &changed);
     findings.extend(infrastructure.superseded.iter().map(|(view, table)| Finding {
         code: "PV132".to_owned(),
         severity: FindingSeverity::Note,
-        address: view.clone(),
+        address: Some(view.clone()),
         message: format!("online table {table} is not needed any more and is deleted"),
     }));
-    let mut errors = protection::errors(input, &states, &changes);
-    errors.extend(other_provider(input, wanted));
+    let mut errors = protection::errors(&indexed, &states, &changes);
+    errors.extend(other_project(input));
+    findings.extend(other_offline_store(input));
     if !errors.is_empty() {
         errors.sort_by(|a, b| (&a.address, &a.code).cmp(&(&b.address, &b.code)));
         return PlanOutcome { plan: None, errors };
@@ -73,7 +76,7 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
         changes,
         infrastructure: infrastructure.changes,
         findings,
-        pending: pending(input, &decisions),
+        pending: pending(&indexed, &decisions),
         environment,
         steps,
         preconditions,
@@ -89,7 +92,7 @@ fn addresses(states: &States<'_>) -> BTreeSet<Address> {
 }
 
 /// Decisions about tables, by view; only those that decide something.
-fn decide(input: &PlanInput<'_>, scope: &Scope, states: &States<'_>) -> BTreeMap<String, TableDecision> {
+fn decide(input: &Indexed<'_>, scope: &Scope, states: &States<'_>) -> BTreeMap<String, TableDecision> {
     let live = input.prior.tables.values().filter(|table| table.state == TableState::Live);
     let with_tables = live.map(|table| table.view.name.clone());
     let views: BTreeSet<String> =
@@ -126,8 +129,10 @@ fn together(
             let upstream =
                 states.prior_graph.upstream(&view).into_iter().chain(states.desired_graph.upstream(&view));
             let moved = upstream.filter(|address| {
-                let (before, after) = (content(states.prior, address), content(states.desired, address));
-                changed.contains(address) && before.is_some() && after.is_some() && before != after
+                changed.contains(address)
+                    && states.prior.get(address).is_some()
+                    && states.desired.get(address).is_some()
+                    && content(states.prior, address) != content(states.desired, address)
             });
             (view.clone(), moved.collect())
         })
@@ -142,18 +147,51 @@ fn environment(input: &PlanInput<'_>, scope: &Scope) -> AppliedEnvironment {
     source.clone()
 }
 
-/// The provider of a registry stays (PV131).
-fn other_provider(input: &PlanInput<'_>, wanted: &Objects) -> Option<Finding> {
+/// A registry keeps its project and its provider (PV131).
+fn other_project(input: &PlanInput<'_>) -> Vec<Finding> {
     let (before, after) = (&input.prior.environment.provider, &input.environment.provider);
-    let address = input.prior.objects.0.keys().chain(wanted.0.keys()).next()?.clone();
-    (!before.is_empty() && before != after).then(|| Finding {
+    let (project, name) = (&input.prior.project, &input.project.name);
+    let moved = [
+        (!project.is_empty() && project != name)
+            .then(|| format!("the registry belongs to project `{project}`, this one is `{name}`")),
+        (!before.is_empty() && before != after)
+            .then(|| format!("the registry was applied with provider `{before}`, now it is `{after}`")),
+    ];
+    let finding = |message: String| Finding {
         code: "PV131".to_owned(),
         severity: FindingSeverity::Error,
-        address,
+        address: None,
+        message: format!("{message}; use another registry"),
+    };
+    moved.into_iter().flatten().map(finding).collect()
+}
+
+/// Another offline store may give other values to every view (PV130); said once.
+fn other_offline_store(input: &PlanInput<'_>) -> Option<Finding> {
+    let before = input.prior.environment.offline_store.as_ref()?;
+    let after = input.environment.offline_store.as_ref();
+    (Some(before) != after).then(|| Finding {
+        code: "PV130".to_owned(),
+        severity: FindingSeverity::Warning,
+        address: None,
         message: format!(
-            "the registry was applied with provider `{before}`, now it is `{after}`; use another registry"
+            "the offline store of the project was {}, now it is {}: training may read other values for every view",
+            store_name(Some(before)),
+            store_name(after)
         ),
     })
+}
+
+/// Kind and settings, as written.
+fn store_name(store: Option<&StoreIdentity>) -> String {
+    let Some(store) = store else { return "none".to_owned() };
+    let settings: Vec<String> =
+        store.settings.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    if settings.is_empty() {
+        format!("`{}`", store.kind)
+    } else {
+        format!("`{}` ({})", store.kind, settings.join(", "))
+    }
 }
 
 fn summary(
@@ -207,7 +245,7 @@ fn affected(changes: &[super::Change]) -> Vec<Affected> {
 }
 
 /// Work that earlier applies left to `materialize --pending` and this plan does not make void.
-fn pending(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDecision>) -> Vec<PendingWork> {
+fn pending(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDecision>) -> Vec<PendingWork> {
     let goes = |id| {
         decisions.values().any(|decision| {
             decision.deleted.iter().any(|(deleted, _)| deleted == id)
@@ -217,11 +255,11 @@ fn pending(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDecision>) -
     let live =
         input.prior.tables.values().filter(|table| table.state == TableState::Live && !goes(&table.id));
     live.filter_map(|table| {
-        let ledger = tables::ledger(input, &table.id);
+        let ledger = input.ledger(&table.id);
         let waits = table.replaces.as_ref().is_some_and(|old| input.prior.tables.contains_key(old));
         let work = if waits && ledger.complete.is_none() {
             Work::Rematerialize
-        } else if table.backfills.iter().any(|backfill| !tables::is_covered(table, &ledger, backfill)) {
+        } else if table.backfills.iter().any(|backfill| !tables::is_covered(table, ledger, backfill)) {
             Work::Backfill
         } else {
             return None;
@@ -244,16 +282,23 @@ fn preconditions(
     }
     let with_tables = steps.iter().flat_map(|step| step.change.tables.values().flatten());
     let views: BTreeSet<Address> = with_tables.map(|table| table.view.clone()).collect();
+    let without = super::preconditions::no_dependents();
+    let mut read: BTreeSet<Address> = BTreeSet::new();
     for address in changed.union(&views) {
-        let upstream = [&states.prior_graph, &states.desired_graph]
-            .into_iter()
-            .flat_map(|graph| graph.upstream(address));
-        for object in upstream.chain([address.clone()]) {
-            let found = states.prior.get(&object).map(Object::fingerprint);
-            preconditions.objects.insert(object, found);
+        for graph in [&states.prior_graph, &states.desired_graph] {
+            read.extend(graph.upstream(address));
         }
-        let digest = super::preconditions::dependents_digest(states.prior, &states.prior_graph, address);
+        read.insert(address.clone());
+        let digest = if states.prior_graph.needed_by(address).is_empty() {
+            without.clone()
+        } else {
+            super::preconditions::dependents_digest(states.prior, &states.prior_graph, address)
+        };
         preconditions.dependents.insert(address.clone(), digest);
+    }
+    for address in read {
+        let found = states.prior.get(&address).map(Object::fingerprint);
+        preconditions.objects.insert(address, found);
     }
     if let Some(observed) = input.observed {
         for id in steps.iter().flat_map(|step| step.change.infrastructure.keys()) {

@@ -293,8 +293,9 @@ pub struct Finding {
     pub code: String,
     /// How much it weighs.
     pub severity: FindingSeverity,
-    /// The object.
-    pub address: Address,
+    /// The object; none where it is about the project as a whole.
+    #[serde(default)]
+    pub address: Option<Address>,
     /// One sentence.
     pub message: String,
 }

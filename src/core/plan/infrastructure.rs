@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tables::{TableDecision, infrastructure_of};
-use super::{Action, InfrastructureChange, PlanInput, Reason};
+use super::index::Indexed;
+use super::tables::{TableDecision, forget_done_backfills};
+use super::{Action, InfrastructureChange, Reason};
 use crate::model::Address;
 use crate::provider::{InfraId, InfraObject};
 use crate::registry::{OnlineTable, TableId, TableState};
@@ -32,7 +33,7 @@ pub(super) struct Infrastructure {
 }
 
 /// Works out the infrastructure of these decisions, which are by view.
-pub(super) fn derive(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDecision>) -> Infrastructure {
+pub(super) fn derive(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDecision>) -> Infrastructure {
     let mut after = input.prior.tables.clone();
     let mut reasons: BTreeMap<TableId, Reason> = BTreeMap::new();
     let mut freed: BTreeMap<TableId, TableId> = BTreeMap::new();
@@ -69,7 +70,7 @@ pub(super) fn derive(input: &PlanInput<'_>, decisions: &BTreeMap<String, TableDe
 }
 
 /// What the store needs for the tables that stay and lie in it.
-fn wanted(input: &PlanInput<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<InfraObject> {
+fn wanted(input: &Indexed<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<InfraObject> {
     let Some(store) = input.store else { return Vec::new() };
     let here = |table: &&OnlineTable| Some(&table.store) == input.environment.online_store.as_ref();
     let tables: Vec<&OnlineTable> = after.values().filter(here).collect();
@@ -80,7 +81,7 @@ fn wanted(input: &PlanInput<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<
 }
 
 fn settle(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     object: &InfraObject,
     reason: Reason,
     (old, after): (Option<&TableId>, &BTreeMap<TableId, OnlineTable>),
@@ -126,22 +127,18 @@ fn settle(
 }
 
 /// The object of another table that has the same part in it.
-fn counterpart(input: &PlanInput<'_>, kind: &str, table: &TableId) -> Option<InfraObject> {
-    let ids = infrastructure_of(input.prior, table);
-    input.prior.infrastructure.get(ids.iter().find(|id| id.kind == kind)?).cloned()
+fn counterpart(input: &Indexed<'_>, kind: &str, table: &TableId) -> Option<InfraObject> {
+    input.infrastructure_of(table).iter().copied().find(|object| object.id.kind == kind).cloned()
 }
 
 fn delete(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     id: &TableId,
     reason: &Reason,
     freed: Option<&OnlineTable>,
     infrastructure: &mut Infrastructure,
 ) {
-    let objects: Vec<InfraObject> = infrastructure_of(input.prior, id)
-        .iter()
-        .filter_map(|object| input.prior.infrastructure.get(object).cloned())
-        .collect();
+    let objects: Vec<InfraObject> = input.infrastructure_of(id).iter().copied().cloned().collect();
     let view = input.prior.tables.get(id).map(|table| table.view.clone());
     if let (Reason::Superseded | Reason::Unfinished, Some(view)) = (reason, &view) {
         infrastructure.superseded.push((view.clone(), id.clone()));
@@ -150,13 +147,17 @@ fn delete(
         let serves = view.clone().into_iter().collect();
         infrastructure.changes.push(deletion(object, reason.clone(), serves));
     }
-    let freed = freed.map(|new| OnlineTable { replaces: None, ..new.clone() });
+    let freed = freed.map(|new| {
+        let mut table = OnlineTable { replaces: None, ..new.clone() };
+        forget_done_backfills(input, &mut table);
+        table
+    });
     infrastructure.deleted.push(Deletion { table: id.clone(), objects, freed });
 }
 
 /// Objects that the registry has and no table needs: created by an apply that went no further.
 fn left_over(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     wanted: &[InfraObject],
     after: &BTreeMap<TableId, OnlineTable>,
     infrastructure: &mut Infrastructure,

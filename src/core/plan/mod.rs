@@ -10,6 +10,7 @@ mod compare;
 mod digest;
 mod document;
 mod file;
+mod index;
 mod infrastructure;
 mod preconditions;
 mod protection;
@@ -86,6 +87,8 @@ pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
     compare::compare(input, &crate::model::Objects::default())
 }
 
+#[cfg(test)]
+mod measure_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub(super) fn dependents_digest(objects: &Objects, graph: &Graph, address: &Addr
     Fingerprint::of(&readers)
 }
 
+/// The digest of an object that nothing depends on.
+pub(super) fn no_dependents() -> Fingerprint {
+    Fingerprint::of(&Vec::<(Address, Vec<String>)>::new())
+}
+
 /// `view:feature` of every feature that a service names, and `view:*` of every view that it takes whole; sorted.
 fn features_read(service: &crate::model::FeatureService) -> Vec<String> {
     let whole = service

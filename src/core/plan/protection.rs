@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use super::index::Indexed;
 use super::rules::States;
-use super::{Action, Change, Finding, FindingSeverity, PlanInput, Work};
+use super::{Action, Change, Finding, FindingSeverity, Work};
 use crate::model::{Address, ObjectKind};
 
 /// One error for each protected object that would lose something.
-pub(super) fn errors(input: &PlanInput<'_>, states: &States<'_>, changes: &[Change]) -> Vec<Finding> {
+pub(super) fn errors(input: &Indexed<'_>, states: &States<'_>, changes: &[Change]) -> Vec<Finding> {
     let protected = protected(states);
     let hurt = changes.iter().filter(|change| protected.contains(&change.address));
     hurt.filter_map(|change| {
@@ -24,7 +25,7 @@ pub(super) fn errors(input: &PlanInput<'_>, states: &States<'_>, changes: &[Chan
         Some(Finding {
             code: change.codes.first().cloned().unwrap_or_default(),
             severity: FindingSeverity::Error,
-            address: change.address.clone(),
+            address: Some(change.address.clone()),
             message: format!(
                 "`prevent_destroy` protects {}, and the plan {what}; lift the protection with an apply of its own first",
                 change.address
@@ -35,13 +36,11 @@ pub(super) fn errors(input: &PlanInput<'_>, states: &States<'_>, changes: &[Chan
 }
 
 /// A table that is gone already is made again: nothing is destroyed by that.
-fn lost(input: &PlanInput<'_>, change: &Change) -> bool {
+fn lost(input: &Indexed<'_>, change: &Change) -> bool {
     let Some(observed) = input.observed else { return false };
     change.codes.is_empty()
-        && input.prior.tables.values().filter(|table| table.view == change.address).any(|table| {
-            super::tables::infrastructure_of(input.prior, &table.id)
-                .iter()
-                .any(|id| !observed.contains_key(id))
+        && input.live_tables(&change.address.name).iter().any(|table| {
+            input.infrastructure_of(&table.id).iter().any(|object| !observed.contains_key(&object.id))
         })
 }
 

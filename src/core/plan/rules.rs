@@ -146,7 +146,10 @@ fn judge_removed(states: &States<'_>, view: &str, feature: &str) -> Verdict {
     if let Some(new) = renamed {
         return Verdict::new("PV103", Contract::Breaking).with(
             FindingSeverity::Warning,
-            format!("`{feature}` goes and `{new}` of the same type comes: a rename loses the stored values"),
+            format!(
+                "`{feature}` goes and `{new}` of the same type comes: a rename loses the stored values unless it is said\n\
+                 moved {{\n  from = feature_view.{view}.{feature}\n  to   = feature_view.{view}.{new}\n}}"
+            ),
         );
     }
     let readers: Vec<String> = services(states.prior)

@@ -48,21 +48,25 @@ impl Scope {
     }
 }
 
-/// The folder's definition with what it leaves to the registry; the registry's own where only the order of entities
-/// differs.
+/// The folder's definition with what it leaves to the registry, and entities in the registry's order.
 fn settle(object: &Object, prior: Option<&Object>) -> Object {
     let Some(prior) = prior else { return object.clone() };
-    let settled = keep_ignored(object, prior).unwrap_or_else(|| object.clone());
-    if without_order(&settled) == without_order(prior) { prior.clone() } else { settled }
+    if object == prior {
+        return object.clone();
+    }
+    let mut settled = keep_ignored(object, prior).unwrap_or_else(|| object.clone());
+    if let (Object::FeatureView(view), Object::FeatureView(before)) = (&mut settled, prior)
+        && is_reordered(&view.entities, &before.entities)
+    {
+        view.entities.clone_from(&before.entities);
+    }
+    settled
 }
 
-/// The order of entities has no meaning.
-fn without_order(object: &Object) -> Object {
-    let mut object = object.clone();
-    if let Object::FeatureView(view) = &mut object {
-        view.entities.sort();
-    }
-    object
+/// Whether both lists hold the same names: the order of entities has no meaning.
+fn is_reordered(one: &[String], other: &[String]) -> bool {
+    let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<String>>();
+    one.len() == other.len() && sorted(one) == sorted(other)
 }
 
 /// Attributes named by `ignore_changes` as the registry has them; `None` when nothing is named or the result would be no

@@ -35,14 +35,19 @@ pub(super) fn derive(parts: &Parts<'_>) -> Vec<Step> {
     let creates: Vec<Step> = parts.infrastructure.created.iter().map(create_step).collect();
     let mut defined_by: BTreeMap<TableId, StepId> = BTreeMap::new();
     let mut defines: Vec<Step> = Vec::new();
+    let mut created_for: BTreeMap<&TableId, Vec<&InfraId>> = BTreeMap::new();
+    for object in &parts.infrastructure.created {
+        if let Some(table) = &object.table {
+            created_for.entry(table).or_default().push(&object.id);
+        }
+    }
     for group in &groups {
         let mut define = define_step(parts, &group.members);
         define.after.extend(group.after.iter().map(define_id));
         for table in define.change.tables.keys() {
             defined_by.insert(table.clone(), define.id.clone());
-            let of_table =
-                parts.infrastructure.created.iter().filter(|object| object.table.as_ref() == Some(table));
-            define.after.extend(of_table.map(|object| step_id("create", &object.id)));
+            let objects = created_for.get(table).into_iter().flatten();
+            define.after.extend(objects.map(|id| step_id("create", id)));
         }
         define.after.sort();
         define.after.dedup();
@@ -223,13 +228,35 @@ fn sorted(first: &DiGraphMap<&Address, ()>) -> Vec<Group> {
             group.after.insert(one.clone());
         }
     }
+    in_order(groups)
+}
+
+/// The groups, each after those that it names; by first member where that leaves a choice.
+fn in_order(mut groups: BTreeMap<Address, Group>) -> Vec<Group> {
+    let mut waiting: BTreeMap<Address, usize> = BTreeMap::new();
+    let mut frees: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+    let mut ready: BTreeSet<Address> = BTreeSet::new();
+    for (name, group) in &groups {
+        if group.after.is_empty() {
+            ready.insert(name.clone());
+        } else {
+            waiting.insert(name.clone(), group.after.len());
+        }
+        for first in &group.after {
+            frees.entry(first.clone()).or_default().push(name.clone());
+        }
+    }
     let mut order = Vec::with_capacity(groups.len());
-    let mut placed: BTreeSet<Address> = BTreeSet::new();
-    while let Some(name) =
-        groups.iter().find(|(_, group)| group.after.is_subset(&placed)).map(|(name, _)| name.clone())
-    {
+    while let Some(name) = ready.pop_first() {
+        for next in frees.remove(&name).unwrap_or_default() {
+            if let Some(count) = waiting.get_mut(&next) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    ready.insert(next);
+                }
+            }
+        }
         order.extend(groups.remove(&name));
-        placed.insert(name);
     }
     order
 }

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PlanInput, Reason, Work};
+use super::index::Indexed;
+use super::{Reason, Work};
 use crate::model::{Address, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
-use crate::provider::InfraId;
 use crate::registry::{
-    Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, Registry, ServedDefinitions, TableId,
-    TableState,
+    Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, ServedDefinitions, TableId, TableState,
 };
 use crate::time::{Duration, Timestamp};
 
@@ -80,25 +79,30 @@ struct Found<'a> {
 }
 
 /// Decides for one view, in the registry, the desired definitions, or both. `objects` are the desired ones.
-pub(super) fn decide(input: &PlanInput<'_>, objects: &Objects, view: &str) -> TableDecision {
-    let live: Vec<&OnlineTable> = input
-        .prior
-        .tables
-        .values()
-        .filter(|table| table.view.name == view && table.state == TableState::Live)
-        .collect();
-    let found = find(&live);
+pub(super) fn decide(input: &Indexed<'_>, objects: &Objects, view: &str) -> TableDecision {
+    let live = input.live_tables(view);
+    let found = find(live);
     let wanted = want(input, objects, view);
     let mut decision = TableDecision::default();
     match (wanted, found) {
-        (None, _) => retire_all(input, &live, &mut decision),
+        (None, _) => retire_all(input, live, &mut decision),
         (Some(wanted), None) => create(&wanted, None, Reason::New, &mut decision),
         (Some(wanted), Some(found)) => keep_or_replace(input, &wanted, &found, &mut decision),
+    }
+    for table in decision.puts.values_mut() {
+        forget_done_backfills(input, table);
     }
     decision
 }
 
-fn want<'a>(input: &PlanInput<'a>, objects: &'a Objects, name: &'a str) -> Option<Wanted<'a>> {
+/// Takes recorded backfills that the ledger covers out of a record that is written anyway.
+pub(super) fn forget_done_backfills(input: &Indexed<'_>, table: &mut OnlineTable) {
+    let ledger = input.ledger(&table.id);
+    let waiting = table.backfills.iter().filter(|backfill| !is_covered(table, ledger, backfill));
+    table.backfills = waiting.cloned().collect();
+}
+
+fn want<'a>(input: &'a Indexed<'a>, objects: &'a Objects, name: &'a str) -> Option<Wanted<'a>> {
     let view = objects.feature_view(name).filter(|view| view.online)?;
     let store = input.environment.online_store.as_ref().filter(|_| input.store.is_some())?;
     let join_keys = objects.join_keys(name)?;
@@ -126,14 +130,14 @@ fn find<'a>(live: &[&'a OnlineTable]) -> Option<Found<'a>> {
 }
 
 /// The view is no longer served online.
-fn retire_all(input: &PlanInput<'_>, live: &[&OnlineTable], decision: &mut TableDecision) {
+fn retire_all(input: &Indexed<'_>, live: &[&OnlineTable], decision: &mut TableDecision) {
     for table in live {
         decision.drop_table(table, Reason::Unused);
     }
     if !live.is_empty() {
         let range = live
             .iter()
-            .filter_map(|table| span(&ledger(input, &table.id)))
+            .filter_map(|table| span(input.ledger(&table.id)))
             .reduce(|a, b| Interval { from: a.from.min(b.from), to: a.to.max(b.to) });
         decision.work.push(TableWork { work: Work::Drop, features: Vec::new(), range });
     }
@@ -172,7 +176,7 @@ fn create(wanted: &Wanted<'_>, replaces: Option<&TableId>, reason: Reason, decis
 }
 
 fn keep_or_replace(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     wanted: &Wanted<'_>,
     found: &Found<'_>,
     decision: &mut TableDecision,
@@ -182,7 +186,7 @@ fn keep_or_replace(
     if is_lost(input, &newest.id) {
         return create_again(input, wanted, newest, kept, decision);
     }
-    let is_filled = ledger(input, &newest.id).complete.is_some();
+    let is_filled = input.ledger(&newest.id).complete.is_some();
     match (fit(input, wanted, newest), kept.filter(|_| !is_filled)) {
         (Fit::Same, _) => {}
         (Fit::InPlace(table, work), None) => {
@@ -197,7 +201,7 @@ fn keep_or_replace(
 /// Deletes replaced tables that are lost, or whose successor is filled for long enough, with all that is older. Returns
 /// the table that the newest one replaces, where that stays.
 fn delete_superseded<'a>(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     found: &Found<'a>,
     decision: &mut TableDecision,
 ) -> Option<&'a OnlineTable> {
@@ -206,7 +210,7 @@ fn delete_superseded<'a>(
     for pair in found.chain.windows(2) {
         let [new, old] = pair else { continue };
         let lost = is_lost(input, &old.id);
-        if cut || lost || ledger(input, &new.id).complete.is_some_and(due) {
+        if cut || lost || input.ledger(&new.id).complete.is_some_and(due) {
             if !cut {
                 decision.freed.push((new.id.clone(), old.id.clone()));
             }
@@ -222,7 +226,7 @@ fn delete_superseded<'a>(
 
 /// The newest table is not there any more. A new one takes its place, beside the one that still serves, if one does.
 fn create_again(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     wanted: &Wanted<'_>,
     lost: &OnlineTable,
     serving: Option<&OnlineTable>,
@@ -230,7 +234,7 @@ fn create_again(
 ) {
     decision.drop_table(lost, Reason::Missing);
     decision.freed.clear();
-    let range = span(&ledger(input, &serving.unwrap_or(lost).id));
+    let range = span(input.ledger(&serving.unwrap_or(lost).id));
     create(wanted, serving.map(|old| &old.id), Reason::Missing, decision);
     decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
 }
@@ -238,7 +242,7 @@ fn create_again(
 /// The definition changes while the newest table is not filled and `old` serves: go back to `old`, change the unfinished
 /// table in place, or begin another one.
 fn leave_unfinished(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     wanted: &Wanted<'_>,
     (unfinished, newest): (&OnlineTable, Fit),
     old: &OnlineTable,
@@ -264,7 +268,7 @@ fn leave_unfinished(
         }
         (Fit::New(_), Fit::New(because)) => {
             decision.drop_table(unfinished, Reason::Unfinished);
-            let range = span(&ledger(input, &old.id));
+            let range = span(input.ledger(&old.id));
             decision.because.clone_from(&because);
             create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
             decision.replaced = Some(old.id.clone());
@@ -275,31 +279,33 @@ fn leave_unfinished(
 }
 
 fn replace(
-    input: &PlanInput<'_>,
+    input: &Indexed<'_>,
     wanted: &Wanted<'_>,
     old: &OnlineTable,
     because: Vec<String>,
     decision: &mut TableDecision,
 ) {
     decision.because.clone_from(&because);
-    decision.put(OnlineTable { served: served(&input.prior.objects, &old.view.name), ..old.clone() });
+    decision.put(OnlineTable { served: served(input, &old.view), ..old.clone() });
     create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
     decision.replaced = Some(old.id.clone());
-    let range = span(&ledger(input, &old.id));
+    let range = span(input.ledger(&old.id));
     decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
 }
 
 /// The view, its entities, its source and the history behind that, as the registry has them.
-fn served(objects: &Objects, name: &str) -> Option<ServedDefinitions> {
-    let address = Address::new(ObjectKind::FeatureView, name);
-    let needed = crate::graph::Graph::of(objects).upstream(&address);
-    let kept = needed.into_iter().chain([address]);
-    let objects: BTreeMap<_, _> =
-        kept.filter_map(|address| Some((address.clone(), objects.get(&address)?.clone()))).collect();
-    Some(ServedDefinitions { view: name.to_owned(), objects: Objects(objects) })
+fn served(input: &Indexed<'_>, view: &Address) -> Option<ServedDefinitions> {
+    let kept = input.prior_graph.upstream(view).into_iter().chain([view.clone()]);
+    let objects: BTreeMap<_, _> = kept
+        .filter_map(|address| {
+            let object = input.prior.objects.get(&address)?.clone();
+            Some((address, object))
+        })
+        .collect();
+    Some(ServedDefinitions { view: view.name.clone(), objects: Objects(objects) })
 }
 
-fn fit(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
+fn fit(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
     let mut because = Vec::new();
     if table.store != *wanted.store {
         because.push("online_store".to_owned());
@@ -323,7 +329,7 @@ fn fit(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
 }
 
 /// Attributes of the store that cannot change where the table is.
-fn replaced_by_store(input: &PlanInput<'_>, table: &OnlineTable) -> Option<Vec<String>> {
+fn replaced_by_store(input: &Indexed<'_>, table: &OnlineTable) -> Option<Vec<String>> {
     let store = input.store?;
     let wanted = store.lower(&input.project.name, &[table]);
     wanted.iter().find_map(|object| {
@@ -336,9 +342,9 @@ fn replaced_by_store(input: &PlanInput<'_>, table: &OnlineTable) -> Option<Vec<S
     })
 }
 
-fn fit_in_place(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
+fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
     let mut next = table.clone();
-    let ledger = ledger(input, &table.id);
+    let ledger = input.ledger(&table.id);
     let mut work = Vec::new();
     let removed: BTreeSet<ColumnId> = table
         .columns
@@ -349,7 +355,7 @@ fn fit_in_place(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable)
     if !removed.is_empty() {
         let names = table.columns.iter().filter(|column| removed.contains(&column.id));
         let features = names.map(|column| column.name.clone()).collect();
-        work.push(TableWork { work: Work::Drop, features, range: span(&ledger) });
+        work.push(TableWork { work: Work::Drop, features, range: span(ledger) });
         next.columns.retain(|column| !removed.contains(&column.id));
         for backfill in &mut next.backfills {
             backfill.columns.retain(|column| !removed.contains(column));
@@ -369,14 +375,14 @@ fn fit_in_place(input: &PlanInput<'_>, wanted: &Wanted<'_>, table: &OnlineTable)
             next.next_column_id.0 += 1;
         }
     }
-    if let Some(range) = span(&ledger).filter(|_| !added.is_empty()) {
+    if let Some(range) = span(ledger).filter(|_| !added.is_empty()) {
         let columns = added.iter().map(|column| column.id).collect();
         next.backfills.push(Backfill { columns, from: range.from, to: range.to });
         let features = added.iter().map(|column| column.name.clone()).collect();
         work.push(TableWork { work: Work::Backfill, features, range: Some(range) });
     }
     next.columns.extend(added);
-    if let Some(range) = longer_lived(wanted, &ledger) {
+    if let Some(range) = longer_lived(wanted, ledger) {
         let columns = next.columns.iter().map(|column| column.id).collect();
         next.backfills.push(Backfill { columns, from: range.from, to: range.to });
         work.push(TableWork { work: Work::Backfill, features: Vec::new(), range: Some(range) });
@@ -404,19 +410,9 @@ fn longer_lived(wanted: &Wanted<'_>, ledger: &Ledger) -> Option<Interval> {
 }
 
 /// Whether infrastructure of the table was applied and is not there.
-fn is_lost(input: &PlanInput<'_>, table: &TableId) -> bool {
+fn is_lost(input: &Indexed<'_>, table: &TableId) -> bool {
     let Some(observed) = input.observed else { return false };
-    infrastructure_of(input.prior, table).iter().any(|id| !observed.contains_key(id))
-}
-
-/// The infrastructure that the registry has of a table.
-pub(super) fn infrastructure_of(registry: &Registry, table: &TableId) -> Vec<InfraId> {
-    let of_table = |object: &&crate::provider::InfraObject| object.table.as_ref() == Some(table);
-    registry.infrastructure.values().filter(of_table).map(|object| object.id.clone()).collect()
-}
-
-pub(super) fn ledger(input: &PlanInput<'_>, table: &TableId) -> Ledger {
-    input.ledgers.get(table).cloned().unwrap_or_default()
+    input.infrastructure_of(table).iter().any(|object| !observed.contains_key(&object.id))
 }
 
 /// First and last event time that a ledger has.

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
-use super::value::value;
+use super::value::{range, scaled, selection, value};
 use super::{Label, Text, TextOptions, counted};
 use crate::plan::{Action, AttributeChange, Change, DataWork, Work};
 
@@ -30,7 +30,8 @@ pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
             text.plain(format!(" (reads {})", shortened(&reads)));
         }
         if !affected.consumers.is_empty() {
-            text.plain(format!(" ← {}", affected.consumers.join(", ")));
+            let consumers = format!("← {}", affected.consumers.join(", "));
+            text.word(&consumers, options.width, 14);
         }
         text.end();
     }
@@ -156,7 +157,16 @@ fn attribute_line(text: &mut Text, attribute: &AttributeChange, name: &str) {
         (_, None) => (Label::Removed, "-"),
         _ => (Label::Changed, "~"),
     };
-    text.plain("      ").say(label, sign).plain(format!(" {name} = "));
+    text.plain("      ").say(label, sign);
+    if let Some(element) = element(attribute, name) {
+        text.plain(format!(" {element}"));
+        if let Some(code) = attribute.code.as_deref() {
+            text.plain("   ").say(Label::Code, code);
+        }
+        text.end();
+        return;
+    }
+    text.plain(format!(" {name} = "));
     if let (Some(Json::String(before)), Some(Json::String(after))) = (&attribute.before, &attribute.after)
         && (before.contains('\n') || after.contains('\n'))
     {
@@ -176,6 +186,24 @@ fn attribute_line(text: &mut Text, attribute: &AttributeChange, name: &str) {
         text.plain(if attribute.needs_new_table { " · " } else { "   " }).say(Label::Code, code);
     }
     text.end();
+}
+
+/// A named thing that comes or goes, as it would be written: `feature "trips" { type = int64 }`.
+fn element(attribute: &AttributeChange, name: &str) -> Option<String> {
+    let only = match (&attribute.before, &attribute.after) {
+        (Some(only), None) | (None, Some(only)) => only,
+        _ => return None,
+    };
+    if let Some(selection) = selection(only) {
+        return Some(selection);
+    }
+    let fields = only.as_object()?;
+    let shown: Vec<String> = fields
+        .iter()
+        .filter(|(key, _)| *key != "name")
+        .map(|(key, item)| format!("{key} = {}", value(std::slice::from_ref(key), item)))
+        .collect();
+    Some(format!("{name} {{ {} }}", shown.join(", ")))
 }
 
 fn lines(text: &mut Text, before: &str, after: &str) {
@@ -213,15 +241,15 @@ pub(super) fn data(work: &DataWork) -> String {
         out.push_str(&format!(" {}", shortened(&names)));
     }
     if let (Some(from), Some(to)) = (work.from, work.to) {
-        let from =
-            if from == crate::time::Timestamp::MIN { "the beginning".to_owned() } else { from.to_string() };
-        out.push_str(&format!(" {from} .. {to}"));
+        out.push_str(&format!(" {}", range(from, to)));
     }
-    let size: Vec<String> =
-        [work.rows.map(|rows| format!("{rows} rows")), work.bytes.map(|bytes| format!("{bytes} bytes"))]
-            .into_iter()
-            .flatten()
-            .collect();
+    let size: Vec<String> = [
+        work.rows.map(|rows| format!("{} rows", scaled(rows, 1000, &["", "k", "M", "G"]))),
+        work.bytes.map(|bytes| scaled(bytes, 1000, &[" bytes", " kB", " MB", " GB", " TB"])),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if !size.is_empty() {
         out.push_str(&format!(" ({})", size.join(", ")));
     }

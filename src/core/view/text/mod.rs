@@ -100,6 +100,28 @@ impl Text {
         self.plain(" ".repeat(gap)).say(Label::Place, place)
     }
 
+    /// Characters on the line that is not ended yet.
+    fn column(&self) -> usize {
+        let mut count = 0;
+        for (_, part) in self.0.iter().rev() {
+            match part.rsplit_once('\n') {
+                Some((_, rest)) => return count + rest.chars().count(),
+                None => count += part.chars().count(),
+            }
+        }
+        count
+    }
+
+    /// Adds a space and words, or a new line with that indent where they would go beyond `width`.
+    fn word(&mut self, words: &str, width: usize, indent: usize) -> &mut Self {
+        let line = self.column();
+        if line + 1 + words.chars().count() > width && line > indent {
+            self.end().plain(" ".repeat(indent)).plain(words)
+        } else {
+            self.plain(" ").plain(words)
+        }
+    }
+
     /// Ends the line.
     fn end(&mut self) -> &mut Self {
         self.push(Label::Plain, "\n")

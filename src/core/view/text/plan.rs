@@ -87,10 +87,10 @@ fn counts(text: &mut Text, plan: &Plan, options: &TextOptions) {
         text.say(Label::Muted, format!(" {}{hidden}.", counted(summary.metadata, "metadata-only change")));
     }
     text.end();
-    impact(text, plan);
+    impact(text, plan, options.width);
 }
 
-fn impact(text: &mut Text, plan: &Plan) {
+fn impact(text: &mut Text, plan: &Plan, width: usize) {
     let summary = &plan.summary;
     let mut parts: Vec<(Label, String)> = Vec::new();
     if summary.breaking > 0 {
@@ -113,9 +113,14 @@ fn impact(text: &mut Text, plan: &Plan) {
     if parts.is_empty() {
         return;
     }
-    text.say(Label::Heading, "Impact:").plain(" ");
+    text.say(Label::Heading, "Impact:");
     for (position, (label, words)) in parts.into_iter().enumerate() {
-        text.plain(if position > 0 { " · " } else { "" }).say(label, words);
+        if position > 0 && text.column() + 3 + words.chars().count() > width {
+            text.end().plain("        ");
+        } else {
+            text.plain(if position > 0 { " · " } else { " " });
+        }
+        text.say(label, words);
     }
     text.end();
 }
@@ -242,7 +247,9 @@ fn one(text: &mut Text, finding: &Finding) {
         FindingSeverity::Note => (Label::Muted, "note"),
     };
     text.plain("  ").say(label, format!("{word:<8}")).say(Label::Code, &finding.code).plain(" ");
-    text.say(Label::Address, finding.address.to_string()).plain(" ");
+    if let Some(address) = &finding.address {
+        text.say(Label::Address, address.to_string()).plain(" ");
+    }
     for (position, line) in finding.message.lines().enumerate() {
         if position > 0 {
             text.end().plain("              ");
