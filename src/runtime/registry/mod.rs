@@ -6,6 +6,8 @@
 
 mod documents;
 mod export;
+#[cfg(test)]
+mod golden;
 mod lease;
 mod ledger;
 mod location;
