@@ -417,29 +417,10 @@ fn is_lost(input: &Indexed<'_>, table: &TableId) -> bool {
 
 /// First and last event time that a ledger has.
 pub(super) fn span(ledger: &Ledger) -> Option<Interval> {
-    let from = ledger.intervals.iter().map(|entry| entry.interval.from).min()?;
-    let to = ledger.intervals.iter().map(|entry| entry.interval.to).max()?;
-    Some(Interval { from, to })
+    ledger.loaded().span()
 }
 
 /// Whether a recorded backfill is done: each of its columns that is still there has all of its range.
 pub(super) fn is_covered(table: &OnlineTable, ledger: &Ledger, backfill: &Backfill) -> bool {
-    backfill.columns.iter().filter(|id| table.columns.iter().any(|column| column.id == **id)).all(|column| {
-        let of_source =
-            |source: &Fingerprint| *source == table.source || table.equal_sources.contains(source);
-        let entries = ledger
-            .intervals
-            .iter()
-            .filter(|entry| entry.columns.contains(column) && of_source(&entry.source));
-        let mut covered: Vec<Interval> = entries.map(|entry| entry.interval).collect();
-        covered.sort_unstable();
-        let mut missing_from = backfill.from.as_nanos();
-        for interval in covered.iter().filter(|interval| interval.to.as_nanos() >= backfill.from.as_nanos()) {
-            if interval.from.as_nanos() > missing_from {
-                break;
-            }
-            missing_from = missing_from.max(interval.to.as_nanos().saturating_add(1));
-        }
-        missing_from > backfill.to.as_nanos()
-    })
+    table.missing_of(backfill, ledger).1.is_empty()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Author, ColumnId, intervals};
+use super::{Author, ColumnId, Coverage};
 use crate::model::Fingerprint;
 use crate::time::Timestamp;
 
@@ -105,30 +105,24 @@ impl Ledger {
             .sort_by(|a, b| (a.interval, &a.columns, &a.source).cmp(&(b.interval, &b.columns, &b.source)));
     }
 
-    /// Event times for which every one of these columns was loaded from one of these sources: disjoint, in order. No
-    /// columns: what was loaded at all.
-    pub fn covered(&self, columns: &BTreeSet<ColumnId>, sources: &[Fingerprint]) -> Vec<Interval> {
-        let of = |wanted: Option<&ColumnId>| {
-            intervals::union(
-                self.intervals
-                    .iter()
-                    .filter(|known| sources.contains(&known.source))
-                    .filter(|known| wanted.is_none_or(|column| known.columns.contains(column)))
-                    .map(|known| known.interval),
-            )
+    /// Event times for which every one of these columns was loaded from one of these sources. No columns: what was loaded
+    /// from them at all.
+    pub fn covered(&self, columns: &BTreeSet<ColumnId>, sources: &[Fingerprint]) -> Coverage {
+        let of = |wanted: Option<&ColumnId>| -> Coverage {
+            self.intervals
+                .iter()
+                .filter(|known| sources.contains(&known.source))
+                .filter(|known| wanted.is_none_or(|column| known.columns.contains(column)))
+                .map(|known| known.interval)
+                .collect()
         };
         let mut columns = columns.iter();
         let first = of(columns.next());
-        columns.fold(first, |covered, column| intervals::intersection(&covered, &of(Some(column))))
+        columns.fold(first, |covered, column| covered.intersection(&of(Some(column))))
     }
 
-    /// Parts of a window that [`Ledger::covered`] does not hold: disjoint, in order.
-    pub fn gaps(
-        &self,
-        window: Interval,
-        columns: &BTreeSet<ColumnId>,
-        sources: &[Fingerprint],
-    ) -> Vec<Interval> {
-        intervals::difference(&[window], &self.covered(columns, sources))
+    /// Event times that were loaded at all, whatever the columns and the source.
+    pub fn loaded(&self) -> Coverage {
+        self.intervals.iter().map(|known| known.interval).collect()
     }
 }

@@ -4,14 +4,15 @@
 //! golden pair in `fixtures/registry/`. A new optional field keeps the version; a field that older readers must not
 //! miss raises it.
 
+mod coverage;
 mod entry;
 #[cfg(test)]
 mod golden_tests;
-mod intervals;
 mod ledger;
 mod state;
 mod table;
 
+pub use coverage::Coverage;
 pub use entry::{
     AppliedEnvironment, ApplyBegin, ApplyEnd, ApplyOutcome, ApplyProgress, Author, Entry, EntryBody,
     FORMAT_VERSION, Import, StateChange, StepOutcome, StepReport,

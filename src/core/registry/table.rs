@@ -1,10 +1,12 @@
 //! Online tables: the identity of stored values, apart from the definition that they serve.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::{Coverage, Interval, Ledger};
 use crate::model::{Address, Fingerprint, JoinKey, Objects, StoreIdentity, ValueType, is_default};
 use crate::time::Timestamp;
 
@@ -164,6 +166,25 @@ impl OnlineTable {
     /// Content fingerprints whose values count as this table's: its source and those that stand for the same values.
     pub fn sources(&self) -> Vec<Fingerprint> {
         std::iter::once(&self.source).chain(&self.equal_sources).cloned().collect()
+    }
+
+    /// Event times for which every one of these columns was loaded from a source whose values count as this table's.
+    pub fn covered(&self, ledger: &Ledger, columns: &BTreeSet<ColumnId>) -> Coverage {
+        ledger.covered(columns, &self.sources())
+    }
+
+    /// The columns of a recorded backfill that are still there, and the event times that one of them misses. Without such
+    /// a column nothing is missing.
+    pub fn missing_of(&self, backfill: &Backfill, ledger: &Ledger) -> (BTreeSet<ColumnId>, Coverage) {
+        let is_live = |id: &ColumnId| self.columns.iter().any(|column| column.id == *id);
+        let columns: BTreeSet<ColumnId> = backfill.columns.iter().copied().filter(is_live).collect();
+        let wanted: Coverage = Interval::new(backfill.from, backfill.to).into_iter().collect();
+        let missing = if columns.is_empty() {
+            Coverage::default()
+        } else {
+            wanted.difference(&self.covered(ledger, &columns))
+        };
+        (columns, missing)
     }
 
     /// The live column of this name.

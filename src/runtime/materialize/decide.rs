@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use provender_core::model::FeatureView;
-use provender_core::registry::{ColumnId, Interval, Ledger, OnlineTable};
+use provender_core::registry::{ColumnId, Coverage, Interval, Ledger, OnlineTable};
 use provender_core::time::{Duration, Timestamp};
 
-use super::coverage::Coverage;
 use super::{MaterializeJob, MaterializeKind};
 use crate::provider::WriteMode;
 
@@ -46,7 +45,7 @@ pub(super) fn decide(
         }
         MaterializeKind::Incremental { end } => {
             let end = end.unwrap_or_else(|| job.now.saturating_sub(view.materialization.available_after));
-            let coverage = Coverage::with_backfills(&ledgers.own, table, &columns);
+            let coverage = covered_or_recorded(table, &ledgers.own);
             let lateness = job.lookback.unwrap_or(view.materialization.lateness);
             let intervals = incremental(&coverage, end, lateness, view.effective_online_ttl());
             if intervals.is_empty() {
@@ -56,7 +55,8 @@ pub(super) fn decide(
             Decision::Load(intervals.into_iter().map(whole).collect())
         }
         MaterializeKind::Pending => {
-            let mut loads: Vec<Load> = missing_of_replaced(table, ledgers).into_iter().map(whole).collect();
+            let mut loads: Vec<Load> =
+                missing_of_replaced(table, ledgers).intervals().iter().copied().map(whole).collect();
             loads.extend(backfills(table, &ledgers.own));
             if loads.is_empty() {
                 Decision::Nothing { reason: "nothing is pending".to_owned() }
@@ -71,6 +71,18 @@ fn columns_of(table: &OnlineTable) -> BTreeSet<ColumnId> {
     table.columns.iter().map(|column| column.id).collect()
 }
 
+/// What is loaded into every column, with recorded backfills taken as done: `--pending` does those.
+fn covered_or_recorded(table: &OnlineTable, own: &Ledger) -> Coverage {
+    let of_column = |column: &ColumnId| {
+        let recorded = table.backfills.iter().filter(|backfill| backfill.columns.contains(column));
+        let recorded: Coverage =
+            recorded.filter_map(|backfill| Interval::new(backfill.from, backfill.to)).collect();
+        table.covered(own, &BTreeSet::from([*column])).union(&recorded)
+    };
+    let columns = columns_of(table);
+    columns.iter().map(of_column).reduce(|a, b| a.intersection(&b)).unwrap_or_default()
+}
+
 /// Every gap from the first instant that is covered to `end`; the last one starts `lateness` earlier, so that late rows are
 /// read again. With nothing covered: the values that are still alive at `end`.
 fn incremental(coverage: &Coverage, end: Timestamp, lateness: Duration, ttl: Duration) -> Vec<Interval> {
@@ -78,48 +90,40 @@ fn incremental(coverage: &Coverage, end: Timestamp, lateness: Duration, ttl: Dur
         let from = if ttl.is_zero() { Timestamp::MIN } else { end.saturating_sub(ttl) };
         return vec![Interval { from, to: end }];
     };
-    let mut gaps = coverage.gaps(Interval { from: span.from, to: end });
+    let wanted: Coverage = Interval::new(span.from, end).into_iter().collect();
+    let mut gaps = wanted.difference(coverage).intervals().to_vec();
     if let Some(last) = gaps.last_mut()
         && last.from > span.to
     {
-        let stretch = coverage.start_of_stretch(span.to).unwrap_or(last.from);
+        let stretch = coverage.interval_at(span.to).map_or(last.from, |interval| interval.from);
         last.from = last.from.saturating_sub(lateness).max(stretch);
     }
     gaps
 }
 
 /// What the replaced table's ledger covers and this one's does not; nothing when the table replaces none.
-pub(super) fn missing_of_replaced(table: &OnlineTable, ledgers: &Ledgers) -> Vec<Interval> {
+pub(super) fn missing_of_replaced(table: &OnlineTable, ledgers: &Ledgers) -> Coverage {
     let Some(replaced) = &ledgers.replaced else {
-        return Vec::new();
+        return Coverage::default();
     };
-    Coverage::of_columns(&ledgers.own, table, &columns_of(table)).missing_of(&Coverage::of_whole(replaced))
+    replaced.loaded().difference(&table.covered(&ledgers.own, &columns_of(table)))
 }
 
-/// What is missing of recorded backfills, the newest interval first: what one fills is not absent for the next. The rows
-/// written hold every column, so that a key that has no row gets a whole one; where a row is stored, only what is absent
-/// is filled.
+/// What is missing of recorded backfills, the newest interval first: what one fills is not absent for the next.
+///
+/// The rows written hold every column, not only the added ones: a key whose row was never stored (its table was lost, or
+/// the row arrived late) then gets a whole one, where a row of added columns alone would be served as if the others had no
+/// value. Where a row is stored, only what is absent is filled, so the other columns cost reading and no more.
 fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
-    let mut loads: Vec<Load> = table
-        .backfills
-        .iter()
-        .flat_map(|backfill| {
-            let live = columns_of(table);
-            let columns: BTreeSet<ColumnId> =
-                backfill.columns.iter().copied().filter(|column| live.contains(column)).collect();
-            let gaps = if columns.is_empty() {
-                Vec::new()
-            } else {
-                Coverage::of_columns(own, table, &columns)
-                    .gaps(Interval { from: backfill.from, to: backfill.to })
-            };
-            gaps.into_iter().map(move |interval| Load {
-                interval,
-                mode: WriteMode::FillAbsent,
-                columns: columns.clone(),
-            })
-        })
-        .collect();
+    let mut loads = Vec::new();
+    for backfill in &table.backfills {
+        let (columns, missing) = table.missing_of(backfill, own);
+        loads.extend(missing.intervals().iter().map(|interval| Load {
+            interval: *interval,
+            mode: WriteMode::FillAbsent,
+            columns: columns.clone(),
+        }));
+    }
     loads.sort_by_key(|load| std::cmp::Reverse(load.interval.to));
     loads
 }

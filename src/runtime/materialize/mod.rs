@@ -4,7 +4,6 @@
 //! A ledger entry is appended after the last row of its interval is stored, so a run that dies loses nothing: the next one
 //! does the interval again. A run writes the newest table of a view only, and never the registry's log.
 
-mod coverage;
 mod decide;
 mod load;
 #[cfg(test)]

@@ -14,7 +14,6 @@ use provender_core::model::{
 };
 use provender_core::registry::{Backfill, Column, ColumnId};
 
-use super::coverage::Coverage;
 use super::*;
 use crate::testing::{Bench, MemoryHistory, MemoryProvider, int, int_key, online_row, online_table, times};
 
@@ -506,9 +505,9 @@ proptest! {
             let ledger = block_on(world.ledgers.ledger(&world.table().id)).unwrap();
             for column in 0..oracle.columns {
                 let id = BTreeSet::from([ColumnId(u32::try_from(column).unwrap() + 1)]);
-                let coverage = Coverage::of_columns(&ledger, world.table(), &id);
+                let coverage = world.table().covered(&ledger, &id);
                 for instant in -10..60 {
-                    let covered = coverage.gaps(interval(instant, instant)).is_empty();
+                    let covered = coverage.interval_at(at(instant)).is_some();
                     prop_assert_eq!(covered, oracle.covered[column].contains(&instant), "column {} at {}", column, instant);
                 }
             }

@@ -6,6 +6,8 @@
 
 mod documents;
 mod export;
+#[cfg(test)]
+mod golden;
 mod lease;
 mod ledger;
 mod location;
@@ -21,6 +23,3 @@ pub use location::open_location;
 pub(crate) use log::random_id;
 pub use log::{Appended, RegistryLog};
 pub use verify::VerifyReport;
-
-#[cfg(test)]
-mod golden_tests;
