@@ -24,7 +24,9 @@ async fn looking_and_reading_create_no_file() {
     let table = online_table("v", 1, &[(1, ValueType::Int64)]);
     let ids: Vec<_> = bench.objects(&table).into_iter().map(|object| object.id).collect();
     assert!(bench.provider.observe(&ids).await.unwrap().is_empty());
-    assert_eq!(bench.read(&table, &[int_key(1)]).await, [None]);
+    let keys = [int_key(1)];
+    let read = bench.online().read(&[TableRead { table: &table, keys: &keys }]).await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(bench.online().schema(&table, 1).await.unwrap(), None);
     let row = online_row(&table, &int_key(1), times(1, None), &[int(1)]);
     let error = bench.try_write(&table, WriteMode::Newest, &[row]).await.unwrap_err();
