@@ -139,6 +139,8 @@ pub fn scanned_times(batch: &RecordBatch) -> Result<(&Int64Array, &Int64Array)> 
 pub struct SourceDescription {
     /// Columns as they are in the source.
     pub schema: SchemaRef,
+    /// Parts of the source (files) whose columns are others, by name: one of each kind.
+    pub other_schemas: Vec<(String, SchemaRef)>,
     /// Rows in all files, where the format tells without reading them.
     pub rows: Option<u64>,
     /// Bytes of all files.

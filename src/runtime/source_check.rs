@@ -1,7 +1,7 @@
 //! Whether a source fits the views on it: a pure look at its columns, before anything is applied or read. `describe` of an
 //! offline store gives the columns; the command line runs this at plan time for what changes.
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use provender_core::model::{DataSource, FileFormat, Objects, SourceKind, ValueType};
 
 use crate::columns::{self, nearest};
@@ -17,7 +17,8 @@ pub struct SourceProblem {
 }
 
 /// Looks for the columns that a view needs in its source: join keys, features, times. Nothing is read, so values that are
-/// too large for their type are not found here. Empty where the view or its source is not defined: that is another check's.
+/// too large for their type are not found here. Of a source whose parts have different columns, the first part that does not
+/// fit is told about. Empty where the view or its source is not defined: that is another check's.
 pub fn check_view(objects: &Objects, view_name: &str, description: &SourceDescription) -> Vec<SourceProblem> {
     let Some(view) = objects.feature_view(view_name) else {
         return Vec::new();
@@ -26,22 +27,31 @@ pub fn check_view(objects: &Objects, view_name: &str, description: &SourceDescri
     else {
         return Vec::new();
     };
-    let mut check = Check { source_name, source, description, problems: Vec::new() };
-    for key in keys {
-        check.value(&key.name, &key.value_type, &format!("join key of `{view_name}`"));
+    let whole = (format!("`data_source.{source_name}`"), &description.schema);
+    let others = description.other_schemas.iter();
+    let others = others.map(|(part, schema)| (format!("`{part}` of `data_source.{source_name}`"), schema));
+    for (place, schema) in std::iter::once(whole).chain(others) {
+        let mut check = Check { place, source, schema, problems: Vec::new() };
+        for key in &keys {
+            check.value(&key.name, &key.value_type, &format!("join key of `{view_name}`"));
+        }
+        for feature in &view.features {
+            check.value(&feature.name, &feature.value_type, &format!("a feature of `{view_name}`"));
+        }
+        check.time(source.timestamp_field.as_deref(), "`timestamp_field`");
+        check.time(source.created_timestamp_column.as_deref(), "`created_timestamp_column`");
+        if !check.problems.is_empty() {
+            return check.problems;
+        }
     }
-    for feature in &view.features {
-        check.value(&feature.name, &feature.value_type, &format!("a feature of `{view_name}`"));
-    }
-    check.time(source.timestamp_field.as_deref(), "`timestamp_field`");
-    check.time(source.created_timestamp_column.as_deref(), "`created_timestamp_column`");
-    check.problems
+    Vec::new()
 }
 
 struct Check<'a> {
-    source_name: &'a str,
+    /// How messages name what has these columns.
+    place: String,
     source: &'a DataSource,
-    description: &'a SourceDescription,
+    schema: &'a SchemaRef,
     problems: Vec<SourceProblem>,
 }
 
@@ -51,7 +61,7 @@ impl Check<'_> {
     }
 
     fn column(&mut self, name: &str, what: &str) -> Option<Field> {
-        let schema = &self.description.schema;
+        let schema = self.schema;
         if let Some((_, field)) = schema.column_with_name(name) {
             return Some(field.clone());
         }
@@ -59,10 +69,7 @@ impl Check<'_> {
             Some(near) => format!("did you mean `{near}`? `field_mapping` gives a column another name"),
             None => format!("its columns are {}", columns::names(schema)),
         };
-        self.report(
-            format!("`data_source.{}` has no column `{name}` ({what})", self.source_name),
-            Some(help),
-        );
+        self.report(format!("{} has no column `{name}` ({what})", self.place), Some(help));
         None
     }
 
@@ -83,9 +90,9 @@ impl Check<'_> {
                 .map(|fitting| format!("declare it as `{fitting}`, or correct the source"));
             self.report(
                 format!(
-                    "column `{}` of `data_source.{}` holds {}, which does not become {value_type} ({what})",
+                    "column `{}` of {} holds {}, which does not become {value_type} ({what})",
                     field.name(),
-                    self.source_name,
+                    self.place,
                     field.data_type()
                 ),
                 help,
@@ -98,7 +105,7 @@ impl Check<'_> {
             return;
         };
         let mapped = self.source.column_of(name);
-        let name = if self.description.schema.column_with_name(name).is_some() { name } else { mapped };
+        let name = if self.schema.column_with_name(name).is_some() { name } else { mapped };
         let Some(field) = self.column(name, what) else {
             return;
         };
@@ -112,8 +119,8 @@ impl Check<'_> {
             };
             self.report(
                 format!(
-                    "column `{name}` of `data_source.{}` holds {}, which is no time ({what})",
-                    self.source_name,
+                    "column `{name}` of {} holds {}, which is no time ({what})",
+                    self.place,
                     field.data_type()
                 ),
                 Some(help.to_owned()),
@@ -171,9 +178,18 @@ mod tests {
     }
 
     fn problems(columns: &[(&str, DataType)]) -> Vec<(String, String)> {
-        let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        check_view(&objects(), "v", &SourceDescription { schema, rows: None, bytes: None })
+        problems_of(&[columns])
+    }
+
+    /// Of a source whose parts have these columns.
+    fn problems_of(parts: &[&[(&str, DataType)]]) -> Vec<(String, String)> {
+        let mut schemas = parts.iter().map(|columns| {
+            let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        });
+        let schema = schemas.next().unwrap();
+        let other_schemas = (2..).map(|part| format!("d/{part}.parquet")).zip(schemas).collect();
+        check_view(&objects(), "v", &SourceDescription { schema, other_schemas, rows: None, bytes: None })
             .into_iter()
             .map(|problem| (problem.message, problem.help.unwrap_or_default()))
             .collect()
@@ -190,6 +206,9 @@ mod tests {
             ("created", DataType::Date32),
         ];
         assert_eq!(problems(&fitting), []);
+        let found = problems_of(&[&fitting, &fitting, &fitting[1..], &[]]);
+        let expected = "`d/3.parquet` of `data_source.s` has no column `driver_id` (join key of `v`)";
+        assert_eq!(found.iter().map(|(message, _)| message.as_str()).collect::<Vec<_>>(), [expected]);
         let found = problems(&[
             ("driverid", DataType::Int64),
             ("conversion", DataType::Float64),

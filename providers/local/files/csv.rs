@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use arrow::csv::ReaderBuilder;
-use arrow::csv::reader::Format;
+use arrow::csv::reader::{Decoder, Format};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use object_store::{GetOptions, GetRange, ObjectStoreExt as _};
 use provender_runtime::{Error, Result};
+use tokio::runtime::Handle;
 
 use super::locate::SourceFile;
 use super::scan::Output;
@@ -64,38 +67,62 @@ pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output)
     let header = sample(file, 0).await?;
     let positions = shape.positions(&file.label, &header)?;
     let text = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
-    let mut decoder = ReaderBuilder::new(Arc::new(Schema::new(text.collect::<Vec<_>>())))
+    let decoder = ReaderBuilder::new(Arc::new(Schema::new(text.collect::<Vec<_>>())))
         .with_header(true)
         .with_projection(positions)
         .with_batch_size(BATCH_ROWS)
         .build_decoder();
     let got = file.store.get(&file.meta.location).await.map_err(|error| unreadable(file, error))?;
-    let mut chunks = got.into_stream().fuse();
-    let mut first_row = 0;
-    let mut at_start = true;
-    let mut rest = Bytes::new();
-    loop {
-        // An empty chunk tells the decoder that the file is over; a chunk ends where it pleases.
-        if rest.is_empty() {
-            rest = match chunks.next().await {
-                Some(chunk) => chunk.map_err(|error| unreadable(file, error))?,
-                None => Bytes::new(),
-            };
-            if std::mem::take(&mut at_start) && rest.starts_with(BYTE_ORDER_MARK) {
-                rest = rest.slice(BYTE_ORDER_MARK.len()..);
+    let batches = Batches {
+        file: file.clone(),
+        chunks: got.into_stream().fuse().boxed(),
+        runtime: Handle::current(),
+        decoder,
+        rest: Bytes::new(),
+        at_start: true,
+    };
+    output.send_all(shape, &file.label, 0, batches).await
+}
+
+/// Decodes the text of a file as it arrives. For a blocking thread: it waits for the chunks.
+struct Batches {
+    file: SourceFile,
+    chunks: BoxStream<'static, object_store::Result<Bytes>>,
+    runtime: Handle,
+    decoder: Decoder,
+    rest: Bytes,
+    at_start: bool,
+}
+
+impl Batches {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            // An empty chunk tells the decoder that the file is over; a chunk ends where it pleases.
+            if self.rest.is_empty() {
+                self.rest = self.next_chunk()?;
+            }
+            let decoded = self.decoder.decode(&self.rest).map_err(|error| damaged(&self.file, error))?;
+            self.rest = self.rest.slice(decoded..);
+            if decoded == 0 || self.decoder.capacity() == 0 {
+                return self.decoder.flush().map_err(|error| damaged(&self.file, error));
             }
         }
-        let decoded = decoder.decode(&rest).map_err(|error| damaged(file, error))?;
-        rest = rest.slice(decoded..);
-        if decoded == 0 || decoder.capacity() == 0 {
-            let Some(batch) = decoder.flush().map_err(|error| damaged(file, error))? else {
-                return Ok(true);
-            };
-            let rows = batch.num_rows();
-            if !output.send_all(shape, &file.label, first_row, std::iter::once(Ok(batch))).await? {
-                return Ok(false);
-            }
-            first_row += rows;
-        }
+    }
+
+    fn next_chunk(&mut self) -> Result<Bytes> {
+        let chunk = match self.runtime.block_on(self.chunks.next()) {
+            Some(chunk) => chunk.map_err(|error| unreadable(&self.file, error))?,
+            None => Bytes::new(),
+        };
+        let is_marked = std::mem::take(&mut self.at_start) && chunk.starts_with(BYTE_ORDER_MARK);
+        Ok(if is_marked { chunk.slice(BYTE_ORDER_MARK.len()..) } else { chunk })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
     }
 }

@@ -12,13 +12,21 @@ mod tests;
 
 use std::path::PathBuf;
 
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::{DataSource, FileFormat, SourceKind};
 use provender_runtime::provider::{OfflineStore, SourceDescription, SourceRows, SourceScan};
 use provender_runtime::{Error, Result};
 
 use self::locate::{SourceFile, locate};
 use self::shape::Shape;
+
+/// Files of one source whose columns a description looks at. A source with more has its number of rows left open, and its
+/// later files are checked when they are read.
+const FILES_DESCRIBED: usize = 1_000;
+/// Files whose ends are read at the same time.
+const FILES_AT_ONCE: usize = 16;
 
 /// File sources below a base folder: relative paths of sources start there.
 #[derive(Clone, Debug)]
@@ -45,31 +53,51 @@ impl FileStore {
 impl OfflineStore for FileStore {
     async fn describe(&self, source: &DataSource) -> Result<SourceDescription> {
         let (files, format) = self.files(source).await?;
-        let bytes = files.iter().map(|file| file.meta.size).sum();
-        match format {
-            FileFormat::Csv => {
-                let schema = csv::describe(&files[0]).await?;
-                Ok(SourceDescription { schema, rows: None, bytes: Some(bytes) })
-            }
-            FileFormat::Parquet => {
-                let (schema, mut rows) = parquet::describe(&files[0]).await?;
-                for file in &files[1..] {
-                    rows += parquet::describe(file).await?.1;
-                }
-                Ok(SourceDescription { schema, rows: Some(rows), bytes: Some(bytes) })
-            }
-        }
+        let looked_at = files.iter().take(FILES_DESCRIBED).cloned().collect::<Vec<_>>().into_iter();
+        let described =
+            stream::iter(looked_at.map(move |file| describe_file(file, format))).buffered(FILES_AT_ONCE);
+        let described: Vec<(SchemaRef, Option<u64>)> = described.try_collect().await?;
+        let rows = described.iter().map(|(_, rows)| *rows).sum::<Option<u64>>();
+        let mut kinds = kinds_of_files(&files, described);
+        Ok(SourceDescription {
+            schema: kinds.remove(0).1,
+            other_schemas: kinds,
+            rows: rows.filter(|_| files.len() <= FILES_DESCRIBED),
+            bytes: Some(files.iter().map(|file| file.meta.size).sum()),
+        })
     }
 
     async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {
         let (files, format) = self.files(&scan.source).await?;
         let shape = Shape::new(scan, format)?;
         // The first file's columns are checked before anything is promised; each later file's when it is opened.
-        let first = match format {
-            FileFormat::Parquet => parquet::describe(&files[0]).await?.0,
-            FileFormat::Csv => csv::describe(&files[0]).await?,
-        };
+        let (first, _) = describe_file(files[0].clone(), format).await?;
         shape.positions(&files[0].label, &first)?;
         Ok(scan::rows(files, shape))
     }
+}
+
+/// Columns of a file, and its rows where it says how many.
+async fn describe_file(file: SourceFile, format: FileFormat) -> Result<(SchemaRef, Option<u64>)> {
+    Ok(match format {
+        FileFormat::Csv => (csv::describe(&file).await?, None),
+        FileFormat::Parquet => {
+            let (schema, rows) = parquet::describe(&file).await?;
+            (schema, Some(rows))
+        }
+    })
+}
+
+/// The first file of each kind: those with the same columns in the same order are of one kind.
+fn kinds_of_files(
+    files: &[SourceFile],
+    described: Vec<(SchemaRef, Option<u64>)>,
+) -> Vec<(String, SchemaRef)> {
+    let mut kinds: Vec<(String, SchemaRef)> = Vec::new();
+    for (file, (schema, _)) in files.iter().zip(described) {
+        if !kinds.iter().any(|(_, known)| known.fields() == schema.fields()) {
+            kinds.push((file.label.clone(), schema));
+        }
+    }
+    kinds
 }

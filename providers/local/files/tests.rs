@@ -417,6 +417,13 @@ fn a_description_has_columns_rows_and_bytes() {
     let size = |name: &str| fs::metadata(folder.path().join(name)).unwrap().len();
     assert_eq!(description.bytes, Some(size("d/1.parquet") + size("d/2.parquet")));
     assert_eq!(description.schema.field(0), &Field::new("id", DataType::Int64, true));
+    assert_eq!(description.other_schemas, []);
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+    for name in ["d/3.parquet", "d/4.parquet"] {
+        write_parquet(folder.path(), name, &table(vec![("id", text.clone())]), 10);
+    }
+    let others = describe(parquet("d")).other_schemas;
+    assert_eq!(others.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["d/3.parquet"]);
     fs::write(folder.path().join("f.csv"), "id,ts,name\n1,2021-04-12,x\n").unwrap();
     let description = describe(csv("f.csv"));
     assert_eq!(description.schema.field(0).data_type(), &DataType::Int64);

@@ -1,4 +1,6 @@
-//! The semantics page, case by case, and a brute-force oracle over random histories.
+//! The semantics page, case by case, and a brute-force oracle over random histories. Files: `files`.
+
+mod files;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,47 +13,21 @@ use arrow::datatypes::{Float64Type, TimestampNanosecondType};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 use provender_core::model::{
-    Address, DataSource, Entity, Feature, FeatureService, FeatureView, FileFormat, Lifecycle,
-    Materialization, Metadata, Object, ObjectKind, Objects, Selection, ServiceUse, SourceKind, ValueType,
+    Address, DataSource, FeatureService, FeatureView, Object, ObjectKind, Objects, Selection, ServiceUse,
+    ValueType,
 };
 use provender_core::time::{Duration, Timestamp};
 
 use super::*;
 use crate::feature_request::{FeatureRef, FeatureRequest};
-use crate::testing::MemoryHistory;
+use crate::testing::{MemoryHistory, entity, feature_view, file_source};
 
 fn source(path: &str) -> DataSource {
-    DataSource {
-        kind: SourceKind::File { path: path.to_owned(), format: FileFormat::Parquet, endpoint: None },
-        timestamp_field: Some("ts".to_owned()),
-        created_timestamp_column: Some("created".to_owned()),
-        timestamp_unit: None,
-        date_partition_column: None,
-        field_mapping: BTreeMap::new(),
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    }
+    DataSource { created_timestamp_column: Some("created".to_owned()), ..file_source(path) }
 }
 
 fn view(source: &str, entities: &[&str], ttl: i64, features: &[(&str, ValueType)]) -> FeatureView {
-    FeatureView {
-        entities: entities.iter().map(|name| (*name).to_owned()).collect(),
-        source: source.to_owned(),
-        ttl: Duration::from_nanos(ttl).unwrap(),
-        online: true,
-        online_ttl: None,
-        features: features
-            .iter()
-            .map(|(name, value_type)| Feature {
-                name: (*name).to_owned(),
-                value_type: value_type.clone(),
-                metadata: Metadata::default(),
-            })
-            .collect(),
-        materialization: Materialization::default(),
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    }
+    FeatureView { ttl: Duration::from_nanos(ttl).unwrap(), ..feature_view(source, entities, features) }
 }
 
 fn add(objects: &mut Objects, kind: ObjectKind, name: &str, object: Object) {
@@ -67,12 +43,7 @@ fn project(views: Vec<(&str, FeatureView)>) -> Objects {
         ("b", "b", ValueType::Int64),
         ("code", "code", ValueType::String),
     ] {
-        let entity = Entity {
-            join_key: key.to_owned(),
-            value_type,
-            metadata: Metadata::default(),
-            lifecycle: Lifecycle::default(),
-        };
+        let entity = entity(key, value_type);
         add(&mut objects, ObjectKind::Entity, name, Object::Entity(entity));
     }
     for (name, view) in views {

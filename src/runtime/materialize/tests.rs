@@ -1,49 +1,34 @@
-//! Runs over a store in memory: what is stored, what the ledger says, and an oracle over random sequences.
+//! Runs over a store in memory and real ledgers: what is stored and what the ledger says. Random sequences: `oracle`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+mod oracle;
+
+use std::sync::Arc;
 
 use arrow::array::{Int64Array, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
-use async_trait::async_trait;
-use proptest::prelude::*;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
 use provender_core::encoding::Cell;
 use provender_core::model::{
-    Address, DataSource, Entity, Feature, FeatureView, FileFormat, Lifecycle, Materialization, Metadata,
-    Object, ObjectKind, SourceKind, ValueType,
+    Address, DataSource, FeatureView, FileFormat, Object, ObjectKind, SourceKind, ValueType,
 };
 use provender_core::registry::{Backfill, Column, ColumnId};
 
 use super::*;
-use crate::testing::{Bench, MemoryHistory, MemoryProvider, int, int_key, online_row, online_table, times};
+use crate::registry::{LedgerStore, RegistryLog};
+use crate::testing::{
+    Bench, MemoryHistory, MemoryProvider, entity, feature, feature_view, file_source, int, int_key,
+    online_table,
+};
 
 /// Key, event time, created time; the values follow from the row's place.
 type Row = (Option<i64>, Option<i64>, Option<i64>);
 
-#[derive(Default)]
-struct MemoryLedgers(Mutex<BTreeMap<TableId, Ledger>>);
-
-#[async_trait]
-impl TableLedgers for MemoryLedgers {
-    async fn ledger(&self, table: &TableId) -> Result<Ledger> {
-        Ok(self.0.lock().unwrap().get(table).cloned().unwrap_or_default())
-    }
-
-    async fn append(&self, table: &TableId, entry: LedgerEntry) -> Result<()> {
-        let mut ledgers = self.0.lock().unwrap();
-        let ledger = ledgers.entry(table.clone()).or_default();
-        match entry.body {
-            LedgerEntryBody::Materialized(interval) => ledger.intervals.push(interval),
-            LedgerEntryBody::Complete => ledger.complete = Some(entry.at),
-            LedgerEntryBody::Checkpoint(_) => {}
-        }
-        Ok(())
-    }
-}
-
 struct World {
     memory: MemoryProvider,
-    ledgers: MemoryLedgers,
+    ledgers: LedgerStore,
     registry: Registry,
     rows: Vec<Row>,
 }
@@ -73,42 +58,20 @@ fn value_2(place: usize) -> Option<i64> {
     (place % 3 != 2).then_some(1000 + place as i64)
 }
 
-fn feature(name: &str) -> Feature {
-    Feature { name: name.to_owned(), value_type: ValueType::Int64, metadata: Metadata::default() }
+fn source() -> DataSource {
+    DataSource { created_timestamp_column: Some("created".to_owned()), ..file_source("s") }
 }
 
-fn source() -> DataSource {
-    DataSource {
-        kind: SourceKind::File { path: "s".to_owned(), format: FileFormat::Parquet, endpoint: None },
-        timestamp_field: Some("ts".to_owned()),
-        created_timestamp_column: Some("created".to_owned()),
-        timestamp_unit: None,
-        date_partition_column: None,
-        field_mapping: BTreeMap::new(),
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    }
+/// Ledgers as the program has them, in any object store.
+fn ledgers_in(store: Arc<dyn ObjectStore>) -> LedgerStore {
+    RegistryLog::new(store, Path::from("registry"), "p".to_owned()).ledger()
 }
 
 impl World {
     fn new(ttl: i64) -> Self {
-        let entity = Entity {
-            join_key: "id".to_owned(),
-            value_type: ValueType::Int64,
-            metadata: Metadata::default(),
-            lifecycle: Lifecycle::default(),
-        };
-        let view = FeatureView {
-            entities: vec!["e".to_owned()],
-            source: "s".to_owned(),
-            ttl: Duration::from_nanos(ttl).unwrap(),
-            online: true,
-            online_ttl: None,
-            features: vec![feature("c1")],
-            materialization: Materialization::default(),
-            metadata: Metadata::default(),
-            lifecycle: Lifecycle::default(),
-        };
+        let entity = entity("id", ValueType::Int64);
+        let ttl = Duration::from_nanos(ttl).unwrap();
+        let view = FeatureView { ttl, ..feature_view("s", &["e"], &[("c1", ValueType::Int64)]) };
         let mut registry = Registry::default();
         for (kind, name, object) in [
             (ObjectKind::Entity, "e", Object::Entity(entity)),
@@ -119,7 +82,7 @@ impl World {
         }
         let mut world = Self {
             memory: MemoryProvider::new("p"),
-            ledgers: MemoryLedgers::default(),
+            ledgers: ledgers_in(Arc::new(InMemory::new())),
             registry,
             rows: Vec::new(),
         };
@@ -191,7 +154,7 @@ impl World {
 
     /// Adds a second feature as an apply does: a column in place, and a backfill of what is loaded.
     fn add_column(&mut self) {
-        let ledger = self.ledgers.0.lock().unwrap().get(&self.table().id).cloned().unwrap_or_default();
+        let ledger = block_on(self.ledgers.read(&self.table().id)).unwrap();
         let id = self.table().id.clone();
         let table = self.registry.tables.get_mut(&id).unwrap();
         table.columns.push(Column { id: ColumnId(2), name: "c2".to_owned(), value_type: ValueType::Int64 });
@@ -203,7 +166,7 @@ impl World {
         if let Some(Object::FeatureView(view)) =
             self.registry.objects.0.get_mut(&Address::new(ObjectKind::FeatureView, "v"))
         {
-            view.features.push(feature("c2"));
+            view.features.push(feature("c2", ValueType::Int64));
         }
     }
 }
@@ -302,7 +265,7 @@ fn a_replacement_is_filled_with_what_the_old_table_had_and_is_complete_then() {
     assert!(loaded.completed);
     assert_eq!((world.stored(1).unwrap().0, world.stored(2).unwrap().0), ((12, None), (33, None)));
     assert!(matches!(world.run(MaterializeKind::Pending), ViewOutcome::Nothing { completed: false, .. }));
-    assert_eq!(block_on(world.ledgers.ledger(&new.id)).unwrap().complete, Some(at(1000)));
+    assert_eq!(block_on(world.ledgers.read(&new.id)).unwrap().complete, Some(at(1000)));
 }
 
 #[test]
@@ -342,175 +305,23 @@ fn a_view_that_fails_leaves_its_ledger_alone_and_does_not_stop_the_others() {
     world.registry.objects.0.remove(&Address::new(ObjectKind::FeatureView, "a"));
     let ViewOutcome::Failed(error) = world.run(range(20, 30)) else { panic!("a lost table was written") };
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert_eq!(world.ledgers.0.lock().unwrap()[&table.id].intervals.len(), 1);
+    assert_eq!(block_on(world.ledgers.read(&table.id)).unwrap().intervals.len(), 1);
 }
 
-#[derive(Clone, Debug)]
-enum Act {
-    Range(i64, i64),
-    Incremental { end: i64, lookback: i64 },
-    Pending,
-    Push { key: i64, event: i64, value: i64 },
-    Append(Vec<Row>),
-    AddColumn,
-}
-
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let row = (
-        prop_oneof![9 => (0_i64..3).prop_map(Some), 1 => Just(None)],
-        prop_oneof![9 => (0_i64..40).prop_map(Some), 1 => Just(None)],
-        prop_oneof![(0_i64..5).prop_map(Some), Just(None)],
-    );
-    let act = prop_oneof![
-        (0_i64..40, 0_i64..15).prop_map(|(start, length)| Act::Range(start, start + length)),
-        (0_i64..45, 0_i64..8).prop_map(|(end, lookback)| Act::Incremental { end, lookback }),
-        Just(Act::Pending),
-        (0_i64..3, 0_i64..45, 0_i64..9).prop_map(|(key, event, value)| Act::Push {
-            key,
-            event,
-            value: -1 - value
-        }),
-        prop::collection::vec(row, 1..12).prop_map(Act::Append),
-        Just(Act::AddColumn),
-    ];
-    prop::collection::vec(act, 1..14)
-}
-
-/// What the semantics page says, over sets of instants. Nothing happens before instant -10.
-#[derive(Default)]
-struct Oracle {
-    stored: BTreeMap<i64, StoredRow>,
-    covered: [BTreeSet<i64>; 2],
-    backfill: BTreeSet<i64>,
-    columns: usize,
-}
-
-impl Oracle {
-    fn load(&mut self, rows: &[Row], instants: &BTreeSet<i64>, fill: bool) {
-        let mut newest: BTreeMap<i64, (i64, Option<i64>, usize)> = BTreeMap::new();
-        for (place, row) in rows.iter().enumerate() {
-            if let (Some(key), Some(event)) = (row.0, row.1)
-                && instants.contains(&event)
-            {
-                let found = newest.entry(key).or_insert((event, row.2, place));
-                *found = (*found).max((event, row.2, place));
-            }
-        }
-        let cell = |value: Option<i64>| value.map_or(Cell::Null, int);
-        for (key, (event, created, place)) in newest {
-            let cells: Vec<Cell> =
-                [cell(value_1(place)), cell(value_2(place))].into_iter().take(self.columns).collect();
-            match self.stored.get_mut(&key) {
-                Some((_, stored)) if fill => {
-                    for (stored, new) in stored.iter_mut().zip(cells) {
-                        if *stored == Cell::Absent {
-                            *stored = new;
-                        }
-                    }
-                }
-                Some((header, _)) if *header > (event, created) => {}
-                _ => drop(self.stored.insert(key, ((event, created), cells))),
-            }
-        }
-        let loaded = if fill { 1..2 } else { 0..self.columns };
-        for column in &mut self.covered[loaded] {
-            column.extend(instants);
-        }
-    }
-
-    fn act(&mut self, act: &Act, rows: &mut Vec<Row>) {
-        match act {
-            Act::Range(start, end) => self.load(rows, &(*start..=*end).collect(), false),
-            Act::Incremental { end, lookback } => {
-                let mut coverage = self.covered[0].clone();
-                if self.columns == 2 {
-                    let second: BTreeSet<i64> = self.covered[1].union(&self.backfill).copied().collect();
-                    coverage.retain(|instant| second.contains(instant));
-                }
-                let instants: BTreeSet<i64> = match (coverage.first(), coverage.last()) {
-                    (Some(first), Some(last)) => {
-                        let again =
-                            (0..).map(|back| last - back).take_while(|instant| coverage.contains(instant));
-                        let again: BTreeSet<i64> = again.take(usize::try_from(*lookback).unwrap()).collect();
-                        (*first..=*end)
-                            .filter(|instant| {
-                                !coverage.contains(instant) || (end > last && again.contains(instant))
-                            })
-                            .collect()
-                    }
-                    _ => (-10..=*end).collect(),
-                };
-                self.load(rows, &instants, false);
-            }
-            Act::Pending => {
-                let missing = self.backfill.difference(&self.covered[1]).copied().collect();
-                self.load(rows, &missing, true);
-            }
-            Act::Push { key, event, value } => {
-                let mut cells = vec![int(*value), int(value * 10)];
-                cells.truncate(self.columns);
-                match self.stored.get(key) {
-                    Some((header, _)) if *header > (*event, Some(0)) => {}
-                    _ => drop(self.stored.insert(*key, ((*event, Some(0)), cells))),
-                }
-            }
-            Act::Append(more) => rows.extend(more),
-            Act::AddColumn => {
-                self.columns = 2;
-                self.backfill = self.covered[0].clone();
-                for (_, cells) in self.stored.values_mut() {
-                    cells.push(Cell::Absent);
-                }
-            }
-        }
-    }
-}
-
-fn perform(world: &mut World, act: &Act) {
-    match act {
-        Act::Range(start, end) => drop(world.run(range(*start, *end))),
-        Act::Incremental { end, lookback } => {
-            let job = MaterializeJob { lookback: Duration::from_nanos(*lookback), ..World::job(up_to(*end)) };
-            assert!(!world.try_run(&job).unwrap().any_failed());
-        }
-        Act::Pending => drop(world.run(MaterializeKind::Pending)),
-        Act::Push { key, event, value } => {
-            let mut cells = vec![int(*value), int(value * 10)];
-            cells.truncate(world.table().columns.len());
-            let row = online_row(world.table(), &int_key(*key), times(*event, Some(0)), &cells);
-            block_on(Bench::new(&world.memory, "p").write(world.table(), &[row]));
-        }
-        Act::Append(rows) => world.rows.extend(rows),
-        Act::AddColumn => world.add_column(),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    #[test]
-    fn any_sequence_of_runs_leaves_what_the_oracle_has(acts in acts()) {
-        let mut world = World::new(0);
-        let mut oracle = Oracle { columns: 1, ..Oracle::default() };
-        let mut rows = Vec::new();
-        for act in &acts {
-            if matches!(act, Act::AddColumn) && oracle.columns == 2 {
-                continue;
-            }
-            oracle.act(act, &mut rows);
-            perform(&mut world, act);
-            for key in 0..3 {
-                prop_assert_eq!(world.stored(key), oracle.stored.get(&key).cloned(), "key {} after {:?}", key, act);
-            }
-            let ledger = block_on(world.ledgers.ledger(&world.table().id)).unwrap();
-            for column in 0..oracle.columns {
-                let id = BTreeSet::from([ColumnId(u32::try_from(column).unwrap() + 1)]);
-                let coverage = world.table().covered(&ledger, &id);
-                for instant in -10..60 {
-                    let covered = coverage.interval_at(at(instant)).is_some();
-                    prop_assert_eq!(covered, oracle.covered[column].contains(&instant), "column {} at {}", column, instant);
-                }
-            }
-        }
-    }
+#[test]
+fn a_ledger_on_files_merges_runs_and_carries_them_to_the_next_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || ledgers_in(Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()));
+    let mut world = World::new(0);
+    world.ledgers = open();
+    world.rows = (0..60).map(|time| (Some(time % 3), Some(time), None)).collect();
+    world.loaded(range(0, 9));
+    world.loaded(range(20, 29));
+    assert_eq!(world.loaded(up_to(29)).intervals, [interval(10, 19)]);
+    world.ledgers = open();
+    let ledger = block_on(world.ledgers.read(&world.table().id)).unwrap();
+    let rows: Vec<_> = ledger.intervals.iter().map(|entry| (entry.interval, entry.rows_read)).collect();
+    assert_eq!(rows, [(interval(0, 29), 30)]);
+    assert_eq!(world.loaded(up_to(40)).intervals, [interval(30, 40)]);
+    assert_eq!(block_on(world.ledgers.entries(&world.table().id)).unwrap().len(), 4);
 }

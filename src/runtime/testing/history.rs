@@ -51,7 +51,12 @@ impl MemoryHistory {
 impl OfflineStore for MemoryHistory {
     async fn describe(&self, source: &DataSource) -> Result<SourceDescription> {
         let rows = self.rows(source)?;
-        Ok(SourceDescription { schema: rows.schema(), rows: Some(rows.num_rows() as u64), bytes: None })
+        Ok(SourceDescription {
+            schema: rows.schema(),
+            other_schemas: Vec::new(),
+            rows: Some(rows.num_rows() as u64),
+            bytes: None,
+        })
     }
 
     async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {

@@ -1,7 +1,7 @@
 //! Conformance suites that every store and provider runs, and a provider in memory for tests. Public behind the feature
 //! `testing`, so that providers outside this repository can hold themselves to the same contracts.
 //!
-//! Nothing here is used by the program itself. Read `fixture` (what a suite works on), then `online_store`, `provider`
+//! Nothing here is used by the program itself. Read `fixture` and `definitions` (what a suite works on), then `online_store`, `provider`
 //! and `oracle` (the suites), then `memory` (the fake).
 
 #![expect(
@@ -11,6 +11,7 @@
     reason = "code that runs only in tests: a panic is the report"
 )]
 
+mod definitions;
 mod fixture;
 mod history;
 mod memory;
@@ -20,6 +21,7 @@ mod provider;
 pub mod sabotage;
 pub mod simulator;
 
+pub use definitions::{entity, feature, feature_view, file_source};
 pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
 pub use history::MemoryHistory;
 pub use memory::{Hook, MemoryProvider, MemorySpec, Moment, Operation};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use provender_core::encoding::{Cell, EntityKey};
 use provender_core::model::{
-    Address, Entity, Feature, FeatureService, FeatureView, JoinKey, Lifecycle, Materialization, Metadata,
-    Object, ObjectKind, Selection, ServiceUse, Value, ValueType,
+    Address, FeatureService, FeatureView, JoinKey, Object, ObjectKind, Selection, ServiceUse, Value,
+    ValueType,
 };
 use provender_core::registry::{OnlineTable, Registry, TableId};
 use provender_core::time::{Duration, NANOS_PER_SECOND, Timestamp};
@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use super::super::{Applied, Entities, FeatureStore, OnlineRequest, OnlineResponse};
 use crate::feature_request::FeatureRequest;
-use crate::testing::{Bench, MemoryProvider, online_row, online_table, times};
+use crate::testing::{Bench, MemoryProvider, feature_view, online_row, online_table, times};
 use crate::{Error, Result};
 
 pub(super) const HOUR: i64 = 3_600 * NANOS_PER_SECOND;
@@ -28,33 +28,11 @@ pub(super) struct World {
 }
 
 pub(super) fn entity(join_key: &str, value_type: ValueType) -> Object {
-    Object::Entity(Entity {
-        join_key: join_key.to_owned(),
-        value_type,
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    })
+    Object::Entity(crate::testing::entity(join_key, value_type))
 }
 
 pub(super) fn view(entities: &[&str], features: &[(&str, ValueType)]) -> FeatureView {
-    FeatureView {
-        entities: entities.iter().map(|name| (*name).to_owned()).collect(),
-        source: "history".to_owned(),
-        ttl: Duration::ZERO,
-        online: true,
-        online_ttl: None,
-        features: features
-            .iter()
-            .map(|(name, value_type)| Feature {
-                name: (*name).to_owned(),
-                value_type: value_type.clone(),
-                metadata: Metadata::default(),
-            })
-            .collect(),
-        materialization: Materialization::default(),
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    }
+    feature_view("history", entities, features)
 }
 
 /// A table of a view, with columns named after features and the view's join keys.

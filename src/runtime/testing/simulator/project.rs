@@ -1,19 +1,17 @@
 //! The definitions that appliers edit: one entity, one source, three views, three services. Every change of a view counts
 //! up its description, so that an edit that is lost shows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::{
-    Address, DataSource, Entity, Feature, FeatureService, FeatureView, FileFormat, Lifecycle,
-    Materialization, Metadata, Object, ObjectKind, Objects, Selection, SourceKind, ValueType,
+    Address, Feature, FeatureService, FeatureView, Object, ObjectKind, Objects, Selection, ValueType,
 };
 use provender_core::time::Duration;
 
 use super::fate::Fate;
-use crate::testing::MemoryHistory;
+use crate::testing::{MemoryHistory, entity, feature_view, file_source};
 
 /// The project's name, and the folder of its registry.
 pub(super) const NAME: &str = "simulated";
@@ -36,42 +34,18 @@ fn address(kind: ObjectKind, name: &str) -> Address {
 
 /// What every edit starts from: entity and source.
 fn base(objects: &mut Objects) {
-    let entity = Entity {
-        join_key: "id".to_owned(),
-        value_type: ValueType::Int64,
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    };
-    let source = DataSource {
-        kind: SourceKind::File { path: "rows".to_owned(), format: FileFormat::Parquet, endpoint: None },
-        timestamp_field: Some("ts".to_owned()),
-        created_timestamp_column: None,
-        timestamp_unit: None,
-        date_partition_column: None,
-        field_mapping: BTreeMap::new(),
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    };
+    let (entity, source) = (entity("id", ValueType::Int64), file_source("rows"));
     objects.0.entry(address(ObjectKind::Entity, "key")).or_insert(Object::Entity(entity));
     objects.0.entry(address(ObjectKind::DataSource, "rows")).or_insert(Object::DataSource(source));
 }
 
 fn feature(name: &str) -> Feature {
-    Feature { name: name.to_owned(), value_type: ValueType::Int64, metadata: Metadata::default() }
+    crate::testing::feature(name, ValueType::Int64)
 }
 
 fn new_view() -> FeatureView {
-    FeatureView {
-        entities: vec!["key".to_owned()],
-        source: "rows".to_owned(),
-        ttl: Duration::from_seconds(3600),
-        online: true,
-        online_ttl: None,
-        features: vec![feature("f0")],
-        materialization: Materialization::default(),
-        metadata: Metadata::default(),
-        lifecycle: Lifecycle::default(),
-    }
+    let ttl = Duration::from_seconds(3600);
+    FeatureView { ttl, ..feature_view("rows", &["key"], &[("f0", ValueType::Int64)]) }
 }
 
 /// How often a view was changed since it was created.
