@@ -57,7 +57,13 @@ pub(super) async fn begin(
             continue;
         }
         check_preconditions(plan, &state, provider).await?;
-        check_new_names(plan, state.revision + 1, provider).await?;
+        if let Some(taken) = taken_name(plan, state.revision + 1, provider).await? {
+            // Another apply may have taken this number since, and created its own.
+            if log.state().await?.revision > state.revision {
+                continue;
+            }
+            return Err(taken);
+        }
         // Before the entry: whoever sees the entry must find the lease.
         let lease = Lease::of_this_process(&apply_id, &options.by, options.clock.now());
         log.renew_lease(&lease).await?;
@@ -108,18 +114,18 @@ async fn check_preconditions(plan: &Plan, state: &Registry, provider: &Arc<dyn P
 
 /// An id that this apply will give to a new object was never given before, as far as this registry knows. An object of
 /// that name is of a registry that was lost: its values are not those of the definitions.
-async fn check_new_names(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Provider>) -> Result<()> {
+async fn taken_name(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Provider>) -> Result<Option<Error>> {
     let created = plan.steps.iter().filter_map(|step| match &step.action {
         StepAction::Infrastructure(InfraStep::Create { object }) => Some(object.id.resolve(begin_revision)),
         _ => None,
     });
     let ids: Vec<InfraId> = created.collect();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    match provider.observe(&ids).await?.keys().next() {
-        None => Ok(()),
-        Some(taken) => Err(Error::invalid(format!(
+    let observed = provider.observe(&ids).await?;
+    Ok(observed.keys().next().map(|taken| {
+        Error::invalid(format!(
             "{} \"{}\" is there already, and this registry never created it",
             taken.kind, taken.name
         ))
@@ -128,8 +134,8 @@ async fn check_new_names(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Pr
         )
         .with_hint(
             "to start over, remove the online store's data of this project first (by default `data/online`)",
-        )),
-    }
+        )
+    }))
 }
 
 fn busy(open: &OpenApply) -> Error {
