@@ -1,6 +1,8 @@
 //! Measurements of large plans; run by hand, in release:
 //! `cargo test --release -p provender-core --lib plan::measure -- --ignored --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "the figures are for people")]
+
 use std::time::{Duration as Elapsed, Instant};
 
 use super::tests::{Shape, ViewShape, World};
@@ -28,7 +30,7 @@ fn fleet(views: usize) -> Objects {
             features: (group * 10..group * 10 + 10).map(selection).collect(),
             ..crate::model::FeatureService::default()
         };
-        let address = Address::new(ObjectKind::FeatureService, &format!("service{group}"));
+        let address = Address::new(ObjectKind::FeatureService, format!("service{group}"));
         services.push((address, Object::FeatureService(service)));
     }
     objects.0.extend(services);

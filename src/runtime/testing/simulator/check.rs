@@ -86,10 +86,9 @@ pub(super) fn attempt(process: &Process, attempt: &Attempt) {
                     }
                 }
             }
+            Some(Err(error)) if error.kind() == ErrorKind::Conflict && (id.is_none() || closed_by_other) => {}
             Some(Err(error)) if error.kind() == ErrorKind::Conflict => {
-                if id.is_some() && !closed_by_other {
-                    broken.push(format!("apply {id:?} stopped, and nobody ended it: {error:?}"));
-                }
+                broken.push(format!("apply {id:?} stopped, and nobody ended it: {error:?}"));
             }
             Some(Err(error)) if error.kind() != ErrorKind::Unavailable => {
                 broken.push(format!("an apply failed: {error:?}"));
