@@ -1,5 +1,7 @@
 //! Many schedules break no rule; with a guard taken out, some do.
 
+#![expect(clippy::print_stdout, reason = "the figures are for people")]
+
 use std::time::Instant;
 
 use super::{Schedule, simulate};
