@@ -10,8 +10,8 @@ use super::scope::Scope;
 use super::steps::{self, Parts};
 use super::tables::{self, TableDecision};
 use super::{
-    Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, PendingWork, Plan, PlanInput, PlanOutcome,
-    Preconditions, Step, Summary, Work, digest, protection,
+    Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, InfraStep, PendingWork, Plan, PlanInput,
+    PlanOutcome, Preconditions, Step, StepAction, Summary, Work, digest, protection,
 };
 use crate::graph::Graph;
 use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects, StoreIdentity};
@@ -279,7 +279,16 @@ fn preconditions(
     steps: &[Step],
 ) -> Preconditions {
     let mut preconditions = Preconditions::default();
-    let tables = steps.iter().flat_map(|step| step.change.tables.keys());
+    // An object whose table the registry does not hold is the remains of an apply, until that apply records the table.
+    let owners = steps.iter().filter_map(|step| match &step.action {
+        StepAction::Infrastructure(
+            InfraStep::Create { object }
+            | InfraStep::Update { to: object, .. }
+            | InfraStep::Delete { object },
+        ) => object.table.as_ref(),
+        StepAction::Define => None,
+    });
+    let tables = steps.iter().flat_map(|step| step.change.tables.keys()).chain(owners);
     for id in tables.filter(|id| id.revision.is_some()) {
         preconditions.tables.insert(id.clone(), input.prior.tables.get(id).map(Fingerprint::of));
     }

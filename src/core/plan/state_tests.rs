@@ -145,3 +145,19 @@ fn a_done_backfill_leaves_the_record_with_the_next_change() {
     let columns: Vec<_> = table(&world).backfills.iter().flat_map(|work| work.columns.clone()).collect();
     assert_eq!(columns, [table(&world).column("later").unwrap().id]);
 }
+
+/// Found by the simulator (seed 7005): a plan made while another apply was between its claim and its record would delete
+/// the table that this other apply had finished meanwhile.
+#[test]
+fn the_remains_of_an_apply_are_only_remains_until_it_records_their_table() {
+    let objects = objects();
+    let finished = applied(&objects);
+    let mut claimed = finished.clone();
+    claimed.registry.tables.clear();
+    claimed.registry.objects.0.clear();
+    let plan = claimed.plan(&Objects::default());
+    assert_eq!(plan.steps.len(), 2, "it deletes both parts of the table: {:?}", plan.steps);
+    let moved = |world: &World| plan.preconditions.check(&world.registry, Some(&world.infrastructure));
+    assert_eq!(moved(&claimed), Vec::<String>::new());
+    assert_eq!(moved(&finished), ["online table view0.r1 exists now"]);
+}

@@ -29,6 +29,15 @@ pub(super) fn lost_update(before: &Registry, entry: &Entry) -> Vec<String> {
     lost
 }
 
+/// Whatever the registry serves from is in its own list of infrastructure, after every single entry.
+pub(super) fn table_without_infrastructure(state: &Registry) -> Vec<String> {
+    let live = state.tables.values().filter(|table| table.state == TableState::Live);
+    live.flat_map(|table| MemorySpec.lower(project::NAME, &[table]))
+        .filter(|object| !state.infrastructure.contains_key(&object.id))
+        .map(|object| format!("entry {} leaves a live table without {}", state.revision, object.id))
+        .collect()
+}
+
 /// A step of infrastructure starts only once its apply has claimed it in the log.
 pub(super) fn started(ground: &Ground, apply_id: &str, step: &String) {
     let mut truth = ground.truth();

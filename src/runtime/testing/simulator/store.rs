@@ -96,6 +96,7 @@ impl Ground {
             truth.schedule.violations.push(format!("entry {next} leaves a reference: {error}"));
         }
         truth.schedule.violations.extend(check::lost_update(&before, &entry));
+        truth.schedule.violations.extend(check::table_without_infrastructure(&after));
         if let EntryBody::ApplyEnd(end) = &entry.body
             && end.closed_by.is_some()
             && truth.running.contains(&entry.apply_id)
