@@ -100,16 +100,6 @@ impl From<Error> for CommandError {
             | ErrorKind::Unavailable
             | ErrorKind::Interrupted => CommandErrorKind::Failed,
         };
-        let mut chain = vec![error.to_string()];
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Libraries often repeat their cause in their own message; say it once.
-            if chain.last().is_none_or(|last| !last.contains(&text)) {
-                chain.push(text);
-            }
-            source = cause.source();
-        }
-        Self { kind, chain, hints: error.hints().to_vec() }
+        Self { kind, chain: error.chain(), hints: error.hints().to_vec() }
     }
 }

@@ -73,8 +73,12 @@ pub(crate) async fn make_plan(
     workspace: &Workspace,
     args: &PlanningArgs,
 ) -> CommandResult<Plan> {
+    // The registry is read on another thread while this one loads the definitions, whose errors come first.
+    let prior = tokio::spawn(read_prior(prior_source(workspace, args)));
     let loaded = project::definitions(ui, global, workspace)?;
-    let prior = read_prior(workspace, args).await?;
+    let prior = prior
+        .await
+        .map_err(|error| CommandError::new("reading the registry ended in a bug").because(error))??;
     let provider = if args.prior.is_some() { None } else { Some(workspace.provider()?) };
     let observed = match &provider {
         Some(provider) if args.refresh => Some(observe(provider, &prior.state).await?),
@@ -131,14 +135,29 @@ fn refusal(finding: &Finding) -> CommandError {
     CommandError::new(format!("[{}] {place}{}", finding.code, finding.message))
 }
 
-async fn read_prior(workspace: &Workspace, args: &PlanningArgs) -> CommandResult<Prior> {
-    if let Some(file) = &args.prior {
-        let failed = || CommandError::new(format!("could not read the registry in `{}`", file.display()));
-        let bytes = fs::read(file).map_err(|error| failed().because(error))?;
-        let export = Export::parse(&bytes)?;
-        return Ok(Prior { state: export.state, ledgers: export.ledgers, log: None });
+/// Where the registry is read from.
+enum PriorSource {
+    Exported(PathBuf),
+    Log(RegistryLog),
+}
+
+fn prior_source(workspace: &Workspace, args: &PlanningArgs) -> CommandResult<PriorSource> {
+    match &args.prior {
+        Some(file) => Ok(PriorSource::Exported(file.clone())),
+        None => workspace.registry().map(PriorSource::Log),
     }
-    let log = workspace.registry()?;
+}
+
+async fn read_prior(source: CommandResult<PriorSource>) -> CommandResult<Prior> {
+    let log = match source? {
+        PriorSource::Exported(file) => {
+            let failed = || CommandError::new(format!("could not read the registry in `{}`", file.display()));
+            let bytes = fs::read(&file).map_err(|error| failed().because(error))?;
+            let export = Export::parse(&bytes)?;
+            return Ok(Prior { state: export.state, ledgers: export.ledgers, log: None });
+        }
+        PriorSource::Log(log) => log,
+    };
     let state = log.state().await?;
     let waiting =
         state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());

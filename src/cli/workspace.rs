@@ -129,8 +129,3 @@ pub(crate) fn author() -> Author {
         tool_version: VERSION.to_owned(),
     }
 }
-
-/// A random id for an apply or a job: 16 hexadecimal digits.
-pub(crate) fn random_id() -> String {
-    format!("{:016x}", rand::random::<u64>())
-}

@@ -81,6 +81,21 @@ impl Error {
         Self { kind, message: message.into(), source: Some(Box::new(cause)), hints }
     }
 
+    /// Its message and those of its causes, outermost first. Libraries often repeat their cause in their own message; it
+    /// is said once.
+    pub fn chain(&self) -> Vec<String> {
+        let mut chain = vec![self.message.clone()];
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if chain.last().is_none_or(|last| !last.contains(&text)) {
+                chain.push(text);
+            }
+            source = cause.source();
+        }
+        chain
+    }
+
     /// What a caller can do about it.
     pub const fn kind(&self) -> ErrorKind {
         self.kind

@@ -153,7 +153,7 @@ fn stored_documents_have_golden_pairs() {
             .any(|entry| entry.file_name().to_string_lossy().contains(document));
         assert!(found, "no golden `{document}` in fixtures/registry/v1");
     }
-    for document in ["entity_keys.json", "packed_rows.json"] {
+    for document in ["entity_keys.json", "packed_rows.json", "fingerprints.json"] {
         assert!(top().join("fixtures/encoding").join(document).is_file(), "no golden {document}");
     }
 }

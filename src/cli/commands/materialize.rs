@@ -11,14 +11,14 @@ use provender_runtime::materialize::{
     LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome,
     ViewReport, materialize,
 };
-use provender_runtime::registry::RegistryLog;
+use provender_runtime::registry::{RegistryLog, random_id};
 
 use crate::arguments::GlobalArguments;
 use crate::clock;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::block_on;
 use crate::output::{Progress, Ui};
-use crate::workspace::{Workspace, author, random_id};
+use crate::workspace::{Workspace, author};
 
 /// Load values of a range of event times into the online store
 #[derive(Debug, clap::Args)]
@@ -135,14 +135,8 @@ fn tell(ui: &Ui, report: &MaterializeReport, dry_run: bool) {
                 ui.message(&format!("feature_view.{view}: {reason}{}", switched(*completed)));
             }
             ViewOutcome::Failed(error) => {
-                let mut text = error.to_string();
-                let mut source = std::error::Error::source(error);
-                while let Some(cause) = source {
-                    text.push_str(": ");
-                    text.push_str(&cause.to_string());
-                    source = cause.source();
-                }
-                let failure = CommandError::new(format!("feature_view.{view} was not loaded")).because(text);
+                let failure = CommandError::new(format!("feature_view.{view} was not loaded"))
+                    .because(error.chain().join(": "));
                 ui.error(&error.hints().iter().fold(failure, CommandError::with_hint));
             }
         }

@@ -9,6 +9,8 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use provender_core::diagnostic::steers;
+
 use crate::error::{CommandError, CommandResult};
 
 pub(crate) use progress::Progress;
@@ -219,18 +221,11 @@ pub(crate) fn printable(text: &str) -> String {
         match character {
             '\n' => safe.push_str("\n  "),
             '\t' => safe.push(' '),
-            _ if character.is_control() || is_direction_mark(character) => {
-                safe.extend(character.escape_unicode());
-            }
+            _ if steers(character) => safe.extend(character.escape_unicode()),
             _ => safe.push(character),
         }
     }
     safe
-}
-
-/// Marks that change the direction of text around them.
-const fn is_direction_mark(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

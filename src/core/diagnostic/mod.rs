@@ -11,7 +11,7 @@ mod suggest;
 use serde::Serialize;
 
 pub use json::{JsonDiagnostic, to_json};
-pub use render::{RenderOptions, printable, render};
+pub use render::{RenderOptions, printable, render, steers};
 pub use suggest::{nearest, suggestion};
 
 use crate::source::Span;

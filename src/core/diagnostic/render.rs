@@ -59,12 +59,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 fn shown(character: char) -> char {
     match character {
         '\t' | '\n' => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-            '\u{fffd}'
-        }
-        other if other.is_control() => '\u{fffd}',
+        other if steers(other) => '\u{fffd}',
         other => other,
     }
+}
+
+/// Whether a character can steer a terminal, hide text or turn its direction.
+pub fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {

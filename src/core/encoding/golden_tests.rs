@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{Cell, EntityKey, PackedRow, RowHeader, RowSchema};
-use crate::model::{Value, ValueType};
+use crate::model::{Fingerprint, Object, Value, ValueType};
+use crate::registry::Registry;
 use crate::time::Timestamp;
 
 #[derive(Deserialize)]
@@ -102,4 +103,40 @@ fn row_schemas_are_frozen() {
     let text = r#"{"id":3,"columns":[[1,"int64"],[4,"list(float32)"]]}"#;
     let schema: RowSchema = serde_json::from_str(text).unwrap();
     assert_eq!(serde_json::to_string(&schema).unwrap(), text);
+}
+
+#[derive(Deserialize)]
+struct FingerprintVector {
+    address: Option<String>,
+    table: Option<String>,
+    fingerprint: String,
+    /// Of what a data source says about stored values.
+    content: Option<String>,
+}
+
+/// Of the objects and tables in the golden checkpoint: what preconditions, source histories and plans compare.
+#[test]
+fn fingerprints_are_frozen() {
+    #[derive(Deserialize)]
+    struct Checkpoint {
+        state: Registry,
+    }
+    let Checkpoint { state } =
+        serde_json::from_str(include_str!("../../../fixtures/registry/v1/checkpoint.json")).unwrap();
+    let vectors: Vec<FingerprintVector> =
+        serde_json::from_str(include_str!("../../../fixtures/encoding/fingerprints.json")).unwrap();
+    assert_eq!(vectors.len(), state.objects.0.len() + state.tables.len());
+    for vector in vectors {
+        if let Some(table) = &vector.table {
+            let table = &state.tables[&table.parse().unwrap()];
+            assert_eq!(Fingerprint::of(table).as_str(), vector.fingerprint, "{}", table.id);
+            continue;
+        }
+        let address = vector.address.unwrap().parse().unwrap();
+        let object = state.objects.get(&address).unwrap();
+        assert_eq!(object.fingerprint().as_str(), vector.fingerprint, "{address}");
+        if let Object::DataSource(source) = object {
+            assert_eq!(Some(source.content_fingerprint().as_str()), vector.content.as_deref(), "{address}");
+        }
+    }
 }

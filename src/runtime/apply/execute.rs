@@ -200,7 +200,7 @@ impl Execution<'_> {
                 self.note_success(&id, change);
             }
             Err(error) => {
-                let text = whole_text(&error);
+                let text = error.chain().join(": ");
                 (self.options.events)(ApplyEvent::Failed { step: id.clone(), error: text.clone() });
                 let outcome = StepOutcome::Failed { error: text };
                 self.unrecorded.done.push(StepReport { step: id.clone(), outcome });
@@ -285,14 +285,3 @@ impl Execution<'_> {
 
 /// Longer than any step waits for a signal or another step.
 const LONG: Duration = Duration::from_secs(3_600);
-
-fn whole_text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

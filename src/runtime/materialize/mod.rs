@@ -25,6 +25,7 @@ use self::decide::{Decision, Ledgers, Load, decide, missing_of_replaced};
 use crate::clock::Clock;
 use crate::columns::nearest;
 use crate::provider::{OfflineStore, OnlineStore, Provider};
+use crate::registry::random_id;
 use crate::{Error, ErrorKind, Result};
 
 /// Views that are loaded side by side.
@@ -382,7 +383,7 @@ impl Run<'_> {
     async fn append(&self, table: &TableId, body: LedgerEntryBody) -> Result<()> {
         let entry = LedgerEntry {
             format_version: FORMAT_VERSION,
-            entry_id: format!("{:032x}", rand::random::<u128>()),
+            entry_id: random_id(),
             job_id: self.job.job_id.clone(),
             at: self.job.clock.now(),
             by: self.job.by.clone(),

@@ -136,31 +136,46 @@ fn to_bytes(document: &impl Serialize) -> Result<Vec<u8>> {
     })
 }
 
+/// A document that is stored, of some version of its format.
+pub(super) trait Stored: DeserializeOwned {
+    /// The kinds that its `kind` may name; empty where it has none.
+    const KINDS: &'static [&'static str] = &[];
+
+    /// The version of the format that it was written in.
+    fn format_version(&self) -> u32;
+}
+
 /// Parses a document whose `format_version` this program may not know.
-pub(super) fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8], kinds: &[&str]) -> Result<T> {
+pub(super) fn parse<T: Stored>(name: &str, bytes: &[u8]) -> Result<T> {
+    match serde_json::from_slice::<T>(bytes) {
+        Ok(document) if document.format_version() <= FORMAT_VERSION => Ok(document),
+        Ok(document) => Err(newer(name, document.format_version())),
+        Err(error) => Err(why_not(name, bytes, T::KINDS, error)),
+    }
+}
+
+/// A document that does not parse is one of a later version, or damaged.
+fn why_not(name: &str, bytes: &[u8], kinds: &[&str], error: serde_json::Error) -> Error {
     #[derive(serde::Deserialize)]
     struct Head {
         format_version: u32,
         kind: Option<String>,
     }
-    let damaged = |error: serde_json::Error| {
-        Error::corrupt(format!("`{name}` of the registry is damaged"))
+    match serde_json::from_slice::<Head>(bytes) {
+        Ok(head) if head.format_version > FORMAT_VERSION => newer(name, head.format_version),
+        Ok(Head { kind: Some(kind), .. }) if !kinds.is_empty() && !kinds.contains(&kind.as_str()) => {
+            Error::corrupt(format!("`{name}` of the registry is of a kind that is not known here, `{kind}`"))
+                .with_hint("upgrade provender to a version that knows this kind")
+        }
+        _ => Error::corrupt(format!("`{name}` of the registry is damaged"))
             .with_source(error)
-            .with_hint("restore this file from a backup of the registry; `provender registry verify` checks the whole log")
-    };
-    let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
-    if head.format_version > FORMAT_VERSION {
-        return Err(Error::corrupt(format!(
-            "`{name}` of the registry has format version {}, and this version of provender reads up to {FORMAT_VERSION}",
-            head.format_version
-        ))
-        .with_hint(format!("upgrade provender to a version that reads format {}", head.format_version)));
+            .with_hint("restore this file from a backup of the registry; `provender registry verify` checks the whole log"),
     }
-    if let Some(kind) = head.kind.filter(|kind| !kinds.is_empty() && !kinds.contains(&kind.as_str())) {
-        return Err(Error::corrupt(format!(
-            "`{name}` of the registry is of a kind that is not known here, `{kind}`"
-        ))
-        .with_hint("upgrade provender to a version that knows this kind"));
-    }
-    serde_json::from_slice(bytes).map_err(damaged)
+}
+
+fn newer(name: &str, version: u32) -> Error {
+    Error::corrupt(format!(
+        "`{name}` of the registry has format version {version}, and this version of provender reads up to {FORMAT_VERSION}"
+    ))
+    .with_hint(format!("upgrade provender to a version that reads format {version}"))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use provender_core::registry::{FORMAT_VERSION, Ledger, Registry, TableId};
 use serde::{Deserialize, Serialize};
 
-use super::documents::parse;
+use super::documents::{Stored, parse};
 use super::log::RegistryLog;
 use crate::Result;
 
@@ -20,13 +20,19 @@ pub struct Export {
     pub ledgers: BTreeMap<TableId, Ledger>,
 }
 
+impl Stored for Export {
+    fn format_version(&self) -> u32 {
+        self.format_version
+    }
+}
+
 impl Export {
     /// Reads an exported registry.
     ///
     /// # Errors
     /// It is damaged or of a newer format.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        parse("export", bytes, &[])
+        parse("export", bytes)
     }
 }
 

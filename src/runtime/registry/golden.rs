@@ -19,9 +19,8 @@ use provender_core::registry::{
 };
 use provender_core::time::Timestamp;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::documents::parse;
+use super::documents::{Stored, parse};
 use super::log::Checkpoint;
 use super::{Export, Lease};
 
@@ -60,7 +59,7 @@ fn other_documents_are_frozen() {
 }
 
 /// Written as the file has it, and the file read as what it was written from.
-fn frozen<T: Serialize + DeserializeOwned + Debug>(name: &str, document: &T) {
+fn frozen<T: Serialize + Stored + Debug>(name: &str, document: &T) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../fixtures/registry/v1")
         .join(format!("{name}.json"));
@@ -70,7 +69,7 @@ fn frozen<T: Serialize + DeserializeOwned + Debug>(name: &str, document: &T) {
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(written == stored, "{name} is written otherwise than before; stored:\n{stored}\nnow:\n{written}");
-    let read: T = parse(name, stored.as_bytes(), &[]).unwrap();
+    let read: T = parse(name, stored.as_bytes()).unwrap();
     assert_eq!(format!("{read:?}"), format!("{document:?}"), "{name} is read otherwise than before");
 }
 

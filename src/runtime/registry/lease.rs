@@ -6,7 +6,7 @@ use provender_core::registry::{Author, FORMAT_VERSION, OpenApply};
 use provender_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::documents::parse;
+use super::documents::{Stored, parse};
 use super::log::RegistryLog;
 use crate::Result;
 
@@ -31,6 +31,12 @@ pub struct Lease {
     /// When that process started, as the host counts; tells a process from a later one with its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_start: Option<String>,
+}
+
+impl Stored for Lease {
+    fn format_version(&self) -> u32 {
+        self.format_version
+    }
 }
 
 impl Lease {
@@ -95,7 +101,7 @@ impl RegistryLog {
     pub async fn is_live(&self, open: &OpenApply, here: &Author, now: Timestamp) -> Result<bool> {
         let name = name(&open.apply_id);
         let Some(bytes) = self.documents().read(&name).await? else { return Ok(false) };
-        let lease: Lease = parse(&name, &bytes, &[])?;
+        let lease: Lease = parse(&name, &bytes)?;
         Ok(lease.is_live(here, now))
     }
 }

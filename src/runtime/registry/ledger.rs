@@ -3,15 +3,21 @@
 use async_trait::async_trait;
 use provender_core::registry::{Ledger, LedgerEntry, LedgerEntryBody, TableId};
 
-use super::documents::{Created, Documents, parse};
+use super::documents::{Created, Documents, Stored, parse};
 use super::log::random_id;
 use crate::Result;
 use crate::materialize::TableLedgers;
 
-const KINDS: [&str; 3] = ["materialized", "complete", "checkpoint"];
-
 /// An entry after which a checkpoint entry is appended: every so many.
 const CHECKPOINT_EVERY: u64 = 50;
+
+impl Stored for LedgerEntry {
+    const KINDS: &'static [&'static str] = &["materialized", "complete", "checkpoint"];
+
+    fn format_version(&self) -> u32 {
+        self.format_version
+    }
+}
 
 /// The ledgers of one registry.
 #[derive(Clone, Debug)]
@@ -98,7 +104,7 @@ impl LedgerStore {
     async fn entry(&self, table: &TableId, number: u64) -> Result<Option<LedgerEntry>> {
         let name = entry_name(table, number);
         match self.documents.read(&name).await? {
-            Some(bytes) => parse(&name, &bytes, &KINDS).map(Some),
+            Some(bytes) => parse(&name, &bytes).map(Some),
             None => Ok(None),
         }
     }

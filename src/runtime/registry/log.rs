@@ -8,7 +8,7 @@ use provender_core::registry::{Author, Entry, EntryBody, FORMAT_VERSION, Registr
 use provender_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::documents::{Created, Documents, parse};
+use super::documents::{Created, Documents, Stored, parse};
 use super::ledger::LedgerStore;
 use crate::{Error, Result};
 
@@ -16,7 +16,6 @@ use crate::{Error, Result};
 const CHECKPOINT_EVERY: u64 = 20;
 
 const HINT: &str = "log/_last_checkpoint";
-const KINDS: [&str; 4] = ["apply_begin", "apply_progress", "apply_end", "import"];
 
 /// A checkpoint: the whole state after one entry.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +28,20 @@ pub(super) struct Checkpoint {
 struct Hint {
     format_version: u32,
     revision: u64,
+}
+
+impl Stored for Entry {
+    const KINDS: &'static [&'static str] = &["apply_begin", "apply_progress", "apply_end", "import"];
+
+    fn format_version(&self) -> u32 {
+        self.format_version
+    }
+}
+
+impl Stored for Checkpoint {
+    fn format_version(&self) -> u32 {
+        self.format_version
+    }
 }
 
 /// What came of an append.
@@ -152,7 +165,7 @@ impl RegistryLog {
     async fn checkpoint(&self, revision: u64) -> Result<Option<Registry>> {
         let name = checkpoint_name(revision);
         let Some(bytes) = self.documents.read(&name).await? else { return Ok(None) };
-        match parse::<Checkpoint>(&name, &bytes, &[]) {
+        match parse::<Checkpoint>(&name, &bytes) {
             Ok(checkpoint) if checkpoint.state.revision == revision => Ok(Some(checkpoint.state)),
             Ok(_) => Ok(None),
             Err(error) => {
@@ -169,7 +182,7 @@ impl RegistryLog {
     pub async fn entry(&self, revision: u64) -> Result<Option<Entry>> {
         let name = entry_name(revision);
         match self.documents.read(&name).await? {
-            Some(bytes) => parse(&name, &bytes, &KINDS).map(Some),
+            Some(bytes) => parse(&name, &bytes).map(Some),
             None => Ok(None),
         }
     }
@@ -265,6 +278,6 @@ pub(super) fn checkpoint_name(revision: u64) -> String {
 }
 
 /// 16 hexadecimal digits that nobody else has.
-pub(crate) fn random_id() -> String {
+pub fn random_id() -> String {
     format!("{:016x}", rand::random::<u64>())
 }

@@ -20,6 +20,5 @@ pub use export::Export;
 pub use lease::{LEASE_RENEWAL, LEASE_TIME, Lease};
 pub use ledger::LedgerStore;
 pub use location::open_location;
-pub(crate) use log::random_id;
-pub use log::{Appended, RegistryLog};
+pub use log::{Appended, RegistryLog, random_id};
 pub use verify::VerifyReport;

@@ -36,7 +36,7 @@ impl RegistryLog {
             report.entries += 1;
             let name = checkpoint_name(state.revision);
             if let Some(bytes) = self.documents().read(&name).await? {
-                let checkpoint: Checkpoint = parse(&name, &bytes, &[])?;
+                let checkpoint: Checkpoint = parse(&name, &bytes)?;
                 if checkpoint.format_version != FORMAT_VERSION || checkpoint.state != state {
                     return Err(Error::corrupt(format!("`{name}` of the registry is not what its log says"))
                         .with_hint("delete this file: checkpoints are made anew from the log"));
