@@ -9,10 +9,10 @@ use super::scope::{Constants, ProjectScope};
 use super::{data_source, entity, feature_service, feature_view, variable};
 use crate::check::{self, Definitions};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::hcl::{Block, BlockReader, Body, Context, parse_body};
+use crate::hcl::{Block, BlockReader, Body, Context, Piece, parse_piece, pieces};
 use crate::model::{Address, Fingerprint, ObjectKind, Objects, Project};
 use crate::plan::SourceRange;
-use crate::source::{SourceFile, SourceId, Sources, Span};
+use crate::source::{SourceFile, Sources, Span};
 
 /// All that a project is made of.
 #[derive(Clone, Copy)]
@@ -93,18 +93,26 @@ fn digest(objects: &Objects) -> Fingerprint {
 const ALONE: usize = 64 << 10;
 
 /// Parses the files in the order of their paths, so that the first of two definitions is always the same one. Most of
-/// the time of a large project goes here, so its files are shared out over the processors.
+/// the time of a large project goes here, so its blocks are shared out over the processors.
 fn parse(files: &[SourceFile], findings: &RefCell<Diagnostics>) -> (Sources, Vec<Body>) {
     let mut ordered: Vec<&SourceFile> = files.iter().collect();
     ordered.sort_by(|a, b| a.path.cmp(&b.path));
     let mut sources = Sources::default();
-    let work: Vec<(SourceId, &SourceFile)> =
-        ordered.into_iter().map(|file| (sources.add(file.clone()), file)).collect();
+    let mut work: Vec<Piece<'_>> = Vec::new();
+    for file in ordered {
+        let id = sources.add(file.clone());
+        if file.path.ends_with(".json") {
+            let message = "the JSON form of definitions is not supported by this version yet";
+            findings.borrow_mut().push(Diagnostic::error(codes::UNSUPPORTED, Span::new(id, 0..0), message));
+        } else {
+            work.extend(pieces(id, &file.text));
+        }
+    }
     let size: usize = files.iter().map(|file| file.text.len()).sum();
     let threads = if size < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
     let share = work.len().div_ceil(threads).max(1);
-    let parse_share = |share: &[(SourceId, &SourceFile)]| -> Vec<Result<Body, Box<Diagnostic>>> {
-        share.iter().map(|(id, file)| parse_file(*id, file)).collect()
+    let parse_share = |share: &[Piece<'_>]| -> Vec<Result<Body, Box<Diagnostic>>> {
+        share.iter().map(|piece| parse_piece(*piece)).collect()
     };
     let parsed: Vec<_> = if threads == 1 {
         parse_share(&work)
@@ -126,14 +134,6 @@ fn parse(files: &[SourceFile], findings: &RefCell<Diagnostics>) -> (Sources, Vec
         }
     }
     (sources, bodies)
-}
-
-fn parse_file(id: SourceId, file: &SourceFile) -> Result<Body, Box<Diagnostic>> {
-    if file.path.ends_with(".json") {
-        let message = "the JSON form of definitions is not supported by this version yet";
-        return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, Span::new(id, 0..0), message)));
-    }
-    parse_body(id, &file.text)
 }
 
 /// The blocks of all files, by what they are.

@@ -10,6 +10,7 @@ mod evaluate;
 mod functions;
 mod operator;
 mod parse;
+mod split;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,6 @@ mod value;
 pub(crate) use accept::{Accept, Located};
 pub(crate) use block::{BlockReader, Context, Schema};
 pub(crate) use evaluate::{Evaluator, Failure, Scope};
-pub(crate) use parse::{parse_body, parse_expression};
+pub(crate) use parse::{Piece, parse_expression, parse_piece, pieces};
 pub(crate) use tree::{Attribute, Block, Body, Expression, ExpressionKind};
 pub(crate) use value::{Number, Reference, Value};

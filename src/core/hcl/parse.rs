@@ -4,23 +4,47 @@ use hcl::edit::expr::{self, Expression as Edited, ObjectKey, TraversalOperator, 
 use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
+use super::split::split;
 use super::template;
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Step};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::source::{SourceId, Span};
 
-/// The tree of a file. The parser stops at its first error.
-pub(crate) fn parse_body(source: SourceId, text: &str) -> Result<Body, Box<Diagnostic>> {
-    let (text, shift) = without_mark(text);
-    let lower = Lower { source, shift };
-    let body = parser::parse_body(text).map_err(|error| lower.syntax_error(text, &error))?;
+/// A part of a file that is parsed by itself: a block, as a rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) source: SourceId,
+    pub(crate) text: &'a str,
+    /// Bytes of the file before it.
+    shift: usize,
+    /// Whether it is the whole file.
+    is_file: bool,
+}
+
+/// The pieces of a file, in order.
+pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece<'_>> {
+    let (text, mark) = without_mark(text);
+    split(text).into_iter().map(move |range| {
+        let is_file = range.len() == text.len();
+        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file }
+    })
+}
+
+/// The tree of a piece. The parser stops at its first error.
+pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
+    let lower = Lower { source: piece.source, shift: piece.shift };
+    let body = parser::parse_body(piece.text).map_err(|error| {
+        let unread = if piece.is_file { "file" } else { "block" };
+        let help = format!("the rest of the {unread} is not looked at until this is mended");
+        Box::new(lower.syntax_error(piece.text, &error).help(help))
+    })?;
     Ok(lower.body(body))
 }
 
 /// The tree of one expression that is all of the text.
 pub(crate) fn parse_expression(source: SourceId, text: &str) -> Result<Expression, Box<Diagnostic>> {
     let lower = Lower { source, shift: 0 };
-    let expression = parser::parse_expr(text).map_err(|error| lower.syntax_error(text, &error))?;
+    let expression = parser::parse_expr(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     Ok(lower.expression(&expression))
 }
 
@@ -36,7 +60,7 @@ pub(super) struct Lower {
 
 impl Lower {
     /// The parser's finding, in clearer words where its own are about its insides.
-    fn syntax_error(&self, text: &str, error: &parser::Error) -> Box<Diagnostic> {
+    fn syntax_error(&self, text: &str, error: &parser::Error) -> Diagnostic {
         let mut at = error.location().offset().min(text.len());
         while !text.is_char_boundary(at) {
             at -= 1;
@@ -62,7 +86,7 @@ impl Lower {
         if line.replace("\\\"", "").matches('"').count() % 2 == 1 {
             diagnostic = diagnostic.help("is the string on this line closed?");
         }
-        Box::new(diagnostic.help("the rest of the file is not looked at until this is mended"))
+        diagnostic
     }
 
     pub(super) fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {
@@ -197,5 +221,45 @@ impl Lower {
             group: each.grouping,
             condition: each.cond.as_ref().map(|condition| self.expression(&condition.expr)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Of every file of fixtures that is HCL as a whole.
+    #[test]
+    fn the_pieces_are_the_whole() {
+        fn files(folder: &Path, found: &mut Vec<String>) {
+            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let path = entry.path();
+                if path.is_dir() {
+                    files(&path, found);
+                } else if path.extension().is_some_and(|extension| extension == "hcl") {
+                    found.extend(fs::read_to_string(&path));
+                }
+            }
+        }
+        let mut texts = Vec::new();
+        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"), &mut texts);
+        let mut several = 0;
+        for text in texts {
+            let (text, shift) = without_mark(&text);
+            let source = SourceId::default();
+            let Ok(whole) = parse_piece(Piece { source, text, shift, is_file: true }) else { continue };
+            let mut joined = Body::default();
+            for piece in pieces(source, text) {
+                let body = parse_piece(Piece { shift: piece.shift + shift, ..piece }).unwrap();
+                joined.attributes.extend(body.attributes);
+                joined.blocks.extend(body.blocks);
+            }
+            several += usize::from(joined.blocks.len() > 1);
+            assert_eq!(format!("{joined:?}"), format!("{whole:?}"));
+        }
+        assert!(several > 20);
     }
 }

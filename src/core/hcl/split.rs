@@ -1,0 +1,192 @@
+//! Where the blocks of a file begin and end, found without parsing them, so that each is parsed by itself: on any thread,
+//! in little memory, and with a finding of its own when it is wrong. It decides nothing about what is valid; text that it
+//! cannot follow is one piece.
+
+use std::ops::Range;
+
+/// Splits text after each line that ends a block at the top. The pieces are in order and cover all of the text; one of
+/// them may hold several blocks when these share a line.
+pub(super) fn split(text: &str) -> Vec<Range<usize>> {
+    Scanner { text: text.as_bytes(), at: 0 }.pieces().unwrap_or_else(|Lost| [0..text.len()].into())
+}
+
+/// The text is not what it seems; the parser says why.
+struct Lost;
+
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+/// What a closing brace ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Bracket(u8),
+    /// `${` or `%{` in a string, which goes on after it.
+    Interpolation,
+}
+
+impl Scanner<'_> {
+    fn pieces(mut self) -> Result<Vec<Range<usize>>, Lost> {
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        let mut open: Vec<Open> = Vec::new();
+        let mut closed = false;
+        while let Some(&byte) = self.text.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'\n' if open.is_empty() && closed => {
+                    pieces.push(start..self.at);
+                    (start, closed) = (self.at, false);
+                }
+                b'#' => self.skip_line(),
+                b'/' if self.next_is(b"/") => self.skip_line(),
+                b'/' if self.next_is(b"*") => self.skip_past(b"*/")?,
+                b'<' if self.next_is(b"<") => self.skip_heredoc()?,
+                b'{' | b'[' | b'(' => open.push(Open::Bracket(byte)),
+                b'}' if open.last() == Some(&Open::Interpolation) => {
+                    open.pop();
+                    self.string(&mut open)?;
+                }
+                b'}' | b']' | b')' => {
+                    let opening = match byte {
+                        b'}' => b'{',
+                        b']' => b'[',
+                        _ => b'(',
+                    };
+                    if open.pop() != Some(Open::Bracket(opening)) {
+                        return Err(Lost);
+                    }
+                    closed |= byte == b'}';
+                }
+                b'"' => self.string(&mut open)?,
+                _ => {}
+            }
+        }
+        if !open.is_empty() {
+            return Err(Lost);
+        }
+        if start < self.text.len() {
+            pieces.push(start..self.text.len());
+        }
+        Ok(pieces)
+    }
+
+    fn next_is(&self, text: &[u8]) -> bool {
+        self.text[self.at..].starts_with(text)
+    }
+
+    /// To the end of the line, whose line feed stays.
+    fn skip_line(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    }
+
+    fn skip_past(&mut self, end: &[u8]) -> Result<(), Lost> {
+        let rest = &self.text[self.at + 1..];
+        let found = rest.windows(end.len()).position(|window| window == end).ok_or(Lost)?;
+        self.at += 1 + found + end.len();
+        Ok(())
+    }
+
+    /// The rest of a string, up to its end or to an interpolation in it.
+    fn string(&mut self, open: &mut Vec<Open>) -> Result<(), Lost> {
+        while let Some(&byte) = self.text.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'"' => return Ok(()),
+                b'\n' => return Err(Lost),
+                b'\\' => self.at += 1,
+                b'$' | b'%'
+                    if self.text[self.at..].first() == Some(&byte)
+                        && self.text.get(self.at + 1) == Some(&b'{') =>
+                {
+                    self.at += 2;
+                }
+                b'$' | b'%' if self.next_is(b"{") => {
+                    self.at += 1;
+                    open.push(Open::Interpolation);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        Err(Lost)
+    }
+
+    /// After `<`: where it begins a heredoc, to the start of the line after its end.
+    fn skip_heredoc(&mut self) -> Result<(), Lost> {
+        let rest = &self.text[self.at + 1..];
+        let rest = rest.strip_prefix(b"-").unwrap_or(rest);
+        let line_end = rest.iter().position(|byte| *byte == b'\n').ok_or(Lost)?;
+        let marker = rest[..line_end].trim_ascii();
+        if marker.is_empty()
+            || !marker.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte))
+        {
+            return Err(Lost);
+        }
+        let mut at = self.text.len() - rest.len() + line_end + 1;
+        while at < self.text.len() {
+            let line = &self.text[at..];
+            let length = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+            if line[..length].trim_ascii() == marker {
+                // The line feed ends the attribute.
+                self.at = at + length;
+                return Ok(());
+            }
+            at += length + 1;
+        }
+        Err(Lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    fn pieces(text: &str) -> Vec<&str> {
+        split(text).into_iter().map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn blocks_are_pieces() {
+        let text = "# words }\nentity \"a\" {\n  b = { c = [1] }\n} // }\n\nlocals { d = \"${e[\"}\"]}}\" }\n/* } */ x \"y\" {}\n";
+        assert_eq!(
+            pieces(text),
+            [
+                "# words }\nentity \"a\" {\n  b = { c = [1] }\n} // }\n",
+                "\nlocals { d = \"${e[\"}\"]}}\" }\n",
+                "/* } */ x \"y\" {}\n"
+            ]
+        );
+        assert_eq!(pieces("a {}\n# the end"), ["a {}\n", "# the end"]);
+        assert_eq!(pieces(""), [""; 0]);
+    }
+
+    #[test]
+    fn braces_in_strings_and_heredocs_do_not_count() {
+        for inside in [
+            "\"}\"",
+            "\"\\\"}\"",
+            "\"$${}\"",
+            "\"%%{\"",
+            "\"${\"}\"}\"",
+            "<<E\n}\n  E",
+            "<<-\"\n",
+            "\"a ${ <<E\n}\nE\n}\"",
+        ] {
+            let text = format!("a {{\n  b = {inside}\n}}\nc {{}}\n");
+            let expected = if inside == "<<-\"\n" { 1 } else { 2 };
+            assert_eq!(pieces(&text).len(), expected, "{inside}");
+        }
+    }
+
+    #[test]
+    fn text_that_does_not_add_up_is_one_piece() {
+        for text in
+            ["a {\n}\nb {\n", "a }\nb {}\n", "a { b = \"\n}\nc {}\n", "a {}\n/*", "a { b = [}\n]\nc {}\n"]
+        {
+            assert_eq!(pieces(text), [text]);
+        }
+    }
+}
