@@ -7,7 +7,9 @@ use std::ops::Range;
 /// Splits text after each line that ends a block at the top. The pieces are in order and cover all of the text; one of
 /// them may hold several blocks when these share a line.
 pub(super) fn split(text: &str) -> Vec<Range<usize>> {
-    Scanner { text: text.as_bytes(), at: 0 }.pieces().unwrap_or_else(|Lost| [0..text.len()].into())
+    Scanner { text: text.as_bytes(), at: 0 }
+        .pieces()
+        .unwrap_or_else(|Lost| vec![Range { start: 0, end: text.len() }])
 }
 
 /// The text is not what it seems; the parser says why.
