@@ -7,7 +7,7 @@ use provender_core::config::environment::{self, Environment};
 use provender_core::diagnostic::{Diagnostics, RenderOptions, render};
 use provender_core::model::StoreIdentity;
 use provender_core::provider::StoreSpec;
-use provender_core::registry::{AppliedEnvironment, Author};
+use provender_core::registry::{AppliedEnvironment, Author, Registry};
 use provender_core::source::{SourceFile, Sources};
 use provender_runtime::provider::Provider;
 use provender_runtime::registry::{RegistryLog, open_location};
@@ -61,6 +61,19 @@ impl Workspace {
         let location = self.expand("registry", &self.environment.registry.path)?;
         let (store, prefix) = open_location(&location, &self.folder)?;
         Ok(RegistryLog::new(store, prefix, self.environment.project.clone()))
+    }
+
+    /// What was applied, for commands that make no sense before.
+    pub(crate) async fn applied(&self, log: &RegistryLog) -> CommandResult<Registry> {
+        let state = log.state().await?;
+        if state.revision == 0 {
+            let registry = &self.environment.registry.path;
+            return Err(CommandError::new(format!(
+                "nothing was applied yet: the registry `{registry}` is empty"
+            ))
+            .with_hint("`provender apply` comes first"));
+        }
+        Ok(state)
     }
 
     /// Opens the provider.

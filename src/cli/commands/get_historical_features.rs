@@ -62,7 +62,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     block_on(async {
         let format = args.output.as_deref().map(TableFormat::of_path).transpose()?;
         let request = request(args)?;
-        let state = workspace.registry()?.state().await?;
+        let state = workspace.applied(&workspace.registry()?).await?;
         let provider = workspace.provider()?;
         let offline = provider.offline().ok_or_else(|| {
             CommandError::new("this project has no offline store")

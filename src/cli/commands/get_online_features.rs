@@ -88,7 +88,10 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     };
     block_on(async {
         let log = workspace.registry()?;
-        let store = FeatureStore::new(Applied::read(&log).await?, workspace.provider()?);
+        let store = FeatureStore::new(
+            Applied::of(&log, workspace.applied(&log).await?).await?,
+            workspace.provider()?,
+        );
         let response = store.get_online_features(&request, clock::now()).await?;
         ui.data(&one_column_a_line(&response)?);
         Ok(Exit::Done)

@@ -13,29 +13,9 @@ pub(crate) struct Args {
     /// Folder of the new project; made when it is not there
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// What to start from
-    #[arg(long, value_enum, default_value_t)]
-    template: Template,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Template {
-    /// Files and an embedded store, on this machine
-    #[default]
-    Local,
-    /// BigQuery and Datastore
-    Gcp,
-    /// Athena or Redshift and DynamoDB
-    Aws,
 }
 
 pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
-    match args.template {
-        Template::Local => {}
-        Template::Gcp | Template::Aws => {
-            return Err(CommandError::new("this version of provender has only the `local` template"));
-        }
-    }
     let folder = std::path::absolute(&args.dir).map_err(|error| {
         CommandError::new(format!("could not resolve `{}`", args.dir.display())).because(error)
     })?;

@@ -76,7 +76,7 @@ pub(crate) async fn load(
     allow_future: bool,
 ) -> CommandResult {
     let log = workspace.registry()?;
-    let state = log.state().await?;
+    let state = workspace.applied(&log).await?;
     let job = MaterializeJob {
         views: selection.views.clone(),
         kind,

@@ -130,16 +130,30 @@ pub async fn apply(
 /// Ends an apply whose process is gone, so that the next one need not wait for its lease to run out.
 ///
 /// # Errors
-/// No apply of that id is open; the registry cannot be read or written.
-pub async fn unlock(log: &RegistryLog, apply_id: &str, by: &Author, clock: &dyn Clock) -> Result<()> {
+/// No apply of that id is open; it may still be at work, and `force` is not set; the registry cannot be read or written.
+pub async fn unlock(
+    log: &RegistryLog,
+    apply_id: &str,
+    force: bool,
+    by: &Author,
+    clock: &dyn Clock,
+) -> Result<()> {
     loop {
         let state = log.state().await?;
-        let open = state.open_apply.as_ref().map(|open| open.apply_id.as_str());
-        if open != Some(apply_id) {
-            let hint = open
-                .map_or_else(|| "no apply is open".to_owned(), |open| format!("the open apply is {open}"));
+        let Some(open) = state.open_apply.as_ref().filter(|open| open.apply_id == apply_id) else {
+            let hint = match &state.open_apply {
+                Some(open) => format!("the open apply is {}", open.apply_id),
+                None => "no apply is open".to_owned(),
+            };
             return Err(Error::new(crate::ErrorKind::NotFound, format!("apply {apply_id} is not open"))
                 .with_hint(hint));
+        };
+        if !force && log.is_live(open, by, clock.now()).await? {
+            return Err(Error::conflict(format!(
+                "apply {apply_id} of {}@{} may be at work: it renewed its lease in the last minute",
+                open.by.user, open.by.host
+            ))
+            .with_hint("wait a minute, or end it all the same with `--force`: what it started runs to its end, and nothing more is recorded"));
         }
         let end = ApplyEnd { outcome: ApplyOutcome::Abandoned, closed_by: Some(by.user.clone()) };
         match log.append(&state, apply_id, by, clock.now(), EntryBody::ApplyEnd(end)).await? {

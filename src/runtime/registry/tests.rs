@@ -265,9 +265,12 @@ async fn an_apply_whose_process_is_gone_does_not_live() {
     let elsewhere = Author { host: "elsewhere".to_owned(), ..Author::default() };
     assert!(log.is_live(&apply, &elsewhere, now).await.unwrap(), "another machine cannot tell");
     let clock = crate::clock::SystemClock;
-    let wrong = crate::apply::unlock(&log, "b", &here, &clock).await.unwrap_err();
+    let wrong = crate::apply::unlock(&log, "b", false, &here, &clock).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::NotFound);
-    crate::apply::unlock(&log, "a", &here, &clock).await.unwrap();
+    log.renew_lease(&Lease::of_this_process("a", &here, crate::clock::Clock::now(&clock))).await.unwrap();
+    let lives = crate::apply::unlock(&log, "a", false, &here, &clock).await.unwrap_err();
+    assert_eq!(lives.kind(), ErrorKind::Conflict);
+    crate::apply::unlock(&log, "a", true, &here, &clock).await.unwrap();
     assert_eq!(log.state().await.unwrap().open_apply, None);
     let entry: Entry = log.entry(2).await.unwrap().unwrap();
     assert!(matches!(entry.body, EntryBody::ApplyEnd(end) if end.outcome == ApplyOutcome::Abandoned));
