@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Failed,
     /// 2: with `--detailed-exitcode`, apply would write an entry.
     Changes,
+    /// 3: a gate refused.
+    Refused,
 }
 
 impl From<Exit> for ExitCode {
@@ -24,6 +26,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => Self::SUCCESS,
             Exit::Failed => Self::from(1),
             Exit::Changes => Self::from(2),
+            Exit::Refused => Self::from(3),
         }
     }
 }

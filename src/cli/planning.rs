@@ -8,7 +8,7 @@ use std::sync::Arc;
 use provender_core::config::Loaded;
 use provender_core::diagnostic::suggestion;
 use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
-use provender_core::plan::{Finding, Plan, PlanInput, PlanOutcome, destroy, plan};
+use provender_core::plan::{Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, Registry, TableId};
 use provender_core::time::Timestamp;
@@ -41,6 +41,12 @@ pub(crate) struct PlanningArgs {
     /// Do not open the sources of views that change
     #[arg(long)]
     pub(crate) skip_source_validation: bool,
+    /// Refuse these kinds of change, on top of `gates` in feature_store.yaml: breaking, destructive, rematerialize, drift
+    #[arg(long, value_delimiter = ',', value_name = "GATE,…")]
+    pub(crate) fail_on: Vec<Gate>,
+    /// Accept one finding, as `PV104:feature_view.driver_stats`; repeatable
+    #[arg(long = "allow", value_name = "CODE:ADDRESS")]
+    pub(crate) accepted: Vec<Acceptance>,
     /// Plan against a registry that `registry export` wrote; implies `--refresh=false`
     #[arg(long, value_name = "FILE")]
     pub(crate) prior: Option<PathBuf>,
@@ -54,6 +60,8 @@ impl PlanningArgs {
             || !self.refresh
             || self.now.is_some()
             || self.skip_source_validation
+            || !self.fail_on.is_empty()
+            || !self.accepted.is_empty()
             || self.prior.is_some()
     }
 }
@@ -113,6 +121,8 @@ pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> Command
         observed: Some(&observed),
         store: workspace.online_spec()?,
         now: clock::now(),
+        gates: &BTreeSet::new(),
+        accepted: &[],
         targets: &[],
         excludes: &[],
     });
@@ -199,6 +209,7 @@ async fn compare(
     let environment = workspace.applied_environment()?;
     let store = workspace.online_spec()?;
     let now = args.now.unwrap_or_else(clock::now);
+    let gates: BTreeSet<Gate> = workspace.environment.gates.iter().chain(&args.fail_on).copied().collect();
     let plan_with = |ledgers: &BTreeMap<TableId, Ledger>| {
         plan(&PlanInput {
             project,
@@ -212,6 +223,8 @@ async fn compare(
             observed,
             store,
             now,
+            gates: &gates,
+            accepted: &args.accepted,
             targets: &args.targets,
             excludes: &args.excludes,
         })

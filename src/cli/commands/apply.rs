@@ -11,7 +11,7 @@ use provender_runtime::clock::SystemClock;
 
 use crate::arguments::GlobalArguments;
 use crate::commands::materialize;
-use crate::commands::plan::{Format, ViewArgs, show};
+use crate::commands::plan::{Format, ViewArgs, show, tell_refused};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::{block_on, stop_signal};
 use crate::output::Ui;
@@ -59,6 +59,10 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
                         .with_hint("give such options to `provender plan --out`"));
                 }
                 let plan = read_plan(path, &workspace)?;
+                let gates = plan.gate.gates.union(&workspace.environment.gates).copied().collect();
+                if tell_refused(ui, &plan, &gates, true) {
+                    return Ok(Exit::Refused);
+                }
                 execute(ui, &workspace, &plan, args.execution).await?
             }
             None => {
@@ -131,6 +135,9 @@ pub(crate) async fn confirm_and_execute(
     // With `--quiet --auto-approve` nobody is to read it.
     if !(ui.is_quiet() && execution.auto_approve) {
         show(ui, plan, ViewArgs { format: Format::Text, verbose: false })?;
+    }
+    if tell_refused(ui, plan, &plan.gate.gates, true) {
+        return Ok(Exit::Refused);
     }
     if !plan.would_write() {
         return Ok(Exit::Done);

@@ -1,8 +1,9 @@
 //! `provender plan`: what would change, what that means, and the steps.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use provender_core::plan::Plan;
+use provender_core::plan::{Gate, Plan, Risk};
 use provender_core::view;
 
 use crate::arguments::GlobalArguments;
@@ -58,7 +59,32 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         })?;
         ui.message(&format!("Saved the plan. To carry out exactly it: provender apply {}", path.display()));
     }
-    Ok(if args.detailed_exitcode && plan.would_write() { Exit::Changes } else { Exit::Done })
+    let counts = args.detailed_exitcode || !args.planning.fail_on.is_empty();
+    let refused = tell_refused(ui, &plan, &plan.gate.gates, counts);
+    Ok(if refused && counts {
+        Exit::Refused
+    } else if args.detailed_exitcode && plan.would_write() {
+        Exit::Changes
+    } else {
+        Exit::Done
+    })
+}
+
+/// Says what these gates refuse, as a warning where this does not stop the command; whether they refuse anything.
+pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: bool) -> bool {
+    let refused = plan.gate.refused_by(gates, plan.now);
+    for Risk { address, code, gates: refusing } in &refused {
+        let names: Vec<String> = refusing.intersection(gates).map(|gate| format!("`{gate}`")).collect();
+        let verb = if names.len() == 1 { "refuses" } else { "refuse" };
+        let message = format!("{} {verb} {code} on {address}", names.join(" and "));
+        if stops {
+            let hint = format!("to accept it: `--allow {code}:{address}`, or an `allow` block with a reason");
+            ui.error(&CommandError::new(message).with_hint(hint));
+        } else {
+            ui.warning(&format!("{message}; apply will stop there unless it is accepted"));
+        }
+    }
+    !refused.is_empty()
 }
 
 /// Prints a plan to stdout.

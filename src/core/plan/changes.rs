@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::{Difference, differences};
+use super::gate::{self, Risk, Weight};
 use super::readers::{FeatureName, Readers, features_of, view_address};
 use super::rules::{self, States, Verdict};
 use super::scope::stored;
@@ -15,6 +16,8 @@ use crate::model::{Address, ObjectKind};
 pub(super) struct Changes {
     pub(super) changes: Vec<Change>,
     pub(super) findings: Vec<Finding>,
+    /// What gates can refuse in them, ordered.
+    pub(super) risks: Vec<Risk>,
 }
 
 struct Judge<'a> {
@@ -23,6 +26,9 @@ struct Judge<'a> {
     decisions: &'a BTreeMap<String, TableDecision>,
     readers: Readers,
     findings: Vec<Finding>,
+    /// What each code of the change at hand puts at risk.
+    weights: BTreeMap<&'static str, Weight>,
+    risks: BTreeSet<Risk>,
 }
 
 /// All changes: of definitions, and of views whose table changes under an unchanged definition.
@@ -46,9 +52,11 @@ pub(super) fn derive(
         decisions,
         readers: Readers::of(states.prior, states.desired),
         findings: Vec::new(),
+        weights: BTreeMap::new(),
+        risks: BTreeSet::new(),
     };
     let changes = addresses.iter().map(|address| judge.change(address, offline_moved)).collect();
-    Changes { changes, findings: judge.findings }
+    Changes { changes, findings: judge.findings, risks: judge.risks.into_iter().collect() }
 }
 
 /// Whether an applied setting is another one now; the first apply moves nothing.
@@ -99,12 +107,23 @@ impl Judge<'_> {
         if address.kind == ObjectKind::FeatureService && change.contract == Contract::Breaking {
             change.affects.extend(self.readers.itself(address));
         }
+        let weights = std::mem::take(&mut self.weights);
+        self.risks.extend(weights.iter().filter_map(|(code, weight)| gate::risk(&change, code, *weight)));
         change
     }
 
+    /// Puts a code on a change.
+    fn weigh(&mut self, change: &mut Change, code: &'static str, weight: Weight) {
+        change.codes.insert(code.to_owned());
+        change.contract = change.contract.max(weight.contract);
+        let known = self.weights.entry(code).or_default();
+        known.contract = known.contract.max(weight.contract);
+        known.replaces |= weight.replaces;
+        known.drops |= weight.drops;
+    }
+
     fn take(&mut self, change: &mut Change, verdict: &Verdict) {
-        change.codes.insert(verdict.code.to_owned());
-        change.contract = change.contract.max(verdict.contract);
+        self.weigh(change, verdict.code, verdict.weight());
         if let Some((severity, message)) = &verdict.note {
             self.findings.push(Finding {
                 code: verdict.code.to_owned(),
@@ -208,8 +227,8 @@ impl Judge<'_> {
         });
         for (applies, code) in [(store_moved, "PV120"), (offline_moved, "PV130")] {
             if applies {
-                change.codes.insert(code.to_owned());
-                change.contract = Contract::Breaking;
+                let replaces = code == "PV120";
+                self.weigh(change, code, Weight { contract: Contract::Breaking, replaces, drops: replaces });
                 hit.extend(features_of(&change.address.name, [self.states.prior, self.states.desired]));
             }
         }
@@ -256,9 +275,8 @@ impl Judge<'_> {
             for difference in differences(&before, &after) {
                 let verdict = rules::judge(self.states, &address, &difference);
                 if verdict.wants_new_table {
-                    change.codes.insert(verdict.code.to_owned());
                     let contract = if back { Contract::NonBreaking } else { verdict.contract };
-                    change.contract = change.contract.max(contract);
+                    self.weigh(change, verdict.code, Weight { contract, ..verdict.weight() });
                 }
             }
         }

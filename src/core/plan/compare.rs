@@ -10,8 +10,8 @@ use super::scope::Scope;
 use super::steps::{self, Parts};
 use super::tables::{self, TableDecision};
 use super::{
-    Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, InfraStep, PendingWork, Plan, PlanInput,
-    PlanOutcome, Preconditions, Step, StepAction, Summary, Work, digest, protection,
+    Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, GateReport, InfraStep, PendingWork, Plan,
+    PlanInput, PlanOutcome, Preconditions, Step, StepAction, Summary, Work, digest, gate, protection,
 };
 use crate::graph::Graph;
 use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects, StoreIdentity};
@@ -33,7 +33,8 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
         .filter(|address| states.prior.get(address) != states.desired.get(address))
         .collect();
     let infrastructure = infrastructure::derive(&indexed, &decisions);
-    let Changes { mut changes, mut findings } = changes::derive(input, &states, &decisions, &changed);
+    let Changes { mut changes, mut findings, mut risks } =
+        changes::derive(input, &states, &decisions, &changed);
     findings.extend(infrastructure.superseded.iter().map(|(view, table)| Finding {
         code: "PV132".to_owned(),
         severity: FindingSeverity::Note,
@@ -47,6 +48,10 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
         errors.sort_by(|a, b| (&a.address, &a.code).cmp(&(&b.address, &b.code)));
         return PlanOutcome { plan: None, errors };
     }
+    risks.extend(gate::drift(&infrastructure.changes, &changes));
+    risks.sort();
+    let gate = GateReport { gates: input.gates.clone(), risks, accepted: input.accepted.to_vec() };
+    findings.extend(gate::idle(&gate, input.now));
     changes.sort_by(|a, b| (b.contract, &a.address).cmp(&(a.contract, &b.address)));
     findings.sort_by(|a, b| {
         (b.severity, &a.address, &a.code, &a.message).cmp(&(a.severity, &b.address, &b.code, &b.message))
@@ -77,6 +82,7 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
         infrastructure: infrastructure.changes,
         findings,
         pending: pending(&indexed, &decisions),
+        gate,
         environment,
         steps,
         preconditions,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::gate::GateReport;
 use crate::model::{Address, Fingerprint};
 use crate::provider::{InfraId, InfraObject};
 use crate::registry::{AppliedEnvironment, StateChange, TableId};
@@ -45,6 +46,9 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Services that notice, with what they read of it.
     pub affected: Vec<Affected>,
+    /// What gates refuse in it, and what was accepted.
+    #[serde(default)]
+    pub gate: GateReport,
     /// What waits from earlier applies: tables that `materialize --pending` fills.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingWork>,

@@ -10,6 +10,7 @@ mod compare;
 mod digest;
 mod document;
 mod file;
+mod gate;
 mod index;
 mod infrastructure;
 mod preconditions;
@@ -20,10 +21,11 @@ mod scope;
 mod steps;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use document::*;
 pub use file::PlanFileError;
+pub use gate::{Acceptance, DRIFT, Gate, GateReport, Risk, UnknownGate};
 
 use crate::model::{Address, Fingerprint, Project};
 use crate::provider::{InfraId, InfraObject, StoreSpec};
@@ -55,6 +57,10 @@ pub struct PlanInput<'a> {
     pub store: Option<&'a dyn StoreSpec>,
     /// The time that counts as now.
     pub now: Timestamp,
+    /// Gates that count: `gates:` and `--fail-on`.
+    pub gates: &'a BTreeSet<Gate>,
+    /// What was accepted: `--allow` and `allow` blocks.
+    pub accepted: &'a [Acceptance],
     /// `--target`: only these, what they need, and what must change with them; empty: everything.
     pub targets: &'a [Address],
     /// `--exclude`: not these, nor what cannot change without them.
@@ -87,6 +93,8 @@ pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
     compare::compare(input, &crate::model::Objects::default())
 }
 
+#[cfg(test)]
+mod gate_tests;
 #[cfg(test)]
 mod measure_tests;
 #[cfg(test)]

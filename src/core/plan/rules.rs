@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::attributes::Difference;
+use super::gate::Weight;
 use super::readers::{outputs, request_keys, services, taken_whole};
 use super::{Contract, FindingSeverity};
 use crate::graph::Graph;
@@ -33,6 +34,15 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    /// What it puts at risk.
+    pub(super) fn weight(&self) -> Weight {
+        Weight {
+            contract: self.contract,
+            replaces: self.wants_new_table,
+            drops: matches!(self.code, "PV101" | "PV102" | "PV103" | "PV112" | "PV115"),
+        }
+    }
+
     const fn new(code: &'static str, contract: Contract) -> Self {
         Self { code, contract, wants_new_table: false, note: None }
     }

@@ -46,6 +46,8 @@ pub(super) struct World {
     pub(super) ledgers: BTreeMap<TableId, Ledger>,
     pub(super) infrastructure: BTreeMap<InfraId, InfraObject>,
     pub(super) now: i64,
+    pub(super) gates: BTreeSet<Gate>,
+    pub(super) accepted: Vec<Acceptance>,
     ranges: BTreeMap<Address, SourceRange>,
     definitions: Definitions,
 }
@@ -110,6 +112,8 @@ impl World {
             now: Timestamp::from_nanos(self.now),
             targets,
             excludes,
+            gates: &self.gates,
+            accepted: &self.accepted,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Applying plans made by hand, over a registry and infrastructure in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -46,6 +46,8 @@ fn plan_of(steps: Vec<Step>) -> Plan {
         now: Timestamp::from_nanos(0),
         targets: &[],
         excludes: &[],
+        gates: &BTreeSet::new(),
+        accepted: &[],
     });
     Plan { steps, ..empty.plan.unwrap() }
 }

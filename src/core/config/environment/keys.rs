@@ -20,9 +20,6 @@ pub(super) const REGISTRY: [&str; 4] = ["path", "cache_ttl_seconds", "endpoint",
 /// The keys of `metrics`.
 pub(super) const METRICS: [&str; 1] = ["statsd"];
 
-/// What `gates` may name.
-pub(super) const GATES: [&str; 2] = ["breaking", "destructive"];
-
 /// The providers.
 pub(super) const PROVIDERS: [&str; 3] = ["local", "gcp", "aws"];
 

@@ -9,12 +9,13 @@ mod stores;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use expand::UnsetVariable;
 
 use crate::diagnostic::Diagnostics;
 use crate::model::StoreSettings;
+use crate::plan::Gate;
 use crate::source::{SourceFile, Sources};
 use crate::time::Duration;
 
@@ -36,8 +37,8 @@ pub struct Environment {
     pub offline_store: StoreSettings,
     /// Values for `variable` blocks.
     pub variables: BTreeMap<String, serde_json::Value>,
-    /// What every apply refuses unless it is allowed: `breaking`, `destructive`.
-    pub gates: Vec<String>,
+    /// What every apply refuses unless it is allowed.
+    pub gates: BTreeSet<Gate>,
     /// Where metrics go, as written.
     pub metrics: BTreeMap<String, String>,
     /// How requests to the server are authenticated, as written.

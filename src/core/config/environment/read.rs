@@ -1,6 +1,6 @@
 //! From the YAML tree to an [`Environment`], with a finding for everything that cannot be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -8,6 +8,7 @@ use super::super::yaml::{self, Data, Entry, Node};
 use super::{Environment, RegistrySettings, keys, stores};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, codes, suggestion};
 use crate::model::StoreSettings;
+use crate::plan::Gate;
 use crate::source::{SourceId, Sources, Span};
 use crate::time::Duration;
 
@@ -293,25 +294,25 @@ impl Reader {
         self.settings("metrics", node)
     }
 
-    fn gates(&mut self, node: Option<Node>) -> Vec<String> {
-        let Some(node) = node else { return Vec::new() };
+    fn gates(&mut self, node: Option<Node>) -> BTreeSet<Gate> {
+        let Some(node) = node else { return BTreeSet::new() };
         let Data::List(elements) = &node.data else {
             self.error(
                 codes::YAML_VALUE,
                 node.span,
                 format!("`gates` must be a list such as `[breaking]`, not {}", node.kind()),
             );
-            return Vec::new();
+            return BTreeSet::new();
         };
-        let mut gates = Vec::new();
+        let mut gates = BTreeSet::new();
         for element in elements {
             let Some(name) = self.text("gates", element) else { continue };
-            if !keys::GATES.contains(&name.as_str()) {
-                let diagnostic =
-                    Diagnostic::error(codes::YAML_VALUE, element.span, format!("there is no gate `{name}`"));
-                self.push(diagnostic.maybe_help(suggestion(&name, keys::GATES)));
-            } else if !gates.contains(&name) {
-                gates.push(name);
+            match name.parse::<Gate>() {
+                Ok(gate) => drop(gates.insert(gate)),
+                Err(error) => {
+                    let diagnostic = Diagnostic::error(codes::YAML_VALUE, element.span, error.to_string());
+                    self.push(diagnostic.maybe_help(suggestion(&name, Gate::ALL.map(Gate::as_str))));
+                }
             }
         }
         gates

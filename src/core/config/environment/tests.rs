@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::diagnostic::{RenderOptions, render};
+use crate::plan::Gate;
 
 fn read(text: &str) -> Environment {
     let file = SourceFile::new(FILE_NAME, text);
@@ -54,7 +55,7 @@ fn settings_are_kept_as_written() {
     assert_eq!(environment.registry.endpoint.as_deref(), Some("http://localhost:4443"));
     assert_eq!(environment.variables["list"], serde_json::json!(["a", 1.5]));
     assert_eq!(environment.variables["with_trips"], serde_json::json!(false));
-    assert_eq!(environment.gates, ["breaking", "destructive"]);
+    assert_eq!(environment.gates, [Gate::Breaking, Gate::Destructive].into());
     assert_eq!(environment.keep_superseded, Duration::from_seconds(86_400));
 }
 

@@ -90,6 +90,8 @@ fn planned(objects: Objects, prior: &Registry) -> Plan {
         now: instant("2026-11-25"),
         targets: &[],
         excludes: &[],
+        gates: &BTreeSet::new(),
+        accepted: &[],
     });
     assert_eq!(outcome.errors, []);
     outcome.plan.unwrap()

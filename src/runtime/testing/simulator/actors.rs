@@ -1,6 +1,6 @@
 //! Those who share the registry: appliers that edit, plan and apply; a materializer; a reader.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
@@ -89,6 +89,8 @@ impl Process {
             now,
             targets: &[],
             excludes: &[],
+            gates: &BTreeSet::new(),
+            accepted: &[],
         });
         Ok(outcome.plan)
     }
