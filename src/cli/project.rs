@@ -26,7 +26,7 @@ pub(crate) fn definitions(ui: &Ui, global: &GlobalArguments, workspace: &Workspa
 /// Loads and checks the definitions; findings are in the result.
 pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) -> CommandResult<Loaded> {
     let top = top_of(&workspace.folder)?;
-    let files = source_files(&workspace.folder, &top)?;
+    let files = source_files(&workspace.folder, "", &top)?;
     if files.is_empty() {
         return Err(CommandError::new(format!(
             "there is no definition in `{}`: no `*.hcl` file",
@@ -40,6 +40,7 @@ pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) 
         environment: &workspace.environment,
         variables: &variables,
         read_file: &|path| read_inside(&workspace.folder, &top, path),
+        module_files: &|folder| module_files(&workspace.folder, &top, folder),
     }))
 }
 
@@ -51,8 +52,20 @@ fn top_of(folder: &Path) -> CommandResult<PathBuf> {
     Ok(folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&folder).to_path_buf())
 }
 
-/// All `*.hcl` files of the project, in the order of their paths.
-fn source_files(folder: &Path, top: &Path) -> CommandResult<Vec<SourceFile>> {
+/// The definition files of a module, whose folder is relative to that of the project.
+fn module_files(project: &Path, top: &Path, folder: &str) -> Result<Vec<SourceFile>, String> {
+    let real = fs::canonicalize(project.join(folder)).map_err(|error| error.to_string())?;
+    if !real.starts_with(top) {
+        return Err("it lies outside the repository of this project".to_owned());
+    }
+    if !real.is_dir() {
+        return Err("it is no folder".to_owned());
+    }
+    source_files(&project.join(folder), folder, top).map_err(|error| error.chain.join(": "))
+}
+
+/// All `*.hcl` files below a folder, in the order of their paths, which are shown with `prefix` before them.
+fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<SourceFile>> {
     let root = folder.to_path_buf();
     let mut walk = WalkBuilder::new(folder);
     walk.standard_filters(false)
@@ -73,7 +86,8 @@ fn source_files(folder: &Path, top: &Path) -> CommandResult<Vec<SourceFile>> {
         if !is_definition || entry.file_type().is_none_or(|kind| kind.is_dir()) {
             continue;
         }
-        let shown = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
+        let inside = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
+        let shown = if prefix.is_empty() { inside } else { format!("{prefix}/{inside}") };
         let failed = |cause: String| CommandError::new(format!("could not read `{shown}`")).because(cause);
         let real = fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
         if !real.starts_with(top) {

@@ -189,6 +189,7 @@ mod tests {
             online_ttl: None,
             features: Vec::new(),
             materialization: crate::model::Materialization::default(),
+            aliases: std::collections::BTreeMap::new(),
             metadata: Metadata::default(),
             lifecycle: Lifecycle::default(),
         })

@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use name::duplicate;
 pub use name::{is_feature_name, is_name};
+pub(crate) use reference::resolve;
 
 use crate::diagnostic::Diagnostics;
 use crate::graph::Graph;
-use crate::model::{Address, ObjectKind, Objects};
+use crate::model::{Address, ObjectKind, Objects, Target};
 use crate::source::{Origin, Span};
 
 /// What the rules look at.
@@ -28,6 +29,8 @@ pub(crate) struct Definitions {
     pub(crate) origins: BTreeMap<Address, Origin>,
     /// Whether a file could not be parsed, so that some names are not known.
     pub(crate) incomplete: bool,
+    /// References that are known to be wrong, and told.
+    pub(crate) told: BTreeSet<Span>,
     /// Objects that `enabled` leaves out.
     pub(crate) disabled: BTreeSet<Address>,
     /// Every name, in lower case, with the name as written and its place; those that could not be read too.
@@ -51,8 +54,24 @@ impl Definitions {
         self.declared.get(&key).is_some_and(|(known, _)| known == address)
     }
 
+    /// Whether there is such a definition, and such a feature in it.
+    pub(crate) fn has(&self, target: &Target) -> bool {
+        match &target.feature {
+            None => self.is_declared(&target.address),
+            Some(feature) => {
+                let view = self.objects.feature_view(&target.address.name);
+                view.is_some_and(|view| view.feature(feature).is_some())
+            }
+        }
+    }
+
+    /// Where a view of this name is declared.
+    pub(crate) fn view_named(&self, name: &str) -> Option<Span> {
+        self.declaration(&Address::new(ObjectKind::FeatureView, name))
+    }
+
     /// Where a name is declared.
-    fn declaration(&self, address: &Address) -> Option<Span> {
+    pub(crate) fn declaration(&self, address: &Address) -> Option<Span> {
         self.declared.get(&(address.kind, address.name.to_lowercase())).map(|(_, origin)| origin.name)
     }
 

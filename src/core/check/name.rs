@@ -23,6 +23,10 @@ pub fn is_feature_name(name: &str) -> bool {
 /// The finding for a second definition of a name; upper and lower case are the same.
 pub(crate) fn duplicate(address: &Address, second: Span, first: Span) -> Diagnostic {
     let message = format!("`{address}` is defined twice");
+    if first == second {
+        let help = "a block that is read more than once, by `for_each` or by a second use of its module, needs another `name` each time";
+        return Diagnostic::error(codes::DUPLICATE, second, message).help(help);
+    }
     let diagnostic = Diagnostic::error(codes::DUPLICATE, second, message).label("the second");
     diagnostic.also(first, "the first").help("names are compared without regard to upper and lower case")
 }

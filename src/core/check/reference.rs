@@ -36,7 +36,8 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     }
 }
 
-fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &mut Diagnostics) {
+/// Says what is wrong with a name, if something is.
+pub(crate) fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &mut Diagnostics) {
     if definitions.disabled.contains(target) {
         let message = format!("`{target}` is left out: its `enabled` is false");
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
@@ -46,7 +47,7 @@ fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &m
         findings.push(diagnostic.help("leave the reference out under the same condition"));
         return;
     }
-    if definitions.incomplete || definitions.is_declared(target) {
+    if definitions.incomplete || definitions.is_declared(target) || definitions.told.contains(&span) {
         return;
     }
     let help = if target.name.contains('-') {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::each;
 use super::object::{self, NameForm};
 use crate::diagnostic::{Diagnostic, codes, suggestion};
 use crate::hcl::{Accept, Block, BlockReader, Context, Located, Reference, Schema, Value};
@@ -14,7 +15,7 @@ macro_rules! schema {
     ([$($attribute:literal),*], [$($block:literal),*]) => {
         Schema {
             labels: &["kind", "name"],
-            attributes: &[$($attribute,)* "description", "owner", "tags", "enabled", "name"],
+            attributes: &[$($attribute,)* "description", "owner", "tags", "enabled", "for_each", "name"],
             single: &["lifecycle"],
             blocks: &[$($block),*],
         }
@@ -33,7 +34,7 @@ const PUSH: Schema = schema!(["batch_source"], []);
 const REQUEST: Schema = schema!([], ["field"]);
 const FIELD: Schema = Schema {
     labels: &["name"],
-    attributes: &["type", "name", "enabled", "description", "owner", "tags"],
+    attributes: &["type", "name", "enabled", "for_each", "description", "owner", "tags"],
     single: &[],
     blocks: &[],
 };
@@ -183,16 +184,18 @@ fn push(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> {
 fn request(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> {
     let mut fields = Vec::new();
     for block in reader.blocks("field") {
-        let field = BlockReader::new(reader.context, block, &FIELD);
-        let named = object::named(&field, 0, NameForm::Feature);
-        let value_type = field.required::<ValueType>("type", "int64");
-        object::metadata(&field);
-        if let (Some(named), Some(Located { value: value_type, .. })) = (named, value_type)
-            && named.enabled
-        {
-            origin.places.insert(Place::block("field", fields.len()), named.span);
-            fields.push(Field { name: named.name, value_type });
-        }
+        each::rounds(reader.context, block, |context| {
+            let field = BlockReader::new(context, block, &FIELD);
+            let named = object::named(&field, 0, NameForm::Feature);
+            let value_type = field.required::<ValueType>("type", "int64");
+            object::metadata(&field);
+            if let (Some(named), Some(Located { value: value_type, .. })) = (named, value_type)
+                && named.enabled
+            {
+                origin.places.insert(Place::block("field", fields.len()), named.span);
+                fields.push(Field { name: named.name, value_type });
+            }
+        });
     }
     if reader.blocks("field").next().is_none() {
         let diagnostic =

@@ -7,7 +7,7 @@ use crate::source::{Origin, Place};
 
 pub(super) const SCHEMA: Schema = Schema {
     labels: &["name"],
-    attributes: &["join_key", "value_type", "description", "owner", "tags", "enabled", "name"],
+    attributes: &["join_key", "value_type", "description", "owner", "tags", "enabled", "for_each", "name"],
     single: &["lifecycle"],
     blocks: &[],
 };

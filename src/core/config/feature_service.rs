@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::each;
 use super::object::{self, NameForm};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::hcl::{BlockReader, Located, Reference, Schema};
@@ -10,14 +11,14 @@ use crate::source::{Origin, Place};
 
 pub(super) const SCHEMA: Schema = Schema {
     labels: &["name"],
-    attributes: &["features", "description", "owner", "tags", "enabled", "name"],
+    attributes: &["features", "description", "owner", "tags", "enabled", "for_each", "name"],
     single: &["lifecycle"],
     blocks: &["use", "consumer"],
 };
 
 const USE: Schema = Schema {
     labels: &["name"],
-    attributes: &["view", "join_keys", "features", "enabled", "name"],
+    attributes: &["view", "join_keys", "features", "enabled", "for_each", "name"],
     single: &[],
     blocks: &[],
 };
@@ -38,6 +39,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
         features,
         uses,
         consumers,
+        aliases: BTreeMap::new(),
         metadata: object::metadata(reader),
         lifecycle: object::lifecycle(reader),
     }))
@@ -61,34 +63,35 @@ fn selections(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Selection> {
 fn uses(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<ServiceUse> {
     let mut uses = Vec::new();
     for block in reader.blocks("use") {
-        let inner = BlockReader::new(reader.context, block, &USE);
-        let Some(named) = object::named(&inner, 0, NameForm::Feature) else { continue };
-        if !named.enabled {
-            continue;
-        }
-        let view = inner.required::<Reference>("view", "feature_view.NAME");
-        let view =
-            view.and_then(|view| object::of_kind(inner.context, "view", view, ObjectKind::FeatureView));
-        let join_keys = inner.optional::<BTreeMap<String, String>>("join_keys");
-        let features = inner.list::<String>("features");
-        let Some(view) = view else { continue };
-        let place = Place::block("use", uses.len());
-        origin.places.insert(place, named.span);
-        origin.places.insert(place.at("view"), view.span);
-        if let Some(join_keys) = &join_keys {
-            origin.places.insert(place.at("join_keys"), join_keys.span);
-        }
-        for (position, feature) in features.iter().flatten().enumerate() {
-            origin.places.insert(place.at("features").nth(position), feature.span);
-        }
-        uses.push(ServiceUse {
-            name: named.name,
-            view: view.name,
-            join_keys: join_keys.map(|keys| keys.value).unwrap_or_default(),
-            features: features.map(|features| features.into_iter().map(|feature| feature.value).collect()),
+        each::rounds(reader.context, block, |context| {
+            uses.extend(one_use(&BlockReader::new(context, block, &USE), uses.len(), origin));
         });
     }
     uses
+}
+
+fn one_use(inner: &BlockReader<'_>, position: usize, origin: &mut Origin) -> Option<ServiceUse> {
+    let named = object::named(inner, 0, NameForm::Feature).filter(|named| named.enabled)?;
+    let view = inner.required::<Reference>("view", "feature_view.NAME");
+    let view = view.and_then(|view| object::of_kind(inner.context, "view", view, ObjectKind::FeatureView));
+    let join_keys = inner.optional::<BTreeMap<String, String>>("join_keys");
+    let features = inner.list::<String>("features");
+    let view = view?;
+    let place = Place::block("use", position);
+    origin.places.insert(place, named.span);
+    origin.places.insert(place.at("view"), view.span);
+    if let Some(join_keys) = &join_keys {
+        origin.places.insert(place.at("join_keys"), join_keys.span);
+    }
+    for (position, feature) in features.iter().flatten().enumerate() {
+        origin.places.insert(place.at("features").nth(position), feature.span);
+    }
+    Some(ServiceUse {
+        name: named.name,
+        view: view.name,
+        join_keys: join_keys.map(|keys| keys.value).unwrap_or_default(),
+        features: features.map(|features| features.into_iter().map(|feature| feature.value).collect()),
+    })
 }
 
 fn consumers(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Consumer> {

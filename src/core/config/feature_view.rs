@@ -1,5 +1,8 @@
 //! The `feature_view` block.
 
+use std::collections::BTreeMap;
+
+use super::each;
 use super::object::{self, NameForm};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::hcl::{BlockReader, Reference, Schema};
@@ -19,6 +22,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "owner",
         "tags",
         "enabled",
+        "for_each",
         "name",
     ],
     single: &["lifecycle", "materialization"],
@@ -27,7 +31,7 @@ pub(super) const SCHEMA: Schema = Schema {
 
 const FEATURE: Schema = Schema {
     labels: &["name"],
-    attributes: &["type", "description", "owner", "tags", "enabled", "name"],
+    attributes: &["type", "description", "owner", "tags", "enabled", "for_each", "name"],
     single: &[],
     blocks: &[],
 };
@@ -54,6 +58,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
         online_ttl,
         features,
         materialization,
+        aliases: BTreeMap::new(),
         metadata,
         lifecycle,
     }))
@@ -86,17 +91,24 @@ fn features(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Feature> {
     let mut any = false;
     for block in reader.blocks("feature") {
         any = true;
-        let inner = BlockReader::new(reader.context, block, &FEATURE);
-        let Some(named) = object::named(&inner, 0, NameForm::Feature) else { continue };
-        if !named.enabled {
-            continue;
-        }
-        let value_type = inner.required::<ValueType>("type", "float64");
-        let metadata = object::metadata(&inner);
-        if let Some(value_type) = value_type {
-            origin.places.insert(Place::block("feature", features.len()), named.span);
-            features.push(Feature { name: named.name, value_type: value_type.value, metadata });
-        }
+        each::rounds(reader.context, block, |context| {
+            let inner = BlockReader::new(context, block, &FEATURE);
+            let Some(named) = object::named(&inner, 0, NameForm::Feature).filter(|named| named.enabled)
+            else {
+                return;
+            };
+            let value_type = inner.required::<ValueType>("type", "float64");
+            let metadata = object::metadata(&inner);
+            if let Some(value_type) = value_type {
+                origin.places.insert(Place::block("feature", features.len()), named.span);
+                features.push(Feature {
+                    name: named.name,
+                    value_type: value_type.value,
+                    aliases: BTreeMap::new(),
+                    metadata,
+                });
+            }
+        });
     }
     if !any {
         let message = "`feature_view` has no `feature`";

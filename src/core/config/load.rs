@@ -1,23 +1,29 @@
-//! From files to a project: parse, evaluate variables and locals, read blocks, check.
+//! From files to a project: parse, evaluate variables and locals of each scope, read blocks, enter modules, check.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::environment::Environment;
+use super::module::{self, ModuleUse, ScopeId, Scopes};
 use super::object::{self, NameForm};
-use super::scope::{Constants, ProjectScope};
-use super::{data_source, entity, feature_service, feature_view, variable};
+use super::parse::{ParsedFile, parse};
+use super::refactoring::Refactorings;
+use super::scope::{Constants, NamedDefinition, ProjectScope, Shared};
+use super::top_level::TopLevel;
+use super::variable::{self, Given};
+use super::{data_source, each, entity, feature_service, feature_view};
 use crate::check::{self, Definitions};
-use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::hcl::{Block, BlockReader, Body, Context, Piece, parse_piece, pieces};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::hcl::{Block, BlockReader, Context};
 use crate::model::{Address, Fingerprint, ObjectKind, Objects, Project};
 use crate::plan::SourceRange;
-use crate::source::{SourceFile, Sources, Span};
+use crate::source::{SourceFile, Sources};
 
 /// All that a project is made of.
 #[derive(Clone, Copy)]
 pub struct LoadInput<'a> {
-    /// Every definition file, in any order.
+    /// Every definition file below the project folder, in any order.
     pub files: &'a [SourceFile],
     /// What `feature_store.yaml` says.
     pub environment: &'a Environment,
@@ -26,6 +32,9 @@ pub struct LoadInput<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Text of a file for the function `file`, by path relative to the project folder; or why it cannot be read.
     pub read_file: &'a dyn Fn(&str) -> Result<String, String>,
+    /// Definition files of a module's folder, which is relative to the project folder, with paths that are too; or why
+    /// they cannot be read.
+    pub module_files: &'a dyn Fn(&str) -> Result<Vec<SourceFile>, String>,
 }
 
 /// What came out.
@@ -43,43 +52,167 @@ pub struct Loaded {
     pub definitions_digest: Fingerprint,
 }
 
-/// Types of blocks that stand in a file.
-const BLOCKS: [&str; 6] = ["variable", "locals", "entity", "data_source", "feature_view", "feature_service"];
-/// Types of blocks that a later version knows.
-const LATER: [&str; 5] = ["on_demand_feature_view", "module", "moved", "removed", "allow"];
-
 /// Reads all definitions. The order of files and of blocks in them has no meaning.
 pub fn load(input: &LoadInput<'_>) -> Loaded {
-    let findings = RefCell::new(Diagnostics::default());
-    let (sources, bodies) = parse(input.files, &findings);
-    let incomplete = !findings.borrow().is_empty();
-    let top = TopLevel::sort(&bodies, &findings);
+    let loader = Loader::new(input);
+    let files = loader.parse(input.files);
+    loader.scope(ScopeId::PROJECT, &without_modules(files), &Given::Project(input));
+    loader.finish()
+}
 
-    let constants = Constants { what: "this" };
-    let variables =
-        variable::read_all(&Context { scope: &constants, findings: &findings }, &top.variables, input);
-    let scope = ProjectScope::new(variables, &top.locals, input.read_file, &findings, incomplete);
-    let context = Context { scope: &scope, findings: &findings };
-    scope.evaluate_locals();
-    variable::validate(&context, &scope.variables);
+struct Loader<'a> {
+    input: &'a LoadInput<'a>,
+    findings: RefCell<Diagnostics>,
+    sources: RefCell<Sources>,
+    /// Parsed files of modules, by folder.
+    modules: RefCell<BTreeMap<String, Rc<Vec<ParsedFile>>>>,
+    scopes: RefCell<Scopes>,
+    named: RefCell<Vec<NamedDefinition>>,
+    definitions: RefCell<Definitions>,
+    refactorings: RefCell<Refactorings>,
+}
 
-    let mut definitions = Definitions::default();
-    definitions.incomplete = incomplete;
-    for (kind, block) in &top.objects {
-        read_object(&context, *kind, block, &mut definitions);
+impl<'a> Loader<'a> {
+    fn new(input: &'a LoadInput<'a>) -> Self {
+        Self {
+            input,
+            findings: RefCell::default(),
+            sources: RefCell::default(),
+            modules: RefCell::default(),
+            scopes: RefCell::default(),
+            named: RefCell::default(),
+            definitions: RefCell::default(),
+            refactorings: RefCell::default(),
+        }
     }
-    check::check(&definitions, &mut findings.borrow_mut());
 
-    drop(scope);
-    let mut diagnostics = findings.into_inner();
-    diagnostics.sort();
-    let Definitions { objects, origins, .. } = definitions;
-    let definitions_digest = digest(&objects);
-    let ranges =
-        origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();
-    let project =
-        (!diagnostics.has_errors()).then(|| Project { name: input.environment.project.clone(), objects });
-    Loaded { project, ranges, diagnostics, sources, definitions_digest }
+    fn parse(&self, files: &[SourceFile]) -> Vec<ParsedFile> {
+        let before = self.findings.borrow().len();
+        let parsed = parse(files, &self.sources, &self.findings);
+        self.definitions.borrow_mut().incomplete |= self.findings.borrow().len() > before;
+        parsed
+    }
+
+    /// Reads everything that stands in the files of one scope.
+    fn scope(&self, id: ScopeId, files: &[ParsedFile], given: &Given<'_>) {
+        let findings = &self.findings;
+        let top = TopLevel::sort(files, findings);
+        let constants = Constants { what: "this" };
+        let variables = variable::read_all(&Context { scope: &constants, findings }, &top.variables, given);
+        let shared = Shared {
+            read_file: self.input.read_file,
+            findings,
+            named: &self.named,
+            incomplete: self.definitions.borrow().incomplete,
+        };
+        let folder = self.scopes.borrow().folder(id).to_owned();
+        let scope = ProjectScope::new((id, &folder), variables, &top.locals, shared);
+        let context = Context { scope: &scope, findings };
+        scope.evaluate_locals();
+        variable::validate(&context, &scope.variables);
+        for (kind, block) in &top.objects {
+            each::rounds(&context, block, |context| self.object(context, id, *kind, block));
+        }
+        for block in &top.modules {
+            each::rounds(&context, block, |context| self.module(context, id, block));
+        }
+        let mut refactorings = self.refactorings.borrow_mut();
+        for block in &top.moved {
+            refactorings.read_moved(&context, block);
+        }
+        for block in &top.removed {
+            refactorings.read_removed(&context, block);
+        }
+        for block in &top.allowed {
+            refactorings.read_allow(&context, block);
+        }
+    }
+
+    fn object(&self, context: &Context<'_>, scope: ScopeId, kind: ObjectKind, block: &Block) {
+        let definitions = &mut *self.definitions.borrow_mut();
+        let objects = &mut self.scopes.borrow_mut().objects;
+        if let Some(address) = read_object(context, kind, block, definitions) {
+            objects.insert(address, scope);
+        }
+    }
+
+    fn module(&self, context: &Context<'_>, parent: ScopeId, block: &Block) {
+        let Some(module) = module::read(context, block, parent, &mut self.scopes.borrow_mut()) else {
+            return;
+        };
+        let Some(files) = self.module_files(context, &module) else { return };
+        let entered = self.scopes.borrow_mut().enter(parent, &module);
+        match entered {
+            Ok(id) => self.scope(id, &files, &Given::Module(&module.call)),
+            Err(diagnostic) => context.report(*diagnostic),
+        }
+    }
+
+    fn module_files(&self, context: &Context<'_>, module: &ModuleUse) -> Option<Rc<Vec<ParsedFile>>> {
+        if let Some(files) = self.modules.borrow().get(&module.folder) {
+            return Some(Rc::clone(files));
+        }
+        let refuse = |message: String, help: &str| {
+            context.report(Diagnostic::error(codes::VALUE, module.source, message).help(help));
+        };
+        let files = match (self.input.module_files)(&module.folder) {
+            Ok(files) if files.is_empty() => {
+                refuse(
+                    format!("there is no definition in `{}`", module.folder),
+                    "a module is a folder with `*.hcl` files",
+                );
+                return None;
+            }
+            Ok(files) => files,
+            Err(reason) => {
+                refuse(
+                    format!("the module in `{}` cannot be read: {reason}", module.folder),
+                    "the path is relative to the folder of the project, or of the module that uses it",
+                );
+                return None;
+            }
+        };
+        let parsed = Rc::new(self.parse(&files));
+        self.modules.borrow_mut().insert(module.folder.clone(), Rc::clone(&parsed));
+        Some(parsed)
+    }
+
+    fn finish(self) -> Loaded {
+        let mut findings = self.findings.into_inner();
+        let mut definitions = self.definitions.into_inner();
+        module::check_names(
+            &self.scopes.into_inner(),
+            &self.named.into_inner(),
+            &mut definitions,
+            &mut findings,
+        );
+        let (moved, removed, allowed) = self
+            .refactorings
+            .into_inner()
+            .settle(&mut definitions, &mut |diagnostic| findings.push(diagnostic));
+        check::check(&definitions, &mut findings);
+        findings.sort();
+        let sources = self.sources.into_inner();
+        let Definitions { objects, origins, .. } = definitions;
+        let definitions_digest = digest(&objects);
+        let ranges =
+            origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();
+        let name = self.input.environment.project.clone();
+        let project = (!findings.has_errors()).then(|| Project { name, objects, moved, removed, allowed });
+        Loaded { project, ranges, diagnostics: findings, sources, definitions_digest }
+    }
+}
+
+/// The files without those in folders that are modules of this very scope.
+fn without_modules(files: Vec<ParsedFile>) -> Vec<ParsedFile> {
+    let blocks = files.iter().flat_map(|file| &file.body.blocks).filter(|block| block.kind.text == "module");
+    let folders: Vec<String> =
+        blocks.filter_map(|block| module::literal_folder(block, "")).map(|folder| folder + "/").collect();
+    if folders.is_empty() {
+        return files;
+    }
+    let is_in_module = |file: &ParsedFile| folders.iter().any(|folder| file.path.starts_with(folder));
+    files.into_iter().filter(|file| !is_in_module(file)).collect()
 }
 
 /// Objects and their maps are ordered, so their JSON form is one and the same; making it canonical would take longer than
@@ -89,119 +222,13 @@ fn digest(objects: &Objects) -> Fingerprint {
     Fingerprint::of_bytes(&serde_json::to_vec(objects).unwrap_or_default())
 }
 
-/// Less text than this is parsed faster by one thread than by two.
-const ALONE: usize = 64 << 10;
-
-/// Parses the files in the order of their paths, so that the first of two definitions is always the same one. Most of
-/// the time of a large project goes here, so its blocks are shared out over the processors.
-fn parse(files: &[SourceFile], findings: &RefCell<Diagnostics>) -> (Sources, Vec<Body>) {
-    let mut ordered: Vec<&SourceFile> = files.iter().collect();
-    ordered.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut sources = Sources::default();
-    let mut work: Vec<Piece<'_>> = Vec::new();
-    for file in ordered {
-        let id = sources.add(file.clone());
-        if file.path.ends_with(".json") {
-            let message = "the JSON form of definitions is not supported by this version yet";
-            findings.borrow_mut().push(Diagnostic::error(codes::UNSUPPORTED, Span::new(id, 0..0), message));
-        } else {
-            work.extend(pieces(id, &file.text));
-        }
-    }
-    let size: usize = files.iter().map(|file| file.text.len()).sum();
-    let threads = if size < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    let share = work.len().div_ceil(threads).max(1);
-    let parse_share = |share: &[Piece<'_>]| -> Vec<Result<Body, Box<Diagnostic>>> {
-        share.iter().map(|piece| parse_piece(*piece)).collect()
-    };
-    let parsed: Vec<_> = if threads == 1 {
-        parse_share(&work)
-    } else {
-        std::thread::scope(|scope| {
-            let running: Vec<_> =
-                work.chunks(share).map(|share| scope.spawn(move || parse_share(share))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<_>>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            running.into_iter().flat_map(join).collect()
-        })
-    };
-    let mut bodies = Vec::with_capacity(parsed.len());
-    for result in parsed {
-        match result {
-            Ok(body) => bodies.push(body),
-            Err(diagnostic) => findings.borrow_mut().push(*diagnostic),
-        }
-    }
-    (sources, bodies)
-}
-
-/// The blocks of all files, by what they are.
-#[derive(Default)]
-struct TopLevel<'a> {
-    variables: Vec<&'a Block>,
-    locals: Vec<&'a Block>,
-    objects: Vec<(ObjectKind, &'a Block)>,
-}
-
-impl<'a> TopLevel<'a> {
-    fn sort(bodies: &'a [Body], findings: &RefCell<Diagnostics>) -> Self {
-        let mut top = Self::default();
-        let report = |diagnostic| findings.borrow_mut().push(diagnostic);
-        for body in bodies {
-            for attribute in &body.attributes {
-                let name = &attribute.key.text;
-                let message = format!("`{name}` stands outside of any block");
-                let help = format!("values are defined in `locals {{ {name} = … }}`");
-                report(Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, attribute.key.span, message).help(help));
-            }
-            for block in &body.blocks {
-                match block.kind.text.as_str() {
-                    "variable" => top.variables.push(block),
-                    "locals" => {
-                        if let Some(extra) = block
-                            .labels
-                            .first()
-                            .map(|label| label.span)
-                            .or_else(|| block.body.blocks.first().map(Block::header))
-                        {
-                            let message = "`locals` takes attributes only";
-                            report(Diagnostic::error(codes::UNKNOWN_BLOCK, extra, message));
-                        }
-                        top.locals.push(block);
-                    }
-                    other => match ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == other) {
-                        Some(kind) => top.objects.push((kind, block)),
-                        None => report(unknown_block(block)),
-                    },
-                }
-            }
-        }
-        top
-    }
-}
-
-fn unknown_block(block: &Block) -> Diagnostic {
-    let name = block.kind.text.as_str();
-    if LATER.contains(&name) {
-        let message = format!("`{name}` is not supported by this version yet");
-        return Diagnostic::error(codes::UNSUPPORTED, block.kind.span, message);
-    }
-    let help = match name {
-        "resource" | "data" => {
-            Some("a definition begins with its kind, as in `entity \"driver\" { … }`".to_owned())
-        }
-        "provider" | "terraform" | "registry" | "online_store" | "offline_store" => {
-            Some("where things live is written in feature_store.yaml".to_owned())
-        }
-        "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
-        _ => suggestion(name, BLOCKS.into_iter().chain(LATER)),
-    };
-    let message = format!("there is no block `{name}`");
-    Diagnostic::error(codes::UNKNOWN_BLOCK, block.kind.span, message).maybe_help(help)
-}
-
-fn read_object(context: &Context<'_>, kind: ObjectKind, block: &Block, definitions: &mut Definitions) {
+/// Reads one object; its address, when it has one of its own.
+fn read_object(
+    context: &Context<'_>,
+    kind: ObjectKind,
+    block: &Block,
+    definitions: &mut Definitions,
+) -> Option<Address> {
     let (schema, label) = match kind {
         ObjectKind::Entity => (Some(&entity::SCHEMA), 0),
         ObjectKind::DataSource => (data_source::schema(context, block), 1),
@@ -210,22 +237,22 @@ fn read_object(context: &Context<'_>, kind: ObjectKind, block: &Block, definitio
     };
     let Some(schema) = schema else {
         // A data source of no known kind: its name is known all the same.
-        if let Some(name) = block.labels.get(label) {
-            definitions.declare(Address::new(kind, &name.text), object::origin(block, name.span));
-        }
-        return;
+        let name = block.labels.get(label)?;
+        let address = Address::new(kind, &name.text);
+        definitions.declare(address.clone(), object::origin(block, name.span));
+        return Some(address);
     };
     let reader = BlockReader::new(context, block, schema);
-    let Some(named) = object::named(&reader, label, NameForm::Object) else { return };
+    let named = object::named(&reader, label, NameForm::Object)?;
     let address = Address::new(kind, &named.name);
     let mut origin = object::origin(block, named.span);
     if let Some(first) = definitions.declare(address.clone(), origin.clone()) {
         context.report(check::duplicate(&address, named.span, first));
-        return;
+        return None;
     }
     if !named.enabled {
-        definitions.disabled.insert(address);
-        return;
+        definitions.disabled.insert(address.clone());
+        return Some(address);
     }
     let object = match kind {
         ObjectKind::Entity => entity::read(&reader, &named.name, &mut origin),
@@ -235,6 +262,7 @@ fn read_object(context: &Context<'_>, kind: ObjectKind, block: &Block, definitio
     };
     if let Some(object) = object {
         definitions.objects.0.insert(address.clone(), object);
-        definitions.origins.insert(address, origin);
+        definitions.origins.insert(address.clone(), origin);
     }
+    Some(address)
 }

@@ -5,15 +5,20 @@
 //! file; rules over several objects are in `check`.
 
 mod data_source;
+mod each;
 mod entity;
 pub mod environment;
 mod feature_service;
 mod feature_view;
 mod load;
+mod module;
 mod object;
+mod parse;
+mod refactoring;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod top_level;
 mod type_constraint;
 mod variable;
 mod yaml;

@@ -31,6 +31,9 @@ pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> O
     let enabled = reader.optional::<bool>("enabled").is_none_or(|enabled| enabled.value);
     let given = reader.optional::<String>("name");
     let label = reader.label(label).map(|label| Located { value: label.text.clone(), span: label.span });
+    // In a loop the label is no name: what is wrong with `name` has been said.
+    let label =
+        label.filter(|_| reader.attribute("for_each").is_none() || reader.attribute("name").is_none());
     let Located { value: name, span } = given.or(label)?;
     let good = match form {
         NameForm::Object => is_name(&name),

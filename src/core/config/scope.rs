@@ -1,11 +1,13 @@
-//! What expressions of a project can see: variables, locals, files. A local is evaluated when it is first needed.
+//! What expressions of one scope can see: variables, locals, files. A local is evaluated when it is first needed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::module::{ScopeId, joined};
 use super::variable::Variable;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::hcl::{Attribute, Block, Evaluator, Failure, Scope, Value};
+use crate::hcl::{Attribute, Block, Evaluator, Failure, Reference, Scope, Value};
+use crate::model::Address;
 use crate::source::Span;
 
 /// Locals that need each other go no deeper than this.
@@ -40,14 +42,35 @@ impl Scope for Constants {
     }
 }
 
-/// The scope of a project.
+/// What a scope shares with all others of the project.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    pub(super) read_file: &'a dyn Fn(&str) -> Result<String, String>,
+    pub(super) findings: &'a RefCell<Diagnostics>,
+    /// Every definition that an expression named.
+    pub(super) named: &'a RefCell<Vec<NamedDefinition>>,
+    /// Whether a file could not be parsed, so that some names are not known.
+    pub(super) incomplete: bool,
+}
+
+/// A definition that an expression of a scope names.
+#[derive(Clone, Debug)]
+pub(super) struct NamedDefinition {
+    pub(super) scope: ScopeId,
+    /// The module of that scope that it is named with.
+    pub(super) module: Option<String>,
+    pub(super) address: Address,
+    pub(super) span: Span,
+}
+
+/// The scope of the project's own files, or of one module in use.
 pub(super) struct ProjectScope<'a> {
+    id: ScopeId,
+    /// Of a module: where its files are, relative to the project folder.
+    folder: &'a str,
     pub(super) variables: BTreeMap<String, Variable<'a>>,
     locals: BTreeMap<&'a str, Local<'a>>,
-    read_file: &'a dyn Fn(&str) -> Result<String, String>,
-    findings: &'a RefCell<Diagnostics>,
-    /// Whether a file could not be parsed, so that some names are not known.
-    incomplete: bool,
+    shared: Shared<'a>,
     /// Locals that are being evaluated, outermost first, with the place that needs the next one.
     running: RefCell<Vec<&'a str>>,
 }
@@ -66,27 +89,20 @@ enum State {
 
 impl<'a> ProjectScope<'a> {
     pub(super) fn new(
+        (id, folder): (ScopeId, &'a str),
         variables: BTreeMap<String, Variable<'a>>,
         locals: &[&'a Block],
-        read_file: &'a dyn Fn(&str) -> Result<String, String>,
-        findings: &'a RefCell<Diagnostics>,
-        incomplete: bool,
+        shared: Shared<'a>,
     ) -> Self {
-        let mut scope = Self {
-            variables,
-            locals: BTreeMap::new(),
-            read_file,
-            findings,
-            incomplete,
-            running: RefCell::default(),
-        };
+        let mut scope =
+            Self { id, folder, variables, locals: BTreeMap::new(), shared, running: RefCell::default() };
         for attribute in locals.iter().flat_map(|block| &block.body.attributes) {
             let name = attribute.key.text.as_str();
             if let Some(first) = scope.locals.get(name) {
                 let message = format!("the local `{name}` is defined twice");
                 let diagnostic = Diagnostic::error(codes::DUPLICATE, attribute.key.span, message);
                 let diagnostic = diagnostic.also(first.attribute.key.span, "the first");
-                findings.borrow_mut().push(diagnostic);
+                shared.findings.borrow_mut().push(diagnostic);
                 continue;
             }
             scope.locals.insert(name, Local { attribute, state: RefCell::new(State::New) });
@@ -141,7 +157,7 @@ impl Scope for ProjectScope<'_> {
     fn variable(&self, name: &str, span: Span) -> Result<Value, Failure> {
         match self.variables.get(name) {
             Some(variable) => variable.value.clone().ok_or(Failure::Reported),
-            None if self.incomplete => Err(Failure::Reported),
+            None if self.shared.incomplete => Err(Failure::Reported),
             None => {
                 let message = format!("there is no variable `{name}`");
                 let known: Vec<&str> = self.variables.keys().map(String::as_str).collect();
@@ -153,7 +169,7 @@ impl Scope for ProjectScope<'_> {
 
     fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
         let Some((name, local)) = self.locals.get_key_value(name) else {
-            if self.incomplete {
+            if self.shared.incomplete {
                 return Err(Failure::Reported);
             }
             let message = format!("there is no local `{name}`");
@@ -166,7 +182,7 @@ impl Scope for ProjectScope<'_> {
             State::Failed => return Err(Failure::Reported),
             State::Running => {
                 let cycle = self.cycle(name);
-                self.findings.borrow_mut().push(cycle);
+                self.shared.findings.borrow_mut().push(cycle);
                 return Err(Failure::Reported);
             }
             State::New => {}
@@ -183,7 +199,7 @@ impl Scope for ProjectScope<'_> {
             Err(failure) => {
                 local.state.replace(State::Failed);
                 if let Failure::Finding(diagnostic) = failure {
-                    self.findings.borrow_mut().push(*diagnostic);
+                    self.shared.findings.borrow_mut().push(*diagnostic);
                 }
                 Err(Failure::Reported)
             }
@@ -191,7 +207,16 @@ impl Scope for ProjectScope<'_> {
     }
 
     fn read_file(&self, path: &str) -> Result<String, String> {
-        (self.read_file)(path)
+        (self.shared.read_file)(&joined(self.folder, path))
+    }
+
+    fn refer(&self, reference: &Reference, module: Option<&str>) {
+        self.shared.named.borrow_mut().push(NamedDefinition {
+            scope: self.id,
+            module: module.map(str::to_owned),
+            address: Address::new(reference.kind, &reference.name),
+            span: reference.span,
+        });
     }
 }
 

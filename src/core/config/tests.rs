@@ -26,7 +26,21 @@ fn load_with(
         "query.sql" => Ok("SELECT 1".to_owned()),
         _ => Err(format!("there is no file `{path}`")),
     };
-    load(&LoadInput { files, environment, variables, read_file: &read_file })
+    // As in a real project, files below `modules` are those of modules.
+    let (modules, files): (Vec<SourceFile>, Vec<SourceFile>) =
+        files.iter().cloned().partition(|file| file.path.contains("modules/"));
+    let module_files = |folder: &str| {
+        let inside = |file: &&SourceFile| file.path.starts_with(&format!("{folder}/"));
+        let found: Vec<SourceFile> = modules.iter().filter(inside).cloned().collect();
+        if found.is_empty() { Err(format!("there is no folder `{folder}`")) } else { Ok(found) }
+    };
+    load(&LoadInput {
+        files: &files,
+        environment,
+        variables,
+        read_file: &read_file,
+        module_files: &module_files,
+    })
 }
 
 fn load_text(text: &str) -> Loaded {

@@ -27,11 +27,34 @@ pub(super) struct Variable<'a> {
     pub(super) value: Option<Value>,
 }
 
+/// Where the values of a scope's variables come from.
+pub(super) enum Given<'a> {
+    /// From outside the project.
+    Project(&'a LoadInput<'a>),
+    /// From a `module` block.
+    Module(&'a Call),
+}
+
+/// A `module` block, as the scope that it makes sees it.
+pub(super) struct Call {
+    pub(super) name: String,
+    pub(super) header: Span,
+    pub(super) arguments: BTreeMap<String, Argument>,
+}
+
+/// One attribute of a `module` block that sets a variable.
+pub(super) struct Argument {
+    /// None when it is wrong, which has been said.
+    pub(super) value: Option<Value>,
+    pub(super) key: Span,
+    pub(super) span: Span,
+}
+
 /// Reads every `variable` block.
 pub(super) fn read_all<'a>(
     context: &Context<'_>,
     blocks: &[&'a Block],
-    input: &LoadInput<'_>,
+    given: &Given<'_>,
 ) -> BTreeMap<String, Variable<'a>> {
     let mut variables: BTreeMap<String, Variable<'a>> = BTreeMap::new();
     for block in blocks {
@@ -43,22 +66,44 @@ pub(super) fn read_all<'a>(
             context.report(diagnostic.also(first.block.header(), "the first"));
             continue;
         }
-        let value = value(&reader, &label.text, input);
+        let value = value(&reader, &label.text, given);
         variables.insert(label.text.clone(), Variable { block, value });
     }
-    let known = || variables.keys().map(String::as_str);
+    match given {
+        Given::Project(input) => undeclared_from_outside(context, &variables, input),
+        Given::Module(call) => undeclared_arguments(context, &variables, call),
+    }
+    variables
+}
+
+fn undeclared_from_outside(
+    context: &Context<'_>,
+    variables: &BTreeMap<String, Variable<'_>>,
+    input: &LoadInput<'_>,
+) {
     for name in input.variables.keys().chain(input.environment.variables.keys()) {
         if !variables.contains_key(name) {
             let message = format!("there is a value for the variable `{name}`, but no block declares it");
             let mut diagnostic = Diagnostic::unplaced(codes::VARIABLE, message);
             diagnostic.severity = crate::diagnostic::Severity::Warning;
-            context.report(diagnostic.maybe_help(suggestion(name, known().collect::<Vec<_>>())));
+            let known: Vec<&str> = variables.keys().map(String::as_str).collect();
+            context.report(diagnostic.maybe_help(suggestion(name, known)));
         }
     }
-    variables
 }
 
-fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<Value> {
+fn undeclared_arguments(context: &Context<'_>, variables: &BTreeMap<String, Variable<'_>>, call: &Call) {
+    for (name, argument) in call.arguments.iter().filter(|(name, _)| !variables.contains_key(*name)) {
+        let message = format!("the module `{}` has no variable `{name}`", call.name);
+        let known: Vec<&str> =
+            variables.keys().map(String::as_str).chain(["source", "for_each", "name", "enabled"]).collect();
+        let help = suggestion(name, known)
+            .or_else(|| Some(format!("declare it in the module: `variable \"{name}\" {{ … }}`")));
+        context.report(Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, argument.key, message).maybe_help(help));
+    }
+}
+
+fn value(reader: &BlockReader<'_>, name: &str, given: &Given<'_>) -> Option<Value> {
     let constraint = match reader.attribute("type").map(|attribute| TypeConstraint::parse(&attribute.value)) {
         None => None,
         Some(Ok(constraint)) => Some(constraint),
@@ -68,8 +113,22 @@ fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<
         }
     };
     reader.optional::<String>("description");
+    reader.optional::<bool>("nullable");
     let sensitive = reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value);
     let default = default(reader, constraint.as_ref());
+    match given {
+        Given::Project(input) => from_outside(reader, name, (constraint, sensitive), default, input),
+        Given::Module(call) => from_call(reader, name, (constraint, sensitive), default, call),
+    }
+}
+
+fn from_outside(
+    reader: &BlockReader<'_>,
+    name: &str,
+    (constraint, sensitive): (Option<TypeConstraint>, bool),
+    default: Option<Option<Value>>,
+    input: &LoadInput<'_>,
+) -> Option<Value> {
     let span = reader.block.header();
     let given = if let Some(text) = input.variables.get(name) {
         let by_default = matches!(
@@ -77,7 +136,10 @@ fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<
             Some(Some(Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_)))
         );
         let literal = constraint.as_ref().map_or(!by_default, TypeConstraint::takes_text);
-        from_text(text, literal).map_err(|reason| Box::new(given_error(name, span, &reason)))
+        from_text(text, literal).map_err(|reason| {
+            let reason = if sensitive { "its text is not shown" } else { &reason };
+            Box::new(given_error(name, span, reason))
+        })
     } else if let Some(json) = input.environment.variables.get(name) {
         Ok(Value::from_json(json))
     } else {
@@ -102,6 +164,36 @@ fn value(reader: &BlockReader<'_>, name: &str, input: &LoadInput<'_>) -> Option<
         })
     });
     converted.map_err(|diagnostic| reader.context.report(*diagnostic)).ok()
+}
+
+fn from_call(
+    reader: &BlockReader<'_>,
+    name: &str,
+    (constraint, sensitive): (Option<TypeConstraint>, bool),
+    default: Option<Option<Value>>,
+    call: &Call,
+) -> Option<Value> {
+    let declared = reader.block.header();
+    let Some(argument) = call.arguments.get(name) else {
+        if default.is_none() {
+            let message = format!("the module `{}` needs a value for `{name}`", call.name);
+            let diagnostic = Diagnostic::error(codes::VARIABLE, call.header, message);
+            reader
+                .context
+                .report(diagnostic.also(declared, "the variable").help(format!("add `{name} = …`")));
+        }
+        return default?;
+    };
+    let value = argument.value.clone()?;
+    let shown = if sensitive { "another value".to_owned() } else { value.kind() };
+    let converted = constraint.unwrap_or(TypeConstraint::Any).convert(value);
+    converted
+        .map_err(|wanted| {
+            let message = format!("`{name}` of the module `{}`: expected {wanted}, found {shown}", call.name);
+            let diagnostic = Diagnostic::error(codes::WRONG_TYPE, argument.span, message);
+            reader.context.report(diagnostic.also(declared, "the variable"));
+        })
+        .ok()
 }
 
 /// The default: none when there is no such attribute; none inside when it is wrong.

@@ -10,7 +10,7 @@ use crate::source::Span;
 /// Bare words that mean something, beside types.
 const WORDS: [&str; 2] = ["parquet", "csv"];
 /// First parts of names with dots that later versions know.
-const LATER: [&str; 3] = ["module", "each", "on_demand_feature_view"];
+const LATER: [&str; 1] = ["on_demand_feature_view"];
 
 /// A word that stands alone: a name of a loop, a type, or a word that means something.
 pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Result<Value> {
@@ -48,7 +48,7 @@ pub(super) fn is_word(name: &str) -> bool {
 }
 
 fn is_root(name: &str) -> bool {
-    matches!(name, "var" | "local") || LATER.contains(&name) || kind_of(name).is_some()
+    matches!(name, "var" | "local" | "each" | "module") || LATER.contains(&name) || kind_of(name).is_some()
 }
 
 fn kind_of(name: &str) -> Option<ObjectKind> {
@@ -65,21 +65,24 @@ pub(super) fn traverse(
         && evaluator.binding(name).is_none()
     {
         if let Some(kind) = kind_of(name) {
-            return reference(evaluator, kind, root.span, steps, span);
+            return reference(evaluator, kind, None, (root.span, steps, span));
         }
         if LATER.contains(&name.as_str()) {
             let message = format!("`{name}` is not supported by this version yet");
             return Err(Diagnostic::error(codes::UNSUPPORTED, span, message).into());
         }
+        if name == "module" {
+            return of_module(evaluator, root.span, steps, span);
+        }
         if let [first, rest @ ..] = steps
-            && matches!(name.as_str(), "var" | "local")
+            && matches!(name.as_str(), "var" | "local" | "each")
         {
             let name_span = root.span.to(first.span());
             let wanted = step_name(evaluator, first)?;
-            let value = if name == "var" {
-                evaluator.scope.variable(&wanted, name_span)?
-            } else {
-                evaluator.scope.local(&wanted, name_span)?
+            let value = match name.as_str() {
+                "var" => evaluator.scope.variable(&wanted, name_span)?,
+                "local" => evaluator.scope.local(&wanted, name_span)?,
+                _ => evaluator.scope.each(&wanted, name_span)?,
             };
             return walk(evaluator, value, rest, name_span);
         }
@@ -90,7 +93,7 @@ pub(super) fn traverse(
 }
 
 fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
-    let roots = ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local"]);
+    let roots = ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local", "each", "module"]);
     let help = if name.contains('-') {
         Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
     } else {
@@ -115,12 +118,29 @@ fn step_name(evaluator: &mut Evaluator<'_>, step: &Step) -> Result<String> {
     }
 }
 
+/// `module.NAME.KIND.NAME`, and with a feature after it.
+fn of_module(evaluator: &mut Evaluator<'_>, root: Span, steps: &[Step], span: Span) -> Result<Value> {
+    let form = "a definition of a module is named `module.MODULE.feature_view.VIEW`";
+    let [module, kind, rest @ ..] = steps else {
+        let message = "a module is no value";
+        return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(form).into());
+    };
+    let module = step_name(evaluator, module)?;
+    let word = step_name(evaluator, kind)?;
+    let Some(found) = kind_of(&word) else {
+        let message = format!("there is no kind of definition `{word}`");
+        let help = suggestion(&word, ObjectKind::ALL.map(ObjectKind::as_str));
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, kind.span(), message);
+        return Err(diagnostic.maybe_help(help).help(form).into());
+    };
+    reference(evaluator, found, Some(&module), (root, rest, span))
+}
+
 fn reference(
     evaluator: &mut Evaluator<'_>,
     kind: ObjectKind,
-    root: Span,
-    steps: &[Step],
-    span: Span,
+    module: Option<&str>,
+    (root, steps, span): (Span, &[Step], Span),
 ) -> Result<Value> {
     let (name, feature) = match steps {
         [name] => (step_name(evaluator, name)?, None),
@@ -139,7 +159,9 @@ fn reference(
         }
     };
     let span = steps.last().map_or(span, |last| root.to(last.span()).to(span));
-    Ok(Value::Reference(Box::new(Reference { kind, name, feature, span })))
+    let reference = Reference { kind, name, feature, span };
+    evaluator.scope.refer(&reference, module);
+    Ok(Value::Reference(Box::new(reference)))
 }
 
 fn walk(evaluator: &mut Evaluator<'_>, value: Value, steps: &[Step], at: Span) -> Result<Value> {

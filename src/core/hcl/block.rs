@@ -23,9 +23,6 @@ pub(crate) struct Schema {
     pub(crate) blocks: &'static [&'static str],
 }
 
-/// Names that are known, but not to this version.
-const LATER: [&str; 1] = ["for_each"];
-
 /// Where expressions look things up, and where findings go.
 pub(crate) struct Context<'a> {
     pub(crate) scope: &'a dyn Scope,
@@ -65,6 +62,18 @@ impl<'a> BlockReader<'a> {
         reader
     }
 
+    /// The same without a check: which attributes there may be is not known yet.
+    pub(crate) const fn unchecked(context: &'a Context<'a>, block: &'a Block) -> Self {
+        Self { context, block }
+    }
+
+    /// Checks labels, blocks, and that no attribute is set twice.
+    pub(crate) fn check_form(&self, schema: &Schema) {
+        self.check_labels(schema);
+        self.check_repeated();
+        self.check_blocks(schema);
+    }
+
     /// The block's type for messages; with its first label where that is a kind of its own.
     fn kind(&self) -> String {
         match self.block.labels.as_slice() {
@@ -102,17 +111,21 @@ impl<'a> BlockReader<'a> {
         self.context.report(diagnostic.help(format!("it is written {form}")));
     }
 
-    fn check_attributes(&self, schema: &Schema) {
+    fn check_repeated(&self) {
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         for Attribute { key, .. } in &self.body().attributes {
             if let Some(first) = seen.insert(&key.text, key.span) {
                 let message = format!("`{}` is set twice", key.text);
                 self.context
                     .report(Diagnostic::error(codes::REPEATED, key.span, message).also(first, "the first"));
-            } else if LATER.contains(&key.text.as_str()) {
-                let message = format!("`{}` is not supported by this version yet", key.text);
-                self.context.report(Diagnostic::error(codes::UNSUPPORTED, key.span, message));
-            } else if !schema.attributes.contains(&key.text.as_str()) {
+            }
+        }
+    }
+
+    fn check_attributes(&self, schema: &Schema) {
+        self.check_repeated();
+        for Attribute { key, .. } in &self.body().attributes {
+            if !schema.attributes.contains(&key.text.as_str()) {
                 let message = format!("`{}` has no attribute `{}`", self.kind(), key.text);
                 let help = if schema.blocks.contains(&key.text.as_str())
                     || schema.single.contains(&key.text.as_str())

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::tree::{Expression, ExpressionKind, For};
-use super::value::{Number, Value};
+use super::value::{Number, Reference, Value};
 use super::{access, functions, operator, template};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, codes, suggestion};
 use crate::source::Span;
 
 /// Why there is no value.
@@ -33,6 +33,51 @@ pub(crate) trait Scope {
     fn local(&self, name: &str, span: Span) -> Result<Value>;
     /// The text of a file, or why there is none.
     fn read_file(&self, path: &str) -> std::result::Result<String, String>;
+    /// The value of `each.part`, which stands at the span.
+    fn each(&self, _part: &str, span: Span) -> Result<Value> {
+        let message = "`each` is known only in a block with `for_each`";
+        Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).into())
+    }
+    /// A definition is named; of this module, where it is named with one.
+    fn refer(&self, _reference: &Reference, _module: Option<&str>) {}
+}
+
+/// The scope of one round of a `for_each`.
+pub(crate) struct Each<'a> {
+    pub(crate) outer: &'a dyn Scope,
+    pub(crate) key: Value,
+    pub(crate) value: Value,
+}
+
+impl Scope for Each<'_> {
+    fn variable(&self, name: &str, span: Span) -> Result<Value> {
+        self.outer.variable(name, span)
+    }
+
+    fn local(&self, name: &str, span: Span) -> Result<Value> {
+        self.outer.local(name, span)
+    }
+
+    fn read_file(&self, path: &str) -> std::result::Result<String, String> {
+        self.outer.read_file(path)
+    }
+
+    fn each(&self, part: &str, span: Span) -> Result<Value> {
+        match part {
+            "key" => Ok(self.key.clone()),
+            "value" => Ok(self.value.clone()),
+            other => {
+                let message = format!("`each` has no `{other}`");
+                let help = suggestion(other, ["key", "value"])
+                    .or(Some("there are `each.key` and `each.value`".to_owned()));
+                Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into())
+            }
+        }
+    }
+
+    fn refer(&self, reference: &Reference, module: Option<&str>) {
+        self.outer.refer(reference, module);
+    }
 }
 
 /// Rounds of loops and elements of ranges that one expression may take.

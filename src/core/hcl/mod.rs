@@ -19,7 +19,7 @@ mod value;
 
 pub(crate) use accept::{Accept, Located};
 pub(crate) use block::{BlockReader, Context, Schema};
-pub(crate) use evaluate::{Evaluator, Failure, Scope};
+pub(crate) use evaluate::{Each, Evaluator, Failure, Scope};
 pub(crate) use parse::{Piece, parse_expression, parse_piece, pieces};
 pub(crate) use tree::{Attribute, Block, Body, Expression, ExpressionKind};
 pub(crate) use value::{Number, Reference, Value};

@@ -66,6 +66,12 @@ impl fmt::Display for Address {
 #[error("`{0}` is not an address such as `feature_view.driver_stats`")]
 pub struct AddressError(String);
 
+impl AddressError {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Lifecycle, Metadata, ObjectKind, is_default};
+use crate::time::Timestamp;
 
 /// The `feature_service` block.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct FeatureService {
     /// Who breaks when this breaks, in declaration order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumers: Vec<Consumer>,
+    /// Names that it had before and still answers to, with when that ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, Timestamp>,
     /// Description, owner, tags.
     #[serde(flatten)]
     pub metadata: Metadata,

@@ -1,9 +1,11 @@
 //! Feature views: features of some entities, from one source.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Lifecycle, Metadata, ObjectKind, ValueType, is_default};
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 
 /// The `feature_view` block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub struct FeatureView {
     /// How incremental runs treat late data.
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialization: Materialization,
+    /// Names that it had before and still answers to, with when that ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, Timestamp>,
     /// Description, owner, tags.
     #[serde(flatten)]
     pub metadata: Metadata,
@@ -51,6 +56,9 @@ pub struct Feature {
     /// Its type.
     #[serde(rename = "type")]
     pub value_type: ValueType,
+    /// Names that it had before and still answers to, with when that ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, Timestamp>,
     /// Description, owner, tags.
     #[serde(flatten)]
     pub metadata: Metadata,

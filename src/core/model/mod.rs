@@ -20,7 +20,7 @@ pub use entity::Entity;
 pub use feature_service::{Consumer, FeatureService, Selection, ServiceUse};
 pub use feature_view::{Feature, FeatureView, JoinKey, Materialization};
 pub use object::{Fingerprint, Lifecycle, Metadata, Object, Objects};
-pub use project::Project;
+pub use project::{Allow, Moved, Project, Removed, Target};
 pub use settings::{StoreIdentity, StoreSettings};
 pub use value::{Value, ValueType, ValueTypeError};
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are for people")]
 
+use std::collections::BTreeMap;
+
 use std::time::{Duration as Elapsed, Instant};
 
 use super::tests::{Shape, ViewShape, World};
@@ -17,6 +19,7 @@ fn fleet(views: usize) -> Objects {
     let feature = |number: usize| Feature {
         name: format!("more{number}"),
         value_type: ValueType::Float64,
+        aliases: BTreeMap::new(),
         metadata: Metadata::default(),
     };
     for object in objects.0.values_mut() {

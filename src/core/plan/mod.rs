@@ -32,6 +32,13 @@ use crate::provider::{InfraId, InfraObject, StoreSpec};
 use crate::registry::{AppliedEnvironment, Ledger, Registry, TableId};
 use crate::time::{Duration, Timestamp};
 
+/// The rules that findings and changes name.
+pub const CODES: [&str; 31] = [
+    "PV101", "PV102", "PV103", "PV104", "PV105", "PV106", "PV107", "PV108", "PV109", "PV110", "PV111",
+    "PV112", "PV113", "PV114", "PV115", "PV116", "PV117", "PV118", "PV120", "PV122", "PV123", "PV124",
+    "PV125", "PV126", "PV127", "PV128", "PV129", "PV130", "PV131", "PV132", "drift",
+];
+
 /// Everything that a plan is made from. The same input gives the same plan, byte for byte.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanInput<'a> {

@@ -82,13 +82,13 @@ impl World {
         targets: &[Address],
         excludes: &[Address],
     ) -> PlanOutcome {
-        let project = Project { name: "test".to_owned(), objects: objects.clone() };
+        let project = Project { name: "test".to_owned(), objects: objects.clone(), ..Project::default() };
         plan(&self.input(&project, environment, (targets, excludes)))
     }
 
     /// Plans that everything goes.
     pub(super) fn destroyed(&self) -> PlanOutcome {
-        let project = Project { name: "test".to_owned(), objects: Objects::default() };
+        let project = Project { name: "test".to_owned(), ..Project::default() };
         destroy(&self.input(&project, &environment(), (&[], &[])))
     }
 
@@ -288,6 +288,7 @@ impl Shape {
                 .map(|(position, kind)| Feature {
                     name: format!("f{position}"),
                     value_type: types[usize::from(*kind) - 1].clone(),
+                    aliases: BTreeMap::new(),
                     metadata: words.clone(),
                 })
                 .collect();
@@ -311,6 +312,7 @@ impl Shape {
                     online_ttl: None,
                     features,
                     materialization: Materialization::default(),
+                    aliases: BTreeMap::new(),
                     metadata: words.clone(),
                     lifecycle: Lifecycle::default(),
                 }),

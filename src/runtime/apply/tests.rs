@@ -33,7 +33,7 @@ fn step(name: &str, after: &[&str]) -> Step {
 
 fn plan_of(steps: Vec<Step>) -> Plan {
     let empty = plan(&PlanInput {
-        project: &Project { name: "shop".to_owned(), objects: Objects::default() },
+        project: &Project { name: "shop".to_owned(), ..Project::default() },
         ranges: &BTreeMap::new(),
         definitions_digest: &Fingerprint::of_bytes(b""),
         registry_location: "registry",

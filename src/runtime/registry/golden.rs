@@ -200,7 +200,12 @@ fn objects() -> Vec<(Address, Object)> {
         metadata: metadata.clone(),
         lifecycle: lifecycle.clone(),
     };
-    let feature = |name: &str, value_type, metadata| Feature { name: name.to_owned(), value_type, metadata };
+    let feature = |name: &str, value_type, metadata| Feature {
+        name: name.to_owned(),
+        value_type,
+        aliases: BTreeMap::new(),
+        metadata,
+    };
     let view = FeatureView {
         entities: vec!["driver".to_owned()],
         source: "driver_history".to_owned(),
@@ -215,6 +220,7 @@ fn objects() -> Vec<(Address, Object)> {
             available_after: "1h30m".parse().unwrap(),
             lateness: "15m".parse().unwrap(),
         },
+        aliases: BTreeMap::new(),
         metadata: Metadata::default(),
         lifecycle,
     };
@@ -245,6 +251,7 @@ fn service() -> FeatureService {
             features: Some(vec!["recent".to_owned()]),
         }],
         consumers: vec![Consumer { name: "eta".to_owned(), owner: Some("eta@acme.example".to_owned()) }],
+        aliases: BTreeMap::new(),
         metadata: Metadata::default(),
         lifecycle: Lifecycle::default(),
     }

@@ -1,5 +1,7 @@
 //! Definitions that are short to write: everything optional is left at its default, and a test changes what it is about.
 
+use std::collections::BTreeMap;
+
 use provender_core::model::{
     DataSource, Entity, Feature, FeatureView, FileFormat, Lifecycle, Materialization, Metadata, SourceKind,
     ValueType,
@@ -32,7 +34,7 @@ pub fn file_source(path: &str) -> DataSource {
 
 /// A feature.
 pub fn feature(name: &str, value_type: ValueType) -> Feature {
-    Feature { name: name.to_owned(), value_type, metadata: Metadata::default() }
+    Feature { name: name.to_owned(), value_type, aliases: BTreeMap::new(), metadata: Metadata::default() }
 }
 
 /// A view whose values are served online and never too old.
@@ -45,6 +47,7 @@ pub fn feature_view(source: &str, entities: &[&str], features: &[(&str, ValueTyp
         online_ttl: None,
         features: features.iter().map(|(name, value_type)| feature(name, value_type.clone())).collect(),
         materialization: Materialization::default(),
+        aliases: BTreeMap::new(),
         metadata: Metadata::default(),
         lifecycle: Lifecycle::default(),
     }

@@ -14,13 +14,21 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
+/// Paths of all files below a folder.
+fn names(folder: &Path, prefix: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .flat_map(|entry| {
+            let name = format!("{prefix}{}", entry.file_name().into_string().unwrap());
+            if entry.path().is_dir() { names(&entry.path(), &format!("{name}/")) } else { vec![name] }
+        })
+        .collect()
+}
+
 fn findings(folder: &Path) -> String {
     let mut files = Vec::new();
     let mut yaml = SourceFile::new(environment::FILE_NAME, YAML);
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names = names(folder, "");
     names.sort();
     for name in names.iter().filter(|name| *name != "expected.txt") {
         let text = fs::read_to_string(folder.join(name)).unwrap();

@@ -182,3 +182,136 @@ fn ranges_are_those_of_headers() {
     assert_eq!((range.start.line, range.start.column, range.end.column), (3, 3, 16));
     assert_eq!(range.filename, "main.hcl");
 }
+
+const MODULE: &str = r#"
+variable "driver" { type = entity }
+variable "rates" {
+  type    = list(string)
+  default = ["conv", "acc"]
+}
+
+data_source "file" "stats" {
+  path            = "data/stats.parquet"
+  timestamp_field = "event_timestamp"
+}
+
+feature_view "stats" {
+  entities = [var.driver]
+  source   = data_source.stats
+  feature "rate" {
+    for_each = var.rates
+    name     = "${each.value}_rate"
+    type     = float32
+  }
+}
+"#;
+
+/// What a folder defines and what a module of it defines are the same objects, at the same addresses.
+#[test]
+fn a_block_may_move_into_a_module() {
+    let entity = r#"entity "driver" { value_type = int64 }"#;
+    let service = "feature_service \"ranking\" { features = [SCOPE.conv_rate] }\n";
+    let flat =
+        MODULE.replace("variable \"driver\" { type = entity }", "").replace("var.driver", "entity.driver")
+            + entity
+            + "\n"
+            + &service.replace("SCOPE", "feature_view.stats");
+    let root = format!(
+        "{entity}\n{}module \"drivers\" {{\n  source = \"./modules/drivers\"\n  driver = entity.driver\n}}\n",
+        service.replace("SCOPE", "module.drivers.feature_view.stats")
+    );
+    let files = [SourceFile::new("main.hcl", root), SourceFile::new("modules/drivers/main.hcl", MODULE)];
+    let loaded = load_with(&files, &environment(), &BTreeMap::new());
+    assert_eq!(rendered(&loaded), "");
+    assert_eq!(loaded.project, load_text(&flat).project);
+    assert!(loaded.project.is_some());
+}
+
+/// A list goes in its order, a map by key; modules may be loops too, and take lists and maps of values.
+#[test]
+fn loops_make_objects_in_order() {
+    let root = r#"
+entity "driver" { value_type = int64 }
+module "region" {
+  for_each = { north = ["b", "a"], south = [] }
+  name     = each.key
+  source   = "./modules/drivers"
+  region   = each.key
+  driver   = entity.driver
+  rates    = each.value
+}
+feature_service "ranking" { features = [module.north.feature_view.stats_north] }
+"#;
+    let module = MODULE
+        .replace("\"stats\" {", "\"stats\" {\n  name = \"stats_${var.region}\"")
+        .replace("data_source.stats", "data_source[\"stats_${var.region}\"]")
+        + "variable \"region\" { type = string }\n";
+    let files = [SourceFile::new("main.hcl", root), SourceFile::new("modules/drivers/main.hcl", module)];
+    let loaded = load_with(&files, &environment(), &BTreeMap::new());
+    assert_eq!(rendered(&loaded), "");
+    let objects = loaded.project.unwrap().objects;
+    let names: Vec<&str> = objects.feature_views().map(|(name, _)| name).collect();
+    assert_eq!(names, ["stats_north", "stats_south"]);
+    let features = &objects.feature_view("stats_north").unwrap().features;
+    let names: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
+    assert_eq!(names, ["b_rate", "a_rate"]);
+}
+
+#[test]
+fn moved_removed_and_allow_are_read() {
+    let loaded = load_text(
+        r#"
+entity "driver" { value_type = int64 }
+data_source "file" "stats" {
+  path            = "s.parquet"
+  timestamp_field = "ts"
+}
+feature_view "stats" {
+  entities = [entity.driver]
+  source   = data_source.stats
+  feature "rate" { type = float32 }
+}
+moved {
+  from        = feature_view.older
+  to          = feature_view.old
+}
+moved {
+  from        = feature_view.old
+  to          = feature_view.stats
+  alias_until = "2027-03-31"
+}
+moved {
+  from        = feature_view.stats.ratio
+  to          = feature_view.stats.rate
+  alias_until = "2027-03-31"
+}
+removed {
+  from = feature_view.gone
+  lifecycle { destroy = false }
+}
+allow "PV104" {
+  on      = feature_view.stats
+  reason  = "reviewed"
+  expires = "2026-12-31"
+}
+"#,
+    );
+    assert_eq!(rendered(&loaded), "");
+    let project = loaded.project.unwrap();
+    let moves: Vec<String> =
+        project.moved.iter().map(|moved| format!("{} {}", moved.from, moved.to)).collect();
+    assert_eq!(
+        moves,
+        [
+            "feature_view.older feature_view.old",
+            "feature_view.old feature_view.stats",
+            "feature_view.stats.ratio feature_view.stats.rate"
+        ]
+    );
+    let view = project.objects.feature_view("stats").unwrap();
+    let until = "2027-04-01T00:00:00Z".parse().unwrap();
+    assert_eq!(view.aliases, [("old".to_owned(), until)].into());
+    assert_eq!(view.features[0].aliases, [("ratio".to_owned(), until)].into());
+    assert!(!project.removed[0].destroy);
+    assert_eq!(project.allowed[0].expires, Some("2027-01-01T00:00:00Z".parse().unwrap()));
+}

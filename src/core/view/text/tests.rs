@@ -56,7 +56,7 @@ fn fleet(acc_rate: &str, description: &str) -> Objects {
 }
 
 fn planned(objects: Objects, prior: &Registry) -> Plan {
-    let project = Project { name: "staging".to_owned(), objects };
+    let project = Project { name: "staging".to_owned(), objects, ..Project::default() };
     let view: Address = "feature_view.driver_hourly_stats".parse().unwrap();
     let position = |line| SourcePosition { line, column: 1 };
     let range =

@@ -70,7 +70,8 @@ impl Process {
         let ids: Vec<InfraId> = state.infrastructure.keys().cloned().collect();
         let observed: BTreeMap<InfraId, InfraObject> = self.provider.observe(&ids).await?;
         let identity = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };
-        let project = Project { name: project::NAME.to_owned(), objects: desired.clone() };
+        let project =
+            Project { name: project::NAME.to_owned(), objects: desired.clone(), ..Project::default() };
         let outcome = plan(&PlanInput {
             project: &project,
             ranges: &BTreeMap::new(),

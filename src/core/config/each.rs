@@ -1,0 +1,48 @@
+//! `for_each`: the rounds of a block that stands for several, each with its own `each.key` and `each.value`.
+
+use crate::diagnostic::{Diagnostic, codes};
+use crate::hcl::{Block, Context, Each, Number, Value};
+
+/// A `for_each` takes no more elements than this.
+const ROUNDS_LIMIT: usize = 100_000;
+
+/// Calls `read` once for a block without `for_each`, else once for each element: of a list in its order, with the position
+/// from 0 as key; of a map by key.
+pub(super) fn rounds(context: &Context<'_>, block: &Block, mut read: impl FnMut(&Context<'_>)) {
+    let Some(each) = block.body.attributes.iter().find(|attribute| attribute.key.text == "for_each") else {
+        return read(context);
+    };
+    let Some(collection) = context.evaluate(&each.value) else { return };
+    let refuse = |code, message: String, help: &str| {
+        context.report(Diagnostic::error(code, each.value.span, message).help(help));
+    };
+    let elements: Vec<(Value, Value)> = match collection {
+        Value::List(elements) => (0..).map(|at| Value::Number(Number::Integer(at))).zip(elements).collect(),
+        Value::Map(entries) => entries.into_iter().map(|(key, value)| (Value::String(key), value)).collect(),
+        other => {
+            let message = format!("`for_each` takes a list or a map, found {}", other.kind());
+            let help = match other {
+                Value::Number(_) => "write `range(…)` to count",
+                _ => "write it in brackets: `[…]`",
+            };
+            return refuse(codes::WRONG_TYPE, message, help);
+        }
+    };
+    if elements.len() > ROUNDS_LIMIT {
+        let message = format!("`for_each` has {} elements; the most is {ROUNDS_LIMIT}", elements.len());
+        return refuse(codes::LIMIT, message, "split the block");
+    }
+    if elements.len() > 1 && !block.body.attributes.iter().any(|attribute| attribute.key.text == "name") {
+        let diagnostic = Diagnostic::error(
+            codes::MISSING,
+            block.header(),
+            "a block with `for_each` has no `name` of its own for each round",
+        );
+        context.report(diagnostic.help("add `name = \"NAME_${each.key}\"`"));
+        return;
+    }
+    for (key, value) in elements {
+        let scope = Each { outer: context.scope, key, value };
+        read(&Context { scope: &scope, findings: context.findings });
+    }
+}

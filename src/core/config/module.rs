@@ -1,0 +1,278 @@
+//! Modules: folders of definitions that are used under a name. Each use is a scope of its own; names of other scopes are
+//! known in it only through its variables, and its own are known outside as `module.NAME.…`. An object's address does not
+//! hold the module, so that moving a block into one changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::object::{self, NameForm};
+use super::scope::{Constants, NamedDefinition};
+use super::variable::{Argument, Call};
+use crate::check::{self, Definitions};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::hcl::{Accept as _, Block, BlockReader, Context, Evaluator, Schema};
+use crate::model::Address;
+use crate::source::Span;
+
+/// Modules in modules go no deeper than this.
+const DEPTH_LIMIT: usize = 16;
+
+/// Attributes of a `module` block that set no variable.
+const RESERVED: [&str; 4] = ["source", "for_each", "name", "enabled"];
+
+/// One scope of a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ScopeId(usize);
+
+impl ScopeId {
+    /// The project's own files.
+    pub(super) const PROJECT: Self = Self(0);
+}
+
+struct ScopeInfo {
+    parent: ScopeId,
+    name: String,
+    folder: String,
+    depth: usize,
+}
+
+/// The scopes of a project.
+#[derive(Default)]
+pub(super) struct Scopes {
+    modules: Vec<ScopeInfo>,
+    /// By the scope that uses the module, and the name it uses; none where `enabled` leaves it out.
+    children: BTreeMap<(ScopeId, String), (Option<ScopeId>, Span)>,
+    /// In which scope an object is defined.
+    pub(super) objects: BTreeMap<Address, ScopeId>,
+}
+
+impl Scopes {
+    fn info(&self, id: ScopeId) -> Option<&ScopeInfo> {
+        self.modules.get(id.0.checked_sub(1)?)
+    }
+
+    /// Where the files of a scope are, relative to the project folder; empty for the project's own.
+    pub(super) fn folder(&self, id: ScopeId) -> &str {
+        self.info(id).map_or("", |info| &info.folder)
+    }
+
+    fn depth(&self, id: ScopeId) -> usize {
+        self.info(id).map_or(0, |info| info.depth)
+    }
+
+    /// `module.a.module.b`, for messages.
+    fn path(&self, id: ScopeId) -> String {
+        match self.info(id) {
+            None => "the project".to_owned(),
+            Some(info) => format!("the module `{}`", info.name),
+        }
+    }
+
+    /// Folders from the scope outwards.
+    fn chain(&self, id: ScopeId) -> Vec<&str> {
+        let mut folders = Vec::new();
+        let mut next = id;
+        while let Some(info) = self.info(next) {
+            folders.push(info.folder.as_str());
+            next = info.parent;
+        }
+        folders
+    }
+
+    /// Makes the scope of a module in use; a finding when that cannot be.
+    pub(super) fn enter(&mut self, parent: ScopeId, module: &ModuleUse) -> Result<ScopeId, Box<Diagnostic>> {
+        if let Some(at) = self.chain(parent).iter().position(|folder| *folder == module.folder) {
+            let mut path: Vec<&str> = self.chain(parent)[..=at].to_vec();
+            path.reverse();
+            path.push(&module.folder);
+            let message = format!("modules contain each other in a circle: {}", path.join(" → "));
+            return Err(Box::new(Diagnostic::error(codes::CYCLE, module.source, message)));
+        }
+        if self.depth(parent) >= DEPTH_LIMIT {
+            let message = format!("modules go more than {DEPTH_LIMIT} deep");
+            return Err(Box::new(Diagnostic::error(codes::LIMIT, module.source, message)));
+        }
+        let depth = self.depth(parent) + 1;
+        let (name, folder) = (module.call.name.clone(), module.folder.clone());
+        self.modules.push(ScopeInfo { parent, name: name.clone(), folder, depth });
+        let id = ScopeId(self.modules.len());
+        self.children.insert((parent, name), (Some(id), module.name));
+        Ok(id)
+    }
+
+    /// Makes a module's name known that `enabled` leaves out.
+    fn leave_out(&mut self, parent: ScopeId, name: String, span: Span) {
+        self.children.insert((parent, name), (None, span));
+    }
+
+    fn place_of(&self, parent: ScopeId, name: &str) -> Option<Span> {
+        self.children.get(&(parent, name.to_owned())).map(|(_, span)| *span)
+    }
+}
+
+/// A module that is used.
+pub(super) struct ModuleUse {
+    pub(super) call: Call,
+    /// Where its files are, relative to the project folder.
+    pub(super) folder: String,
+    /// The value of `source`.
+    pub(super) source: Span,
+    name: Span,
+}
+
+/// Reads one round of a `module` block; none where it is left out or wrong, which is said.
+pub(super) fn read(
+    context: &Context<'_>,
+    block: &Block,
+    parent: ScopeId,
+    scopes: &mut Scopes,
+) -> Option<ModuleUse> {
+    // Every attribute is allowed: which variables there are, the module says.
+    let reader = BlockReader::unchecked(context, block);
+    const FORM: Schema = Schema { labels: &["name"], attributes: &RESERVED, single: &[], blocks: &[] };
+    reader.check_form(&FORM);
+    let named = object::named(&reader, 0, NameForm::Object)?;
+    if let Some(first) = scopes.place_of(parent, &named.name) {
+        let message = format!("two modules are named `{}`", named.name);
+        context.report(Diagnostic::error(codes::DUPLICATE, named.span, message).also(first, "the first"));
+        return None;
+    }
+    if !named.enabled {
+        scopes.leave_out(parent, named.name, named.span);
+        return None;
+    }
+    let (folder, source) = source(&reader, scopes.folder(parent))?;
+    let arguments = block.body.attributes.iter().filter(|one| !RESERVED.contains(&one.key.text.as_str()));
+    let arguments = arguments
+        .map(|attribute| {
+            let value = context.evaluate(&attribute.value);
+            (
+                attribute.key.text.clone(),
+                Argument { value, key: attribute.key.span, span: attribute.value.span },
+            )
+        })
+        .collect();
+    let call = Call { name: named.name, header: block.header(), arguments };
+    Some(ModuleUse { call, folder, source, name: named.span })
+}
+
+/// The folder that `source` names, which must be a text without references: files are looked for before anything has a
+/// value.
+fn source(reader: &BlockReader<'_>, base: &str) -> Option<(String, Span)> {
+    let Some(attribute) = reader.attribute("source") else {
+        reader.missing("source", "\"../modules/NAME\"");
+        return None;
+    };
+    let span = attribute.value.span;
+    let constants = Constants { what: "the source of a module" };
+    let text = match Evaluator::new(&constants).evaluate(&attribute.value) {
+        Ok(value) => {
+            String::accept(value, span).map_err(|diagnostic| reader.context.report(*diagnostic)).ok()?
+        }
+        Err(failure) => {
+            reader.context.fail(failure);
+            return None;
+        }
+    };
+    let local =
+        ["./", "../"].iter().any(|start| text.starts_with(start)) || matches!(text.as_str(), "." | "..");
+    if local {
+        return Some((joined(base, &text), span));
+    }
+    let message = format!("`{text}` is no folder of this repository");
+    let help = if text.contains("://") || text.contains("::") || text.starts_with('/') {
+        "modules are folders of the same repository: `./NAME` or `../NAME`".to_owned()
+    } else {
+        format!("write `./{text}`, or `../{text}`")
+    };
+    reader.context.report(Diagnostic::error(codes::VALUE, span, message).help(help));
+    None
+}
+
+/// The literal sources of `module` blocks, as folders: files below them are no part of the scope that holds the blocks.
+pub(super) fn literal_folder(block: &Block, base: &str) -> Option<String> {
+    let source = block.body.attributes.iter().find(|attribute| attribute.key.text == "source")?;
+    let constants = Constants { what: "the source of a module" };
+    match Evaluator::new(&constants).evaluate(&source.value) {
+        Ok(crate::hcl::Value::String(text)) => Some(joined(base, &text)),
+        _ => None,
+    }
+}
+
+/// A path that is relative to a folder, as one that is relative to the project folder, without `.` and inner `..`.
+pub(super) fn joined(folder: &str, path: &str) -> String {
+    if path.starts_with('/') {
+        return path.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+/// Holds every name that an expression used to the scopes.
+pub(super) fn check_names(
+    scopes: &Scopes,
+    named: &[NamedDefinition],
+    definitions: &mut Definitions,
+    findings: &mut Diagnostics,
+) {
+    for NamedDefinition { scope, module, address, span } in named {
+        let wanted = match module {
+            None => *scope,
+            Some(name) => match scopes.children.get(&(*scope, name.clone())) {
+                Some((Some(child), _)) => *child,
+                Some((None, place)) => {
+                    definitions.told.insert(*span);
+                    let message = format!("the module `{name}` is left out: its `enabled` is false");
+                    let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, *span, message);
+                    findings.push(diagnostic.also(*place, "defined here"));
+                    continue;
+                }
+                None => {
+                    definitions.told.insert(*span);
+                    let known = scopes.children.keys().filter(|(parent, _)| parent == scope);
+                    let known: Vec<&str> = known.map(|(_, name)| name.as_str()).collect();
+                    let message = format!("there is no module `{name}`");
+                    let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, *span, message);
+                    findings.push(diagnostic.maybe_help(suggestion(name, known)));
+                    continue;
+                }
+            },
+        };
+        match scopes.objects.get(address) {
+            Some(found) if *found != wanted => {
+                findings.push(elsewhere(scopes, (*scope, wanted, *found), address, *span))
+            }
+            Some(_) => {}
+            None => check::resolve(definitions, address, *span, findings),
+        }
+    }
+}
+
+fn elsewhere(
+    scopes: &Scopes,
+    (here, wanted, found): (ScopeId, ScopeId, ScopeId),
+    address: &Address,
+    span: Span,
+) -> Diagnostic {
+    let message =
+        format!("`{address}` is not defined in {}, but in {}", scopes.path(wanted), scopes.path(found));
+    let child = scopes.children.iter().find(|((parent, _), (id, _))| *parent == here && *id == Some(found));
+    let help = match child {
+        Some(((_, name), _)) => format!("write `module.{name}.{address}`"),
+        None if here != ScopeId::PROJECT => format!(
+            "a module knows its own names only: give it this one by a variable, `variable \"{}\" {{ type = {} }}`",
+            address.name, address.kind
+        ),
+        None => format!(
+            "it can be named only where the module `{}` is used",
+            scopes.info(found).map_or("", |info| &info.name)
+        ),
+    };
+    Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(help)
+}

@@ -1,0 +1,74 @@
+//! From files to bodies. Most of the time of a large project goes here, so its blocks are shared out over the processors.
+
+use std::cell::RefCell;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::hcl::{Body, Piece, parse_piece, pieces};
+use crate::source::{SourceFile, SourceId, Sources, Span};
+
+/// Less text than this is parsed faster by one thread than by two.
+const ALONE: usize = 64 << 10;
+
+/// What stands in one file.
+pub(super) struct ParsedFile {
+    pub(super) path: String,
+    pub(super) body: Body,
+}
+
+/// Parses the files in the order of their paths, so that the first of two definitions is always the same one.
+pub(super) fn parse(
+    files: &[SourceFile],
+    sources: &RefCell<Sources>,
+    findings: &RefCell<Diagnostics>,
+) -> Vec<ParsedFile> {
+    let mut ordered: Vec<&SourceFile> = files.iter().collect();
+    ordered.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut work: Vec<(usize, Piece<'_>)> = Vec::new();
+    let mut parsed: Vec<ParsedFile> = Vec::new();
+    for file in ordered {
+        let id = sources.borrow_mut().add(file.clone());
+        if file.path.ends_with(".json") {
+            findings.borrow_mut().push(json(id));
+        } else {
+            work.extend(pieces(id, &file.text).map(|piece| (parsed.len(), piece)));
+        }
+        parsed.push(ParsedFile { path: file.path.clone(), body: Body::default() });
+    }
+    let size: usize = files.iter().map(|file| file.text.len()).sum();
+    for (file, result) in shared_out(&work, size) {
+        match result {
+            Ok(body) => {
+                parsed[file].body.attributes.extend(body.attributes);
+                parsed[file].body.blocks.extend(body.blocks);
+            }
+            Err(diagnostic) => findings.borrow_mut().push(*diagnostic),
+        }
+    }
+    parsed
+}
+
+fn json(id: SourceId) -> Diagnostic {
+    let message = "the JSON form of definitions is not supported by this version yet";
+    Diagnostic::error(codes::UNSUPPORTED, Span::new(id, 0..0), message)
+}
+
+type Outcome = (usize, Result<Body, Box<Diagnostic>>);
+
+/// Parses pieces on all processors, in order.
+fn shared_out(work: &[(usize, Piece<'_>)], size: usize) -> Vec<Outcome> {
+    let parse = |share: &[(usize, Piece<'_>)]| -> Vec<Outcome> {
+        share.iter().map(|(file, piece)| (*file, parse_piece(*piece))).collect()
+    };
+    let threads = if size < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    if threads == 1 {
+        return parse(work);
+    }
+    let share = work.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = work.chunks(share).map(|share| scope.spawn(move || parse(share))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<Outcome>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().flat_map(join).collect()
+    })
+}

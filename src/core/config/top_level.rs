@@ -1,0 +1,89 @@
+//! The blocks that stand in files, sorted by what they are.
+
+use std::cell::RefCell;
+
+use super::parse::ParsedFile;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::hcl::Block;
+use crate::model::ObjectKind;
+
+/// Types of blocks that stand in a file, beside objects.
+const BLOCKS: [&str; 6] = ["variable", "locals", "module", "moved", "removed", "allow"];
+/// Types of blocks that a later version knows.
+const LATER: [&str; 1] = ["on_demand_feature_view"];
+
+/// The blocks of a scope's files, by what they are.
+#[derive(Default)]
+pub(super) struct TopLevel<'a> {
+    pub(super) variables: Vec<&'a Block>,
+    pub(super) locals: Vec<&'a Block>,
+    pub(super) objects: Vec<(ObjectKind, &'a Block)>,
+    pub(super) modules: Vec<&'a Block>,
+    pub(super) moved: Vec<&'a Block>,
+    pub(super) removed: Vec<&'a Block>,
+    pub(super) allowed: Vec<&'a Block>,
+}
+
+impl<'a> TopLevel<'a> {
+    pub(super) fn sort(files: &'a [ParsedFile], findings: &RefCell<Diagnostics>) -> Self {
+        let mut top = Self::default();
+        let report = |diagnostic| findings.borrow_mut().push(diagnostic);
+        for ParsedFile { body, .. } in files {
+            for attribute in &body.attributes {
+                let name = &attribute.key.text;
+                let message = format!("`{name}` stands outside of any block");
+                let help = format!("values are defined in `locals {{ {name} = … }}`");
+                report(Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, attribute.key.span, message).help(help));
+            }
+            for block in &body.blocks {
+                match block.kind.text.as_str() {
+                    "variable" => top.variables.push(block),
+                    "locals" => {
+                        if let Some(extra) = block
+                            .labels
+                            .first()
+                            .map(|label| label.span)
+                            .or_else(|| block.body.blocks.first().map(Block::header))
+                        {
+                            let message = "`locals` takes attributes only";
+                            report(Diagnostic::error(codes::UNKNOWN_BLOCK, extra, message));
+                        }
+                        top.locals.push(block);
+                    }
+                    "module" => top.modules.push(block),
+                    "moved" => top.moved.push(block),
+                    "removed" => top.removed.push(block),
+                    "allow" => top.allowed.push(block),
+                    other => match ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == other) {
+                        Some(kind) => top.objects.push((kind, block)),
+                        None => report(unknown_block(block)),
+                    },
+                }
+            }
+        }
+        top
+    }
+}
+
+fn unknown_block(block: &Block) -> Diagnostic {
+    let name = block.kind.text.as_str();
+    if LATER.contains(&name) {
+        let message = format!("`{name}` is not supported by this version yet");
+        return Diagnostic::error(codes::UNSUPPORTED, block.kind.span, message);
+    }
+    let help = match name {
+        "resource" | "data" => {
+            Some("a definition begins with its kind, as in `entity \"driver\" { … }`".to_owned())
+        }
+        "provider" | "terraform" | "registry" | "online_store" | "offline_store" => {
+            Some("where things live is written in feature_store.yaml".to_owned())
+        }
+        "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
+        _ => {
+            let objects = ObjectKind::ALL.map(ObjectKind::as_str);
+            suggestion(name, BLOCKS.into_iter().chain(objects).chain(LATER))
+        }
+    };
+    let message = format!("there is no block `{name}`");
+    Diagnostic::error(codes::UNKNOWN_BLOCK, block.kind.span, message).maybe_help(help)
+}
