@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 pub mod diagnostic;
 pub mod encoding;
+pub mod expression;
 pub mod graph;
 pub mod hcl;
 pub mod model;

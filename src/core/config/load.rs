@@ -198,7 +198,7 @@ impl<'a> Loader<'a> {
         let ranges =
             origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();
         let name = self.input.environment.project.clone();
-        let project = (!findings.has_errors()).then(|| Project { name, objects, moved, removed, allowed });
+        let project = (!findings.has_errors()).then_some(Project { name, objects, moved, removed, allowed });
         Loaded { project, ranges, diagnostics: findings, sources, definitions_digest }
     }
 }

@@ -52,6 +52,8 @@ pub const CONFLICT: Code = Code("PD023");
 pub const UNSUPPORTED: Code = Code("PD024");
 /// An expression that would make too much of something.
 pub const LIMIT: Code = Code("PD025");
+/// An expression over columns that has no meaning.
+pub const EXPRESSION: Code = Code("PD026");
 /// `feature_store.yaml` is no YAML, or not a map.
 pub const YAML: Code = Code("PD050");
 /// A key of `feature_store.yaml` that does not exist.

@@ -21,5 +21,5 @@ pub(crate) use accept::{Accept, Located};
 pub(crate) use block::{BlockReader, Context, Schema};
 pub(crate) use evaluate::{Each, Evaluator, Failure, Scope};
 pub(crate) use parse::{Piece, parse_expression, parse_piece, pieces};
-pub(crate) use tree::{Attribute, Block, Body, Expression, ExpressionKind};
+pub(crate) use tree::{Attribute, BinaryOperator, Block, Body, Expression, ExpressionKind, Part, Step};
 pub(crate) use value::{Number, Reference, Value};

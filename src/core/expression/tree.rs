@@ -1,0 +1,291 @@
+//! An expression with its names resolved: columns of sources, and what variables, locals and loops came to.
+
+use super::ColumnName;
+use super::text::quoted_name_needed;
+use crate::diagnostic::{Diagnostic, codes, suggestion};
+use crate::hcl::{
+    BinaryOperator, Evaluator, Expression, ExpressionKind, Failure, Number, Part, Scope, Step, Value,
+    parse_expression,
+};
+use crate::source::{SourceId, Span};
+
+/// Whether a name is that of a source of the view.
+pub(crate) type Sources<'a> = &'a dyn Fn(&str) -> bool;
+
+/// A resolved expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(super) span: Span,
+    pub(super) kind: TreeKind,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum TreeKind {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    Column(ColumnName),
+    Not(Box<Tree>),
+    Negate(Box<Tree>),
+    Binary(BinaryOperator, Box<[Tree; 2]>),
+    Conditional(Box<[Tree; 3]>),
+    Call {
+        name: String,
+        name_span: Span,
+        arguments: Vec<Tree>,
+    },
+    /// An element of a list, counted from 0.
+    Index(Box<[Tree; 2]>),
+    List(Vec<Tree>),
+    /// Texts and what stands between them, joined.
+    Template(Vec<Tree>),
+}
+
+impl Tree {
+    /// Resolves an expression as it is written. `scope` knows variables, locals and loops.
+    pub(crate) fn of(
+        expression: &Expression,
+        scope: &dyn Scope,
+        sources: Sources<'_>,
+    ) -> Result<Self, Failure> {
+        Resolver { scope, sources }.tree(expression)
+    }
+
+    /// Resolves the canonical text of an expression.
+    pub(crate) fn of_text(text: &str, sources: Sources<'_>) -> Result<Self, Box<Diagnostic>> {
+        struct Nothing;
+        impl Scope for Nothing {
+            fn variable(&self, _: &str, span: Span) -> Result<Value, Failure> {
+                Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, "a stored expression has no variables")
+                    .into())
+            }
+            fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
+                self.variable(name, span)
+            }
+            fn read_file(&self, _: &str) -> Result<String, String> {
+                Err("a stored expression reads no files".to_owned())
+            }
+        }
+        let expression = parse_expression(SourceId::default(), text)?;
+        Self::of(&expression, &Nothing, sources).map_err(|failure| match failure {
+            Failure::Finding(diagnostic) => diagnostic,
+            Failure::Reported => {
+                Box::new(Diagnostic::unplaced(codes::EXPRESSION, "the expression cannot be read"))
+            }
+        })
+    }
+
+    /// The columns it reads, each once, in order of their first use.
+    pub(crate) fn columns(&self) -> Vec<ColumnName> {
+        let mut columns = Vec::new();
+        self.visit(&mut |tree| {
+            if let TreeKind::Column(column) = &tree.kind
+                && !columns.contains(column)
+            {
+                columns.push(column.clone());
+            }
+        });
+        columns
+    }
+
+    /// Calls `see` for this and everything in it.
+    pub(super) fn visit(&self, see: &mut dyn FnMut(&Self)) {
+        see(self);
+        match &self.kind {
+            TreeKind::Null
+            | TreeKind::Bool(_)
+            | TreeKind::Number(_)
+            | TreeKind::Text(_)
+            | TreeKind::Column(_) => {}
+            TreeKind::Not(inner) | TreeKind::Negate(inner) => inner.visit(see),
+            TreeKind::Binary(_, sides) | TreeKind::Index(sides) => {
+                sides.iter().for_each(|side| side.visit(see))
+            }
+            TreeKind::Conditional(parts) => parts.iter().for_each(|part| part.visit(see)),
+            TreeKind::Call { arguments: parts, .. } | TreeKind::List(parts) | TreeKind::Template(parts) => {
+                parts.iter().for_each(|part| part.visit(see));
+            }
+        }
+    }
+}
+
+struct Resolver<'a> {
+    scope: &'a dyn Scope,
+    sources: Sources<'a>,
+}
+
+type Result<T, E = Failure> = std::result::Result<T, E>;
+
+fn fail<T>(span: Span, message: impl Into<String>, help: impl Into<Option<String>>) -> Result<T> {
+    Err(Diagnostic::error(codes::EXPRESSION, span, message).maybe_help(help.into()).into())
+}
+
+impl Resolver<'_> {
+    fn tree(&self, expression: &Expression) -> Result<Tree> {
+        let span = expression.span;
+        let kind = match &expression.kind {
+            ExpressionKind::Null => TreeKind::Null,
+            ExpressionKind::Bool(value) => TreeKind::Bool(*value),
+            ExpressionKind::Integer(value) => TreeKind::Number(Number::Integer(*value)),
+            ExpressionKind::Float(value) if value.is_finite() => TreeKind::Number(Number::of(*value)),
+            ExpressionKind::Float(_) => return fail(span, "this number is too large", None),
+            ExpressionKind::String(text) => TreeKind::Text(text.clone()),
+            ExpressionKind::List(elements) => TreeKind::List(self.all(elements)?),
+            ExpressionKind::Template(parts) => TreeKind::Template(self.template(parts, span)?),
+            ExpressionKind::Variable(name) => return self.bare_word(name, span),
+            ExpressionKind::Traversal(root, steps) => return self.traversal(expression, root, steps),
+            ExpressionKind::Conditional(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                let parts = [self.tree(condition)?, self.tree(then)?, self.tree(otherwise)?];
+                TreeKind::Conditional(Box::new(parts))
+            }
+            ExpressionKind::Call(call) => {
+                if call.expand {
+                    return fail(span, "`...` cannot be used over columns", None);
+                }
+                TreeKind::Call {
+                    name: call.name.text.clone(),
+                    name_span: call.name.span,
+                    arguments: self.all(&call.arguments)?,
+                }
+            }
+            ExpressionKind::Not(operand) => TreeKind::Not(Box::new(self.tree(operand)?)),
+            ExpressionKind::Negate(operand) => match self.tree(operand)? {
+                // A negative number is a number, so that it is written the same however it came to be.
+                Tree { kind: TreeKind::Number(Number::Integer(value)), .. } if value != i64::MIN => {
+                    TreeKind::Number(Number::Integer(-value))
+                }
+                Tree { kind: TreeKind::Number(Number::Float(value)), .. } => {
+                    TreeKind::Number(Number::Float(-value))
+                }
+                operand => TreeKind::Negate(Box::new(operand)),
+            },
+            ExpressionKind::Binary(operation) => {
+                let sides = [self.tree(&operation.left)?, self.tree(&operation.right)?];
+                TreeKind::Binary(operation.operator, Box::new(sides))
+            }
+            ExpressionKind::Map(_) => return fail(span, "a map is no value of a feature", None),
+            ExpressionKind::For(_) => {
+                let help = "the rows are the loop: write the expression for one of them".to_owned();
+                return fail(span, "`for` cannot be used over columns", help);
+            }
+        };
+        Ok(Tree { span, kind })
+    }
+
+    fn all(&self, expressions: &[Expression]) -> Result<Vec<Tree>> {
+        expressions.iter().map(|expression| self.tree(expression)).collect()
+    }
+
+    fn template(&self, parts: &[Part], span: Span) -> Result<Vec<Tree>> {
+        parts
+            .iter()
+            .map(|part| match part {
+                Part::Literal(text) => Ok(Tree { span, kind: TreeKind::Text(text.clone()) }),
+                Part::Interpolation(expression) => self.tree(expression),
+                Part::If(..) | Part::For { .. } => {
+                    let help = "write a conditional: `condition ? \"a\" : \"b\"`".to_owned();
+                    fail(span, "a template over columns takes `${…}` only", help)
+                }
+            })
+            .collect()
+    }
+
+    fn bare_word(&self, name: &str, span: Span) -> Result<Tree> {
+        let message = if (self.sources)(name) {
+            format!("`{name}` is a source; its columns are named `{name}.COLUMN`")
+        } else {
+            format!("there is nothing named `{name}`")
+        };
+        let help = if name.contains('-') {
+            "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
+        } else {
+            "a column is named with its source, as in `driver_stats.conv_rate`".to_owned()
+        };
+        fail(span, message, help)
+    }
+
+    fn traversal(&self, whole: &Expression, root: &Expression, steps: &[Step]) -> Result<Tree> {
+        let ExpressionKind::Variable(name) = &root.kind else {
+            let tree = self.tree(root)?;
+            return self.indexes(tree, steps, whole.span);
+        };
+        if matches!(name.as_str(), "var" | "local" | "each") {
+            let value = Evaluator::new(self.scope).evaluate(whole)?;
+            return literal(value, whole.span);
+        }
+        let long = matches!(name.as_str(), "feature_view" | "data_source");
+        let (source, rest) = match steps {
+            [first, rest @ ..] if long => (self.name(first)?, rest),
+            _ => (name.clone(), steps),
+        };
+        if !(self.sources)(&source) {
+            let message = format!("`{source}` is no source of this view");
+            let help = if name.contains('-') {
+                "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
+            } else {
+                format!("add it to `sources`, or write `var.{source}` or `local.{source}` for a value")
+            };
+            return Err(Diagnostic::error(codes::EXPRESSION, root.span, message).help(help).into());
+        }
+        let [column, rest @ ..] = rest else { return self.bare_word(&source, whole.span) };
+        let name = self.name(column)?;
+        let column =
+            Tree { span: root.span.to(column.span()), kind: TreeKind::Column(ColumnName { source, name }) };
+        self.indexes(column, rest, whole.span)
+    }
+
+    fn indexes(&self, tree: Tree, steps: &[Step], span: Span) -> Result<Tree> {
+        steps.iter().try_fold(tree, |tree, step| match step {
+            Step::Index(index) => {
+                let index = self.tree(index)?;
+                Ok(Tree { span, kind: TreeKind::Index(Box::new([tree, index])) })
+            }
+            other => fail(other.span(), "a column has no parts but the elements of a list", None),
+        })
+    }
+
+    /// The name that `.name` or `["name"]` says.
+    fn name(&self, step: &Step) -> Result<String> {
+        match step {
+            Step::Attribute(name) => Ok(name.text.clone()),
+            Step::Index(index) => match self.tree(index)?.kind {
+                TreeKind::Text(text) => Ok(text),
+                _ => fail(index.span, "the name of a column must be a text", None),
+            },
+            Step::AttributeSplat(span) | Step::FullSplat(span) => {
+                fail(*span, "a splat cannot be used over columns", None)
+            }
+        }
+    }
+}
+
+/// What a variable came to, as a part of an expression.
+fn literal(value: Value, span: Span) -> Result<Tree> {
+    let kind = match value {
+        Value::Null => TreeKind::Null,
+        Value::Bool(value) => TreeKind::Bool(value),
+        Value::Number(number) => TreeKind::Number(number),
+        Value::String(text) => TreeKind::Text(text),
+        Value::List(elements) => {
+            TreeKind::List(elements.into_iter().map(|element| literal(element, span)).collect::<Result<_>>()?)
+        }
+        other => return fail(span, format!("{} is no value of a feature", other.kind()), None),
+    };
+    Ok(Tree { span, kind })
+}
+
+/// What to say of a column that is not there.
+pub(super) fn unknown_column<'a>(
+    column: &ColumnName,
+    span: Span,
+    known: impl Iterator<Item = &'a str>,
+) -> Box<Diagnostic> {
+    let message = format!("`{}` has no column `{}`", column.source, column.name);
+    let known: Vec<&str> = known.collect();
+    let help = suggestion(&column.name, known);
+    let quoted = quoted_name_needed(&column.name)
+        .then(|| format!("it is written `{}[\"{}\"]`", column.source, column.name));
+    Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help.or(quoted)))
+}
