@@ -196,8 +196,7 @@ mod tests {
     }
 
     fn service(views: &[&str]) -> Object {
-        let features =
-            views.iter().map(|view| Selection { view: (*view).to_owned(), feature: None }).collect();
+        let features = views.iter().map(|view| Selection::of(*view, None)).collect();
         Object::FeatureService(FeatureService { features, ..FeatureService::default() })
     }
 

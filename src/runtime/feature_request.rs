@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use provender_core::model::{FeatureService, JoinKey, ObjectKind, Objects};
+use provender_core::expression::Compiled;
+use provender_core::model::{FeatureService, JoinKey, ObjectKind, Objects, ValueType};
 
 use crate::columns::nearest;
 use crate::{Error, ErrorKind, Result};
@@ -48,12 +49,42 @@ pub enum FeatureRequest {
 }
 
 /// A request looked up in the definitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Values lie in slots. The first are the results, in the order asked for; those after them are read for expressions only.
+#[derive(Clone, Debug)]
 pub struct ResolvedRequest {
     /// The views to read, each with one set of join-key names.
     pub views: Vec<RequestedView>,
     /// Names of the results, in the order asked for.
     pub outputs: Vec<String>,
+    /// Number of slots, results and others.
+    pub slots: usize,
+    /// Fields that come with the request, by name.
+    pub fields: BTreeMap<String, ValueType>,
+    /// Features that are computed.
+    pub expressions: Vec<RequestedExpression>,
+}
+
+/// A feature that is computed from others.
+#[derive(Clone, Debug)]
+pub struct RequestedExpression {
+    /// The slot that it fills.
+    pub output: usize,
+    /// `view:feature`, for messages.
+    pub name: String,
+    /// The expression.
+    pub expression: Compiled,
+    /// Where its columns come from, in their order.
+    pub inputs: Vec<ExpressionInput>,
+}
+
+/// Where a column of an expression comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpressionInput {
+    /// A feature that is read, with its type.
+    Slot(usize, ValueType),
+    /// A field of the request, with its type.
+    Field(String, ValueType),
 }
 
 /// Features of one view, looked up by one set of keys.
@@ -72,7 +103,7 @@ pub struct RequestedView {
 pub struct RequestedFeature {
     /// Its name in the view.
     pub name: String,
-    /// Position in [`ResolvedRequest::outputs`].
+    /// Its slot; see [`ResolvedRequest`].
     pub output: usize,
 }
 
@@ -95,10 +126,7 @@ impl FeatureRequest {
         if resolver.outputs.is_empty() {
             return Err(Error::invalid("the request names no features"));
         }
-        Ok(ResolvedRequest {
-            views: resolver.views,
-            outputs: resolver.outputs.into_iter().map(|(name, _)| name).collect(),
-        })
+        resolver.finish()
     }
 }
 
@@ -142,11 +170,13 @@ struct Resolver<'a> {
     views: Vec<RequestedView>,
     /// Name of each result, and what gives it.
     outputs: Vec<(String, String)>,
+    /// On-demand features that are asked for, with their slots.
+    computed: Vec<(String, String, usize)>,
 }
 
 impl<'a> Resolver<'a> {
     const fn new(objects: &'a Objects, full_feature_names: bool) -> Self {
-        Self { objects, full_feature_names, views: Vec::new(), outputs: Vec::new() }
+        Self { objects, full_feature_names, views: Vec::new(), outputs: Vec::new(), computed: Vec::new() }
     }
 
     fn add_service(&mut self, service: &FeatureService) -> Result<()> {
@@ -169,8 +199,26 @@ impl<'a> Resolver<'a> {
 
     /// Adds one feature of a view, or all of them.
     fn add(&mut self, view_name: &str, feature: Option<&str>, renamed: Option<&Renamed<'_>>) -> Result<()> {
+        if let Some(view) = self.objects.on_demand_feature_view(view_name) {
+            let known = view.features.iter().map(|feature| feature.name.as_str());
+            let features: Vec<&str> = match feature {
+                None => known.collect(),
+                Some(feature) if view.feature(feature).is_some() => vec![feature],
+                Some(feature) => {
+                    return Err(not_found(&format!("feature of `{view_name}` named"), feature, known));
+                }
+            };
+            for feature in features {
+                let output = self.add_output(view_name, feature, renamed)?;
+                self.computed.push((view_name.to_owned(), feature.to_owned(), output));
+            }
+            return Ok(());
+        }
         let view = self.objects.feature_view(view_name).ok_or_else(|| {
-            not_found("feature view", view_name, self.objects.feature_views().map(|(name, _)| name))
+            let known = self.objects.0.keys().filter(|address| {
+                matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView)
+            });
+            not_found("feature view", view_name, known.map(|address| address.name.as_str()))
         })?;
         let join_keys = self.join_keys(view_name, renamed)?;
         let features = view.features.iter().map(|feature| feature.name.as_str());
@@ -183,18 +231,81 @@ impl<'a> Resolver<'a> {
         };
         for feature in features {
             let output = self.add_output(view_name, feature, renamed)?;
-            let requested = RequestedFeature { name: feature.to_owned(), output };
-            match self.views.iter_mut().find(|known| known.view == view_name && known.join_keys == join_keys)
-            {
-                Some(known) => known.features.push(requested),
-                None => self.views.push(RequestedView {
-                    view: view_name.to_owned(),
-                    join_keys: join_keys.clone(),
-                    features: vec![requested],
-                }),
-            }
+            self.read(view_name, &join_keys, RequestedFeature { name: feature.to_owned(), output });
         }
         Ok(())
+    }
+
+    fn read(&mut self, view: &str, join_keys: &[(JoinKey, String)], feature: RequestedFeature) {
+        let known = self.views.iter_mut().find(|known| known.view == view && known.join_keys == join_keys);
+        match known {
+            Some(known) => known.features.push(feature),
+            None => self.views.push(RequestedView {
+                view: view.to_owned(),
+                join_keys: join_keys.to_vec(),
+                features: vec![feature],
+            }),
+        }
+    }
+
+    /// Compiles what is computed, and reads what that needs.
+    fn finish(mut self) -> Result<ResolvedRequest> {
+        let mut slots = self.outputs.len();
+        let mut fields: BTreeMap<String, ValueType> = BTreeMap::new();
+        let mut expressions = Vec::new();
+        for (view_name, feature, output) in std::mem::take(&mut self.computed) {
+            let name = format!("{view_name}:{feature}");
+            let bad = |reason: String| {
+                Error::corrupt(format!("`{name}` cannot be computed")).with_source(Error::corrupt(reason))
+            };
+            let view = self.objects.on_demand_feature_view(&view_name);
+            let Some((view, definition)) = view.and_then(|view| Some((view, view.feature(&feature)?))) else {
+                return Err(bad("it is not registered".to_owned()));
+            };
+            let columns = view.source_columns(self.objects);
+            let expression =
+                Compiled::of_text(&definition.expression, &definition.value_type, &columns).map_err(bad)?;
+            let mut inputs = Vec::new();
+            for column in expression.columns() {
+                let Some(value_type) =
+                    columns.get(&column.source).and_then(|of| of.get(&column.name)).cloned()
+                else {
+                    return Err(bad(format!("there is no `{}.{}`", column.source, column.name)));
+                };
+                if self.objects.feature_view(&column.source).is_some() {
+                    let slot = self.slot(&column.source, &column.name, &mut slots)?;
+                    inputs.push(ExpressionInput::Slot(slot, value_type));
+                } else {
+                    if let Some(other) = fields.insert(column.name.clone(), value_type.clone())
+                        && other != value_type
+                    {
+                        return Err(Error::invalid(format!(
+                            "the request field `{}` is {other} for one feature and {value_type} for another",
+                            column.name
+                        ))
+                        .with_hint("ask for these features one by one"));
+                    }
+                    inputs.push(ExpressionInput::Field(column.name.clone(), value_type));
+                }
+            }
+            expressions.push(RequestedExpression { output, name, expression, inputs });
+        }
+        let outputs = self.outputs.into_iter().map(|(name, _)| name).collect();
+        Ok(ResolvedRequest { views: self.views, outputs, slots, fields, expressions })
+    }
+
+    /// The slot of a feature by the view's own keys; a new one where it is not read yet.
+    fn slot(&mut self, view: &str, feature: &str, slots: &mut usize) -> Result<usize> {
+        let join_keys = self.join_keys(view, None)?;
+        let known = self.views.iter().find(|known| known.view == view && known.join_keys == join_keys);
+        let found = known.and_then(|known| known.features.iter().find(|known| known.name == feature));
+        if let Some(found) = found {
+            return Ok(found.output);
+        }
+        let slot = *slots;
+        *slots += 1;
+        self.read(view, &join_keys, RequestedFeature { name: feature.to_owned(), output: slot });
+        Ok(slot)
     }
 
     fn join_keys(&self, view: &str, renamed: Option<&Renamed<'_>>) -> Result<Vec<(JoinKey, String)>> {

@@ -30,6 +30,8 @@ enum Kind {
     DataSources,
     #[value(name = "feature-views", aliases = ["feature-view", "feature_view", "feature_views"])]
     FeatureViews,
+    #[value(name = "on-demand-feature-views", aliases = ["on-demand-feature-view", "on_demand_feature_view", "on_demand_feature_views"])]
+    OnDemandFeatureViews,
     #[value(name = "feature-services", aliases = ["feature-service", "feature_service", "feature_services"])]
     FeatureServices,
 }
@@ -40,6 +42,7 @@ impl Kind {
             Self::Entities => ObjectKind::Entity,
             Self::DataSources => ObjectKind::DataSource,
             Self::FeatureViews => ObjectKind::FeatureView,
+            Self::OnDemandFeatureViews => ObjectKind::OnDemandFeatureView,
             Self::FeatureServices => ObjectKind::FeatureService,
         }
     }
@@ -101,6 +104,10 @@ fn detail(object: &Object, name: &str, state: &Registry) -> String {
                     tables => format!("online in {}", list(tables)),
                 }
             )
+        }
+        Object::OnDemandFeatureView(view) => {
+            let sources: Vec<String> = view.sources.iter().map(|source| source.name.clone()).collect();
+            format!("{} features computed from {}", view.features.len(), list(&sources))
         }
         Object::FeatureService(service) => {
             let views: Vec<String> = service.references().into_iter().map(|address| address.name).collect();

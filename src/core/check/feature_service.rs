@@ -33,16 +33,16 @@ impl Rule<'_> {
     fn selections(&mut self, service: &FeatureService) {
         for (position, selection) in service.features.iter().enumerate() {
             let span = self.origin.span(Place::element("features", position));
-            let Some(view) = self.definitions.objects.feature_view(&selection.view) else { continue };
+            let Some(features) = self.definitions.objects.features_of(&selection.view) else { continue };
             match &selection.feature {
                 Some(feature) => {
-                    if self.exists(&selection.view, view, feature, span) {
+                    if self.exists(&selection.address(), &features, feature, span) {
                         self.output(feature.clone(), span);
                     }
                 }
                 None => {
-                    for feature in &view.features {
-                        self.output(feature.name.clone(), span);
+                    for feature in features {
+                        self.output(feature.to_owned(), span);
                     }
                 }
             }
@@ -68,9 +68,12 @@ impl Rule<'_> {
                     }
                 }
                 Some(features) => {
+                    let known: Vec<&str> =
+                        view.features.iter().map(|feature| feature.name.as_str()).collect();
+                    let address = Address::new(ObjectKind::FeatureView, &used.view);
                     for (element, feature) in features.iter().enumerate() {
                         let span = self.origin.span(place.at("features").nth(element));
-                        if self.exists(&used.view, view, feature, span) {
+                        if self.exists(&address, &known, feature, span) {
                             self.output(format!("{}__{feature}", used.name), span);
                         }
                     }
@@ -93,17 +96,16 @@ impl Rule<'_> {
         }
     }
 
-    fn exists(&mut self, name: &str, view: &FeatureView, feature: &str, span: Span) -> bool {
-        if view.feature(feature).is_some() {
+    fn exists(&mut self, view: &Address, known: &[&str], feature: &str, span: Span) -> bool {
+        if known.contains(&feature) {
             return true;
         }
-        let message = format!("the feature view `{name}` has no feature `{feature}`");
-        let known: Vec<&str> = view.features.iter().map(|feature| feature.name.as_str()).collect();
+        let message = format!("the feature view `{}` has no feature `{feature}`", view.name);
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
-        if let Some(place) = self.definitions.declaration(&Address::new(ObjectKind::FeatureView, name)) {
+        if let Some(place) = self.definitions.declaration(view) {
             diagnostic = diagnostic.also(place, "the view");
         }
-        self.findings.push(diagnostic.maybe_help(suggestion(feature, known)));
+        self.findings.push(diagnostic.maybe_help(suggestion(feature, known.iter().copied())));
         false
     }
 

@@ -7,6 +7,7 @@ mod entity;
 mod feature_service;
 mod feature_view;
 mod name;
+mod on_demand_feature_view;
 mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ pub use name::{is_feature_name, is_name};
 pub(crate) use reference::resolve;
 
 use crate::diagnostic::Diagnostics;
+use crate::expression::Tree;
 use crate::graph::Graph;
 use crate::model::{Address, ObjectKind, Objects, Target};
 use crate::source::{Origin, Span};
@@ -27,6 +29,8 @@ pub(crate) struct Definitions {
     pub(crate) objects: Objects,
     /// Where it stands.
     pub(crate) origins: BTreeMap<Address, Origin>,
+    /// Expressions of on-demand feature views, with their places, in the order of the features.
+    pub(crate) expressions: BTreeMap<Address, Vec<Tree>>,
     /// Whether a file could not be parsed, so that some names are not known.
     pub(crate) incomplete: bool,
     /// References that are known to be wrong, and told.
@@ -44,6 +48,15 @@ impl Definitions {
         if let Some((_, first)) = self.declared.get(&key) {
             return Some(first.name);
         }
+        // Clients write `view:feature` for views of both kinds.
+        let other = match address.kind {
+            ObjectKind::FeatureView => Some(ObjectKind::OnDemandFeatureView),
+            ObjectKind::OnDemandFeatureView => Some(ObjectKind::FeatureView),
+            _ => None,
+        };
+        if let Some((_, first)) = other.and_then(|kind| self.declared.get(&(kind, key.1.clone()))) {
+            return Some(first.name);
+        }
         self.declared.insert(key, (address, origin));
         None
     }
@@ -58,16 +71,14 @@ impl Definitions {
     pub(crate) fn has(&self, target: &Target) -> bool {
         match &target.feature {
             None => self.is_declared(&target.address),
-            Some(feature) => {
-                let view = self.objects.feature_view(&target.address.name);
-                view.is_some_and(|view| view.feature(feature).is_some())
-            }
+            Some(feature) => self.objects.has_feature(&target.address.name, feature),
         }
     }
 
     /// Where a view of this name is declared.
     pub(crate) fn view_named(&self, name: &str) -> Option<Span> {
-        self.declaration(&Address::new(ObjectKind::FeatureView, name))
+        let kinds = [ObjectKind::FeatureView, ObjectKind::OnDemandFeatureView];
+        kinds.into_iter().find_map(|kind| self.declaration(&Address::new(kind, name)))
     }
 
     /// Where a name is declared.
@@ -93,6 +104,7 @@ pub(crate) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     let graph = Graph::of(&definitions.objects);
     data_source::check(definitions, &graph, findings);
     feature_view::check(definitions, findings);
+    on_demand_feature_view::check(definitions, findings);
     feature_service::check(definitions, findings);
     cycle::check(definitions, &graph, findings);
 }

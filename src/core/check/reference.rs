@@ -24,9 +24,15 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
                 }
                 named(ObjectKind::DataSource, &view.source, Place::attribute("source"));
             }
+            Object::OnDemandFeatureView(view) => {
+                for (position, source) in view.sources.iter().enumerate() {
+                    named(source.kind, &source.name, Place::element("sources", position));
+                }
+            }
             Object::FeatureService(service) => {
                 for (position, selection) in service.features.iter().enumerate() {
-                    named(ObjectKind::FeatureView, &selection.view, Place::element("features", position));
+                    let Address { kind, name } = selection.address();
+                    named(kind, &name, Place::element("features", position));
                 }
                 for (position, used) in service.uses.iter().enumerate() {
                     named(ObjectKind::FeatureView, &used.view, Place::block("use", position).at("view"));
@@ -79,6 +85,7 @@ const fn words(kind: ObjectKind) -> &'static str {
         ObjectKind::Entity => "entity",
         ObjectKind::DataSource => "data source",
         ObjectKind::FeatureView => "feature view",
+        ObjectKind::OnDemandFeatureView => "on-demand feature view",
         ObjectKind::FeatureService => "feature service",
     }
 }

@@ -48,9 +48,10 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
 fn selections(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Selection> {
     let mut selections = Vec::new();
     for Located { value: reference, span } in reader.list::<Reference>("features").unwrap_or_default() {
-        if reference.kind == ObjectKind::FeatureView {
+        let on_demand = reference.kind == ObjectKind::OnDemandFeatureView;
+        if on_demand || reference.kind == ObjectKind::FeatureView {
             origin.places.insert(Place::element("features", selections.len()), reference.span);
-            selections.push(Selection { view: reference.name, feature: reference.feature });
+            selections.push(Selection { view: reference.name, on_demand, feature: reference.feature });
             continue;
         }
         let message = format!("`features` takes feature views and their features, found `{reference}`");

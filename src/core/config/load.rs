@@ -12,7 +12,7 @@ use super::refactoring::Refactorings;
 use super::scope::{Constants, NamedDefinition, ProjectScope, Shared};
 use super::top_level::TopLevel;
 use super::variable::{self, Given};
-use super::{data_source, each, entity, feature_service, feature_view};
+use super::{data_source, each, entity, feature_service, feature_view, on_demand_feature_view};
 use crate::check::{self, Definitions};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::hcl::{Block, BlockReader, Context};
@@ -233,6 +233,7 @@ fn read_object(
         ObjectKind::Entity => (Some(&entity::SCHEMA), 0),
         ObjectKind::DataSource => (data_source::schema(context, block), 1),
         ObjectKind::FeatureView => (Some(&feature_view::SCHEMA), 0),
+        ObjectKind::OnDemandFeatureView => (Some(&on_demand_feature_view::SCHEMA), 0),
         ObjectKind::FeatureService => (Some(&feature_service::SCHEMA), 0),
     };
     let Some(schema) = schema else {
@@ -258,6 +259,12 @@ fn read_object(
         ObjectKind::Entity => entity::read(&reader, &named.name, &mut origin),
         ObjectKind::DataSource => data_source::read(&reader, &mut origin),
         ObjectKind::FeatureView => feature_view::read(&reader, &mut origin),
+        ObjectKind::OnDemandFeatureView => {
+            on_demand_feature_view::read(&reader, &mut origin).map(|(view, trees)| {
+                definitions.expressions.insert(address.clone(), trees);
+                view
+            })
+        }
         ObjectKind::FeatureService => feature_service::read(&reader, &mut origin),
     };
     if let Some(object) = object {

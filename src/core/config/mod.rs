@@ -13,6 +13,7 @@ mod feature_view;
 mod load;
 mod module;
 mod object;
+mod on_demand_feature_view;
 mod parse;
 mod refactoring;
 mod scope;

@@ -62,7 +62,10 @@ impl Refactorings {
             context.report(Diagnostic::error(codes::VALUE, to.span, message));
             return;
         }
-        let answers = matches!(from.value.address.kind, ObjectKind::FeatureView | ObjectKind::FeatureService);
+        let answers = matches!(
+            from.value.address.kind,
+            ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView | ObjectKind::FeatureService
+        );
         if let (Some(alias), false) = (&alias_until, answers) {
             let message =
                 format!("nobody asks for {} by name, so there is no alias", from.value.address.kind);
@@ -310,6 +313,13 @@ fn alias(
     let aliases = match (object, &to.feature) {
         (Object::FeatureView(view), None) => &mut view.aliases,
         (Object::FeatureService(service), None) => &mut service.aliases,
+        (Object::OnDemandFeatureView(view), None) => &mut view.aliases,
+        (Object::OnDemandFeatureView(view), Some(name)) => {
+            match view.features.iter_mut().find(|feature| feature.name == *name) {
+                Some(feature) => &mut feature.aliases,
+                None => return,
+            }
+        }
         (Object::FeatureView(view), Some(name)) => {
             match view.features.iter_mut().find(|feature| feature.name == *name) {
                 Some(feature) => &mut feature.aliases,

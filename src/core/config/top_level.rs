@@ -9,8 +9,6 @@ use crate::model::ObjectKind;
 
 /// Types of blocks that stand in a file, beside objects.
 const BLOCKS: [&str; 6] = ["variable", "locals", "module", "moved", "removed", "allow"];
-/// Types of blocks that a later version knows.
-const LATER: [&str; 1] = ["on_demand_feature_view"];
 
 /// The blocks of a scope's files, by what they are.
 #[derive(Default)]
@@ -67,10 +65,6 @@ impl<'a> TopLevel<'a> {
 
 fn unknown_block(block: &Block) -> Diagnostic {
     let name = block.kind.text.as_str();
-    if LATER.contains(&name) {
-        let message = format!("`{name}` is not supported by this version yet");
-        return Diagnostic::error(codes::UNSUPPORTED, block.kind.span, message);
-    }
     let help = match name {
         "resource" | "data" => {
             Some("a definition begins with its kind, as in `entity \"driver\" { … }`".to_owned())
@@ -81,7 +75,7 @@ fn unknown_block(block: &Block) -> Diagnostic {
         "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
         _ => {
             let objects = ObjectKind::ALL.map(ObjectKind::as_str);
-            suggestion(name, BLOCKS.into_iter().chain(objects).chain(LATER))
+            suggestion(name, BLOCKS.into_iter().chain(objects))
         }
     };
     let message = format!("there is no block `{name}`");

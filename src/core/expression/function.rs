@@ -18,16 +18,17 @@ pub(super) enum Takes {
 
 impl Takes {
     pub(super) fn fits(self, kind: &Kind) -> bool {
-        match (self, kind) {
-            (_, Kind::Null) | (Self::Any, _) => true,
-            (Self::Bool, Kind::Bool)
-            | (Self::Integer, Kind::Integer)
-            | (Self::Float, Kind::Integer | Kind::Float)
-            | (Self::Text, Kind::Text)
-            | (Self::Time, Kind::Time)
-            | (Self::List, Kind::List(_)) => true,
-            _ => false,
-        }
+        matches!(
+            (self, kind),
+            (_, Kind::Null)
+                | (Self::Any, _)
+                | (Self::Bool, Kind::Bool)
+                | (Self::Integer, Kind::Integer)
+                | (Self::Float, Kind::Integer | Kind::Float)
+                | (Self::Text, Kind::Text)
+                | (Self::Time, Kind::Time)
+                | (Self::List, Kind::List(_))
+        )
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -368,7 +369,7 @@ fn count(count: usize) -> Option<Datum> {
 pub(super) fn whole(number: f64) -> Option<Datum> {
     // 2^63 is a float, the largest int64 is not.
     let fits = number >= i64::MIN as f64 && number < 9_223_372_036_854_775_808.0;
-    fits.then(|| Datum::Integer(number as i64))
+    fits.then_some(Datum::Integer(number as i64))
 }
 
 /// A result that is infinite though no argument is has no value.

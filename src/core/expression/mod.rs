@@ -55,7 +55,8 @@ impl Compiled {
         columns: &BTreeMap<String, BTreeMap<String, ValueType>>,
     ) -> Result<Self, String> {
         let message = |diagnostic: Box<Diagnostic>| diagnostic.message;
-        let tree = Tree::of_text(text, &|source| columns.contains_key(source)).map_err(message)?;
+        let sources: Vec<&str> = columns.keys().map(String::as_str).collect();
+        let tree = Tree::of_text(text, &sources).map_err(message)?;
         Self::of_tree(&tree, value_type, &Inputs::new(columns)).map_err(message)
     }
 
@@ -85,7 +86,7 @@ impl Compiled {
     }
 }
 
-/// The columns that a stored expression reads; none when the text is no expression.
-pub fn columns_of(text: &str, is_source: &dyn Fn(&str) -> bool) -> Vec<ColumnName> {
-    Tree::of_text(text, is_source).map_or_else(|_| Vec::new(), |tree| tree.columns())
+/// The columns of these sources that a stored expression reads; none when the text is no expression.
+pub fn columns_of(text: &str, sources: &[&str]) -> Vec<ColumnName> {
+    Tree::of_text(text, sources).map_or_else(|_| Vec::new(), |tree| tree.columns())
 }

@@ -26,7 +26,7 @@ fn compile(text: &str, value_type: &str) -> Result<Compiled, String> {
 }
 
 fn canonical(text: &str) -> String {
-    Tree::of_text(text, &|source| matches!(source, "v" | "r")).unwrap().to_text()
+    Tree::of_text(text, &["v", "r"]).unwrap().to_text()
 }
 
 /// The value of an expression without columns.
@@ -275,7 +275,8 @@ impl Sample {
             }
             Self::Call("floor", one) => {
                 Cell::Integer(one.at(row).as_float().map(f64::floor).and_then(|value| {
-                    (value >= -9.3e18 && value <= 9.3e18)
+                    (-9.3e18..=9.3e18)
+                        .contains(&value)
                         .then_some(value as i128)
                         .and_then(|value| i64::try_from(value).ok())
                 }))

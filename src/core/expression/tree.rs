@@ -2,15 +2,15 @@
 
 use super::ColumnName;
 use super::text::quoted_name_needed;
-use crate::diagnostic::{Diagnostic, codes, suggestion};
+use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
 use crate::hcl::{
     BinaryOperator, Evaluator, Expression, ExpressionKind, Failure, Number, Part, Scope, Step, Value,
     parse_expression,
 };
 use crate::source::{SourceId, Span};
 
-/// Whether a name is that of a source of the view.
-pub(crate) type Sources<'a> = &'a dyn Fn(&str) -> bool;
+/// Names of the sources of the view.
+pub(crate) type Sources<'a> = &'a [&'a str];
 
 /// A resolved expression.
 #[derive(Clone, Debug)]
@@ -193,7 +193,7 @@ impl Resolver<'_> {
     }
 
     fn bare_word(&self, name: &str, span: Span) -> Result<Tree> {
-        let message = if (self.sources)(name) {
+        let message = if self.sources.contains(&name) {
             format!("`{name}` is a source; its columns are named `{name}.COLUMN`")
         } else {
             format!("there is nothing named `{name}`")
@@ -220,10 +220,12 @@ impl Resolver<'_> {
             [first, rest @ ..] if long => (self.name(first)?, rest),
             _ => (name.clone(), steps),
         };
-        if !(self.sources)(&source) {
+        if !self.sources.contains(&source.as_str()) {
             let message = format!("`{source}` is no source of this view");
             let help = if name.contains('-') {
                 "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
+            } else if let Some(near) = nearest(&source, self.sources.iter().copied()).first() {
+                format!("did you mean `{near}`?")
             } else {
                 format!("add it to `sources`, or write `var.{source}` or `local.{source}` for a value")
             };
@@ -284,6 +286,10 @@ pub(super) fn unknown_column<'a>(
 ) -> Box<Diagnostic> {
     let message = format!("`{}` has no column `{}`", column.source, column.name);
     let known: Vec<&str> = known.collect();
+    if column.name.contains('-') {
+        let help = "`-` without spaces around it is a part of a name; write spaces to subtract";
+        return Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(help));
+    }
     let help = suggestion(&column.name, known);
     let quoted = quoted_name_needed(&column.name)
         .then(|| format!("it is written `{}[\"{}\"]`", column.source, column.name));

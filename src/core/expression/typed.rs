@@ -74,6 +74,7 @@ pub(super) fn compile(
         None => {
             let message = format!("the expression gives {found}, and the feature is of type {value_type}");
             let help = match (&wanted, found.as_str()) {
+                _ if matches!(tree.kind, TreeKind::Text(_)) => "an expression is written without quotes",
                 (Kind::Integer, "a number") => {
                     "write `round(…)`, `floor(…)` or `to_int(…)` around it, or declare it as `float64`"
                 }

@@ -9,8 +9,6 @@ use crate::source::Span;
 
 /// Bare words that mean something, beside types.
 const WORDS: [&str; 2] = ["parquet", "csv"];
-/// First parts of names with dots that later versions know.
-const LATER: [&str; 1] = ["on_demand_feature_view"];
 
 /// A word that stands alone: a name of a loop, a type, or a word that means something.
 pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Result<Value> {
@@ -48,7 +46,7 @@ pub(super) fn is_word(name: &str) -> bool {
 }
 
 fn is_root(name: &str) -> bool {
-    matches!(name, "var" | "local" | "each" | "module") || LATER.contains(&name) || kind_of(name).is_some()
+    matches!(name, "var" | "local" | "each" | "module") || kind_of(name).is_some()
 }
 
 fn kind_of(name: &str) -> Option<ObjectKind> {
@@ -66,10 +64,6 @@ pub(super) fn traverse(
     {
         if let Some(kind) = kind_of(name) {
             return reference(evaluator, kind, None, (root.span, steps, span));
-        }
-        if LATER.contains(&name.as_str()) {
-            let message = format!("`{name}` is not supported by this version yet");
-            return Err(Diagnostic::error(codes::UNSUPPORTED, span, message).into());
         }
         if name == "module" {
             return of_module(evaluator, root.span, steps, span);
@@ -142,14 +136,15 @@ fn reference(
     module: Option<&str>,
     (root, steps, span): (Span, &[Step], Span),
 ) -> Result<Value> {
+    let has_features = matches!(kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView);
     let (name, feature) = match steps {
         [name] => (step_name(evaluator, name)?, None),
-        [name, feature] if kind == ObjectKind::FeatureView => {
+        [name, feature] if has_features => {
             (step_name(evaluator, name)?, Some(step_name(evaluator, feature)?))
         }
         _ => {
             let message = "a reference goes no further than this";
-            let help = if kind == ObjectKind::FeatureView {
+            let help = if has_features {
                 "`feature_view.VIEW.FEATURE` names a feature; attributes cannot be read"
             } else {
                 "a definition is named as a whole; its attributes cannot be read"

@@ -14,13 +14,16 @@ pub enum ObjectKind {
     DataSource,
     /// `feature_view`
     FeatureView,
+    /// `on_demand_feature_view`
+    OnDemandFeatureView,
     /// `feature_service`
     FeatureService,
 }
 
 impl ObjectKind {
     /// Every kind, in dependency order.
-    pub const ALL: [Self; 4] = [Self::Entity, Self::DataSource, Self::FeatureView, Self::FeatureService];
+    pub const ALL: [Self; 5] =
+        [Self::Entity, Self::DataSource, Self::FeatureView, Self::OnDemandFeatureView, Self::FeatureService];
 
     /// The block type in HCL and the first part of an address.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +31,7 @@ impl ObjectKind {
             Self::Entity => "entity",
             Self::DataSource => "data_source",
             Self::FeatureView => "feature_view",
+            Self::OnDemandFeatureView => "on_demand_feature_view",
             Self::FeatureService => "feature_service",
         }
     }

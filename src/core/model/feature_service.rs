@@ -35,6 +35,9 @@ pub struct FeatureService {
 pub struct Selection {
     /// Name of the view; feature views and on-demand views share one namespace.
     pub view: String,
+    /// Whether it is an on-demand view.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_demand: bool,
     /// The feature; none: every feature of the view, in its order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature: Option<String>,
@@ -65,6 +68,19 @@ pub struct Consumer {
     pub owner: Option<String>,
 }
 
+impl Selection {
+    /// One feature of a feature view, or all of them.
+    pub fn of(view: impl Into<String>, feature: Option<&str>) -> Self {
+        Self { view: view.into(), on_demand: false, feature: feature.map(str::to_owned) }
+    }
+
+    /// The view.
+    pub fn address(&self) -> Address {
+        let kind = if self.on_demand { ObjectKind::OnDemandFeatureView } else { ObjectKind::FeatureView };
+        Address::new(kind, &self.view)
+    }
+}
+
 impl FeatureService {
     /// Features that it names one by one, as (view, feature); views that it takes whole name none.
     pub fn selected_features(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -81,13 +97,8 @@ impl FeatureService {
     /// Addresses of the views it names directly, each once, in order.
     pub fn references(&self) -> Vec<Address> {
         let mut addresses: Vec<Address> = Vec::new();
-        let views = self
-            .features
-            .iter()
-            .map(|selection| &selection.view)
-            .chain(self.uses.iter().map(|used| &used.view));
-        for view in views {
-            let address = Address::new(ObjectKind::FeatureView, view);
+        let used = self.uses.iter().map(|used| Address::new(ObjectKind::FeatureView, &used.view));
+        for address in self.features.iter().map(Selection::address).chain(used) {
             if !addresses.contains(&address) {
                 addresses.push(address);
             }

@@ -6,7 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Address, DataSource, Entity, FeatureService, FeatureView, JoinKey, ObjectKind, is_default};
+use super::{
+    Address, DataSource, Entity, FeatureService, FeatureView, JoinKey, ObjectKind, OnDemandFeatureView,
+    is_default,
+};
 
 /// What people say about an object. Never touches infrastructure or data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +90,8 @@ pub enum Object {
     DataSource(DataSource),
     /// A feature view.
     FeatureView(FeatureView),
+    /// An on-demand feature view.
+    OnDemandFeatureView(OnDemandFeatureView),
     /// A feature service.
     FeatureService(FeatureService),
 }
@@ -98,6 +103,7 @@ impl Object {
             Self::Entity(_) => ObjectKind::Entity,
             Self::DataSource(_) => ObjectKind::DataSource,
             Self::FeatureView(_) => ObjectKind::FeatureView,
+            Self::OnDemandFeatureView(_) => ObjectKind::OnDemandFeatureView,
             Self::FeatureService(_) => ObjectKind::FeatureService,
         }
     }
@@ -108,6 +114,7 @@ impl Object {
             Self::Entity(object) => &object.metadata,
             Self::DataSource(object) => &object.metadata,
             Self::FeatureView(object) => &object.metadata,
+            Self::OnDemandFeatureView(object) => &object.metadata,
             Self::FeatureService(object) => &object.metadata,
         }
     }
@@ -118,6 +125,7 @@ impl Object {
             Self::Entity(object) => &object.lifecycle,
             Self::DataSource(object) => &object.lifecycle,
             Self::FeatureView(object) => &object.lifecycle,
+            Self::OnDemandFeatureView(object) => &object.lifecycle,
             Self::FeatureService(object) => &object.lifecycle,
         }
     }
@@ -128,6 +136,7 @@ impl Object {
             Self::Entity(_) => Vec::new(),
             Self::DataSource(object) => object.references(),
             Self::FeatureView(object) => object.references(),
+            Self::OnDemandFeatureView(object) => object.sources.clone(),
             Self::FeatureService(object) => object.references(),
         }
     }
@@ -173,6 +182,32 @@ impl Objects {
         }
     }
 
+    /// The on-demand feature view of this name.
+    pub fn on_demand_feature_view(&self, name: &str) -> Option<&OnDemandFeatureView> {
+        match self.0.get(&Address::new(ObjectKind::OnDemandFeatureView, name)) {
+            Some(Object::OnDemandFeatureView(view)) => Some(view),
+            _ => None,
+        }
+    }
+
+    /// The features of a view of either kind, in declaration order; none where there is no such view.
+    pub fn features_of(&self, view: &str) -> Option<Vec<&str>> {
+        if let Some(view) = self.feature_view(view) {
+            return Some(view.features.iter().map(|feature| feature.name.as_str()).collect());
+        }
+        let view = self.on_demand_feature_view(view)?;
+        Some(view.features.iter().map(|feature| feature.name.as_str()).collect())
+    }
+
+    /// Whether a view of either kind has a feature.
+    pub fn has_feature(&self, view: &str, feature: &str) -> bool {
+        match (self.feature_view(view), self.on_demand_feature_view(view)) {
+            (Some(view), _) => view.feature(feature).is_some(),
+            (None, Some(view)) => view.feature(feature).is_some(),
+            (None, None) => false,
+        }
+    }
+
     /// The feature service of this name.
     pub fn feature_service(&self, name: &str) -> Option<&FeatureService> {
         match self.0.get(&Address::new(ObjectKind::FeatureService, name)) {
@@ -187,6 +222,36 @@ impl Objects {
             Object::FeatureView(view) => Some((address.name.as_str(), view)),
             _ => None,
         })
+    }
+
+    /// What an object reads one by one and the state does not have: `(view, feature)`, or a field of a request source.
+    pub fn missing_features(&self, object: &Object) -> Vec<(Address, String)> {
+        match object {
+            Object::FeatureService(service) => {
+                let selections =
+                    service.features.iter().filter_map(|one| Some((one.address(), one.feature.clone()?)));
+                let used = service.uses.iter().flat_map(|used| {
+                    let view = Address::new(ObjectKind::FeatureView, &used.view);
+                    used.features.iter().flatten().map(move |feature| (view.clone(), feature.clone()))
+                });
+                let missing = |(view, feature): &(Address, String)| !self.has_feature(&view.name, feature);
+                selections.chain(used).filter(missing).collect()
+            }
+            Object::OnDemandFeatureView(view) => {
+                let known = view.source_columns(self);
+                let read = view.features.iter().flat_map(|feature| view.columns_of(feature));
+                let missing = read.filter(|column| {
+                    known.get(&column.source).is_none_or(|columns| !columns.contains_key(&column.name))
+                });
+                missing
+                    .filter_map(|column| {
+                        let source = view.sources.iter().find(|source| source.name == column.source)?;
+                        Some((source.clone(), column.name))
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The join keys of a view, ordered by name: the order of fields in entity keys. `None` where the view or one of its

@@ -47,7 +47,8 @@ impl FromStr for Target {
         let (kind, name, feature) = (parts.next(), parts.next(), parts.next());
         let object = [kind, name].into_iter().flatten().collect::<Vec<_>>().join(".");
         let address: Address = object.parse()?;
-        if feature.is_some() && address.kind != ObjectKind::FeatureView {
+        let has_features = matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView);
+        if feature.is_some() && !has_features {
             return Err(AddressError::of(text));
         }
         Ok(Self { address, feature: feature.map(str::to_owned) })

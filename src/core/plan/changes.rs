@@ -89,7 +89,7 @@ impl Judge<'_> {
         match (before, after) {
             (Some(object), None) => {
                 self.take(&mut change, &rules::judge_deleted(object));
-                if address.kind == ObjectKind::FeatureView {
+                if matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView) {
                     hit.extend(features_of(&address.name, [self.states.prior, self.states.desired]));
                 }
             }
@@ -197,10 +197,14 @@ impl Judge<'_> {
         if address.kind == ObjectKind::FeatureService {
             return BTreeSet::new();
         }
-        if let ([list, name, ..], ObjectKind::FeatureView) = (difference.path.as_slice(), address.kind)
+        let is_view = matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView);
+        if let ([list, name, ..], true) = (difference.path.as_slice(), is_view)
             && list == "feature"
         {
             return BTreeSet::from([(address.name.clone(), name.clone())]);
+        }
+        if address.kind == ObjectKind::OnDemandFeatureView {
+            return features_of(&address.name, [self.states.prior, self.states.desired]);
         }
         let views = self.views_of(address);
         views

@@ -28,7 +28,7 @@ fn fleet(views: usize) -> Objects {
         }
     }
     for group in 0..views / 10 {
-        let selection = |view: usize| Selection { view: format!("view{view}"), feature: None };
+        let selection = |view: usize| Selection::of(format!("view{view}"), None);
         let service = crate::model::FeatureService {
             features: (group * 10..group * 10 + 10).map(selection).collect(),
             ..crate::model::FeatureService::default()

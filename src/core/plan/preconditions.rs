@@ -1,6 +1,6 @@
 //! What must still be so when a plan is applied, and whether it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Preconditions;
 use crate::graph::Graph;
@@ -19,6 +19,12 @@ pub(super) fn dependents_digest(objects: &Objects, graph: &Graph, address: &Addr
                 Some(Object::FeatureService(service)) => features_read(service),
                 Some(Object::FeatureView(view)) => {
                     view.features.iter().map(|feature| feature.name.clone()).collect()
+                }
+                Some(Object::OnDemandFeatureView(view)) => {
+                    let columns = view.features.iter().flat_map(|feature| view.columns_of(feature));
+                    let columns: BTreeSet<String> =
+                        columns.map(|column| format!("{}:{}", column.source, column.name)).collect();
+                    columns.into_iter().collect()
                 }
                 _ => Vec::new(),
             };

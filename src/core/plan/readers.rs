@@ -11,8 +11,7 @@ pub(super) type FeatureName = (String, String);
 /// What a service gives, in order: output name, and the feature behind it.
 pub(super) fn outputs(service: &FeatureService, objects: &Objects) -> Vec<(String, FeatureName)> {
     let all = |view: &str| -> Vec<String> {
-        let features = objects.feature_view(view).into_iter().flat_map(|view| &view.features);
-        features.map(|feature| feature.name.clone()).collect()
+        objects.features_of(view).into_iter().flatten().map(str::to_owned).collect()
     };
     let selected = service.features.iter().flat_map(|selection| {
         let features =
@@ -28,14 +27,33 @@ pub(super) fn outputs(service: &FeatureService, objects: &Objects) -> Vec<(Strin
     selected.chain(used).collect()
 }
 
-/// Names of the keys that a request must send.
+/// The features that an on-demand feature is computed from.
+fn behind((view, feature): &FeatureName, objects: &Objects) -> Vec<FeatureName> {
+    let Some(view) = objects.on_demand_feature_view(view) else { return Vec::new() };
+    let columns = view.feature(feature).map(|feature| view.columns_of(feature)).unwrap_or_default();
+    columns.into_iter().map(|column| (column.source, column.name)).collect()
+}
+
+/// Names of the keys and request fields that a request must send.
 pub(super) fn request_keys(service: &FeatureService, objects: &Objects) -> BTreeSet<String> {
     let keys = |view: &str| objects.join_keys(view).unwrap_or_default();
+    let mut read: BTreeSet<String> = BTreeSet::new();
+    for (_, feature) in
+        outputs(service, objects).iter().filter(|(_, (view, _))| objects.feature_view(view).is_none())
+    {
+        for (source, column) in behind(feature, objects) {
+            if objects.feature_view(&source).is_some() {
+                read.extend(keys(&source).into_iter().map(|key| key.name));
+            } else {
+                read.insert(column);
+            }
+        }
+    }
     let selected = service.features.iter().flat_map(|selection| keys(&selection.view)).map(|key| key.name);
     let used = service.uses.iter().flat_map(|used| {
         keys(&used.view).into_iter().map(|key| used.join_keys.get(&key.name).cloned().unwrap_or(key.name))
     });
-    selected.chain(used).collect()
+    selected.chain(used).chain(read).collect()
 }
 
 /// Whether a service takes the whole view, so that its order of features is the service's.
@@ -66,7 +84,10 @@ impl Readers {
         for objects in [before, after] {
             for (address, service) in services(objects) {
                 let (features, consumers) = found.entry(address.clone()).or_default();
-                features.extend(outputs(service, objects).into_iter().map(|(_, feature)| feature));
+                for (_, feature) in outputs(service, objects) {
+                    features.extend(behind(&feature, objects));
+                    features.insert(feature);
+                }
                 for consumer in &service.consumers {
                     let text = match &consumer.owner {
                         Some(owner) => format!("{} ({owner})", consumer.name),
@@ -101,8 +122,8 @@ impl Readers {
 
 /// All features that a view has in either state.
 pub(super) fn features_of(view: &str, states: [&Objects; 2]) -> BTreeSet<FeatureName> {
-    let views = states.into_iter().filter_map(|objects| objects.feature_view(view));
-    views.flat_map(|found| &found.features).map(|feature| (view.to_owned(), feature.name.clone())).collect()
+    let names = states.into_iter().filter_map(|objects| objects.features_of(view)).flatten();
+    names.map(|name| (view.to_owned(), name.to_owned())).collect()
 }
 
 /// The address of a view.

@@ -168,7 +168,7 @@ fn the_order_of_entities_is_no_change_and_that_of_features_is_a_warning() {
     let consumed = |consumers| {
         let mut objects = shape().objects();
         let service = FeatureService {
-            features: vec![Selection { view: "view0".to_owned(), feature: None }],
+            features: vec![Selection::of("view0", None)],
             consumers,
             ..FeatureService::default()
         };

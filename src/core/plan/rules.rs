@@ -9,6 +9,7 @@ use super::attributes::Difference;
 use super::gate::Weight;
 use super::readers::{outputs, request_keys, services, taken_whole};
 use super::{Contract, FindingSeverity};
+use crate::expression::ColumnName;
 use crate::graph::Graph;
 use crate::model::{Address, FeatureView, Object, ObjectKind, Objects, ValueType};
 use crate::time::Duration;
@@ -88,17 +89,62 @@ pub(super) fn judge(states: &States<'_>, address: &Address, difference: &Differe
             ObjectKind::Entity => Verdict::replacing("PV106", states.breaking_if_used(address)),
             ObjectKind::DataSource => judge_source(states, address, path),
             ObjectKind::FeatureView => judge_view(states, address, path, difference),
+            ObjectKind::OnDemandFeatureView => judge_on_demand(states, address, path, difference),
             ObjectKind::FeatureService => judge_service(states, address, path, difference),
         },
     }
 }
 
+/// Whether an expression, before or after, reads a column of a source.
+fn is_read(states: &States<'_>, source: &str, name: &str) -> bool {
+    [states.prior, states.desired].into_iter().any(|objects| {
+        objects.0.values().any(|object| {
+            let Object::OnDemandFeatureView(view) = object else { return false };
+            let reads = |column: &ColumnName| column.source == source && column.name == name;
+            view.has_source(source)
+                && view.features.iter().any(|feature| view.columns_of(feature).iter().any(reads))
+        })
+    })
+}
+
 fn judge_source(states: &States<'_>, address: &Address, path: &[&str]) -> Verdict {
     match path {
-        ["field" | "fields", ..] => Verdict::new("PV125", Contract::Metadata),
+        ["field", name, ..] => Verdict::new(
+            "PV125",
+            if is_read(states, &address.name, name) { Contract::Breaking } else { Contract::Metadata },
+        ),
+        ["fields"] => Verdict::new("PV125", Contract::Metadata),
         ["batch_source"] => Verdict::replacing("PV127", Contract::Breaking),
         _ => Verdict::replacing("PV109", states.breaking_if_used(address)),
     }
+}
+
+/// Its values are computed when they are asked for: whatever changes, there is no work on stored ones.
+fn judge_on_demand(
+    states: &States<'_>,
+    address: &Address,
+    path: &[&str],
+    difference: &Difference,
+) -> Verdict {
+    match path {
+        ["feature", _, "description" | "owner" | "tags", ..] => METADATA,
+        ["feature", _, "expression"] => Verdict::new("PV110", Contract::Breaking),
+        ["feature", _, "type"] => Verdict { wants_new_table: false, ..judge_type(difference) },
+        ["feature", name] if difference.after.is_none() => judge_removed(states, &address.name, name),
+        ["feature", _] => Verdict::new("PV111", Contract::NonBreaking),
+        ["features"] if taken_whole(&address.name, states.desired) => reordered(),
+        ["features"] => Verdict::new("PV118", Contract::Metadata),
+        // What is read of them, the expressions say.
+        ["sources", ..] => METADATA,
+        _ => Verdict::new("PV110", Contract::Breaking),
+    }
+}
+
+fn reordered() -> Verdict {
+    Verdict::new("PV118", Contract::NonBreaking).with(
+        FindingSeverity::Warning,
+        "a service takes the whole view: readers by position get other columns",
+    )
 }
 
 fn judge_view(states: &States<'_>, address: &Address, path: &[&str], difference: &Difference) -> Verdict {
@@ -117,12 +163,7 @@ fn judge_view(states: &States<'_>, address: &Address, path: &[&str], difference:
         ["feature", _, "type"] => judge_type(difference),
         ["feature", name] if difference.after.is_none() => judge_removed(states, &address.name, name),
         ["feature", _] => Verdict::new("PV111", Contract::NonBreaking),
-        ["features"] if taken_whole(&address.name, states.desired) => {
-            Verdict::new("PV118", Contract::NonBreaking).with(
-                FindingSeverity::Warning,
-                "a service takes the whole view: readers by position get other columns",
-            )
-        }
+        ["features"] if taken_whole(&address.name, states.desired) => reordered(),
         ["features"] => Verdict::new("PV118", Contract::Metadata),
         _ => Verdict::new("PV109", Contract::Breaking),
     }
@@ -154,11 +195,13 @@ fn judge_type(difference: &Difference) -> Verdict {
 fn judge_removed(states: &States<'_>, view: &str, feature: &str) -> Verdict {
     let renamed = renamed_to(states, view, feature);
     if let Some(new) = renamed {
+        let on_demand = states.prior.on_demand_feature_view(view).is_some();
+        let kind = if on_demand { ObjectKind::OnDemandFeatureView } else { ObjectKind::FeatureView };
         return Verdict::new("PV103", Contract::Breaking).with(
             FindingSeverity::Warning,
             format!(
                 "`{feature}` goes and `{new}` of the same type comes: a rename loses the stored values unless it is said\n\
-                 moved {{\n  from = feature_view.{view}.{feature}\n  to   = feature_view.{view}.{new}\n}}"
+                 moved {{\n  from = {kind}.{view}.{feature}\n  to   = {kind}.{view}.{new}\n}}"
             ),
         );
     }
@@ -178,6 +221,15 @@ fn judge_removed(states: &States<'_>, view: &str, feature: &str) -> Verdict {
 
 /// The one feature that came in place of the one that went: same type, similar name.
 fn renamed_to(states: &States<'_>, view: &str, feature: &str) -> Option<String> {
+    let on_demand = [states.prior, states.desired].map(|objects| objects.on_demand_feature_view(view));
+    if let [Some(before), Some(after)] = on_demand {
+        let removed = before.features.iter().filter(|old| after.feature(&old.name).is_none());
+        let mut added = after.features.iter().filter(|new| before.feature(&new.name).is_none());
+        let (new, old) = (added.next()?, before.feature(feature)?);
+        // The same expression under another name.
+        let only = removed.count() == 1 && added.next().is_none();
+        return (only && old.expression == new.expression).then(|| new.name.clone());
+    }
     let (before, after) = (states.prior.feature_view(view)?, states.desired.feature_view(view)?);
     let removed = before.features.iter().filter(|old| after.feature(&old.name).is_none());
     let mut added = after.features.iter().filter(|new| before.feature(&new.name).is_none());
@@ -233,7 +285,7 @@ pub(super) const fn judge_created() -> Verdict {
 /// The verdict on an object that goes.
 pub(super) const fn judge_deleted(object: &Object) -> Verdict {
     match object {
-        Object::FeatureView(_) => Verdict::new("PV115", Contract::Breaking),
+        Object::FeatureView(_) | Object::OnDemandFeatureView(_) => Verdict::new("PV115", Contract::Breaking),
         Object::FeatureService(_) => Verdict::new("PV116", Contract::Breaking),
         Object::DataSource(source) if matches!(source.kind, crate::model::SourceKind::Push { .. }) => {
             Verdict::new("PV127", Contract::Breaking)

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::PlanInput;
 use crate::graph::Graph;
-use crate::model::{Address, Object, ObjectKind, Objects};
+use crate::model::{Address, Object, Objects};
 
 /// What the registry should hold afterwards.
 #[derive(Debug)]
@@ -133,14 +133,7 @@ fn select(input: &PlanInput<'_>, whole: &Objects) -> BTreeSet<Address> {
 fn dangling(objects: &Objects) -> Option<(Address, Address)> {
     objects.0.iter().find_map(|(address, object)| {
         let missing = object.references().into_iter().find(|named| objects.get(named).is_none());
-        let missing = missing.or_else(|| {
-            let Object::FeatureService(service) = object else { return None };
-            let missing = |(view, feature): &(&str, &str)| {
-                objects.feature_view(view).is_none_or(|view| view.feature(feature).is_none())
-            };
-            let (view, _) = service.selected_features().find(missing)?;
-            Some(Address::new(ObjectKind::FeatureView, view))
-        });
+        let missing = missing.or_else(|| Some(objects.missing_features(object).into_iter().next()?.0));
         Some((address.clone(), missing?))
     })
 }

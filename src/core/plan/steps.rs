@@ -199,15 +199,7 @@ fn groups(parts: &Parts<'_>) -> Vec<Group> {
 /// What an object names that a state does not hold, or does not hold with that feature.
 fn missing_in(object: &Object, state: &crate::model::Objects) -> BTreeSet<Address> {
     let absent = object.references().into_iter().filter(|named| state.get(named).is_none());
-    let mut missing: BTreeSet<Address> = absent.collect();
-    if let Object::FeatureService(service) = object {
-        for (view, feature) in service.selected_features() {
-            if state.feature_view(view).is_none_or(|view| view.feature(feature).is_none()) {
-                missing.insert(Address::new(ObjectKind::FeatureView, view));
-            }
-        }
-    }
-    missing
+    absent.chain(state.missing_features(object).into_iter().map(|(view, _)| view)).collect()
 }
 
 /// Groups of a graph whose edges go from what must be first, in a stable order.

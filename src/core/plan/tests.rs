@@ -296,10 +296,10 @@ impl Shape {
                 add(ObjectKind::DataSource, &name, Object::DataSource(source(&name)));
             }
             if self.service == Some(0) {
-                selections.push(Selection { view: name.clone(), feature: None });
+                selections.push(Selection::of(name.as_str(), None));
             }
             for feature in features.iter().filter(|_| self.service == Some(1)) {
-                selections.push(Selection { view: name.clone(), feature: Some(feature.name.clone()) });
+                selections.push(Selection::of(name.as_str(), Some(&feature.name)));
             }
             add(
                 ObjectKind::FeatureView,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AppliedEnvironment, Author, Entry, EntryBody, FORMAT_VERSION, OnlineTable, StateChange, TableId,
 };
-use crate::model::{Address, Fingerprint, Object, Objects};
+use crate::model::{Address, Fingerprint, Objects};
 use crate::provider::{InfraId, InfraObject};
 use crate::time::Timestamp;
 
@@ -240,13 +240,8 @@ impl Registry {
             {
                 return Err(dangling(address, missing.to_string()));
             }
-            let Object::FeatureService(service) = object else { continue };
-            for (view, feature) in service.selected_features() {
-                let known =
-                    self.objects.feature_view(view).is_some_and(|view| view.feature(feature).is_some());
-                if !known {
-                    return Err(dangling(address, format!("feature_view.{view}.{feature}")));
-                }
+            if let Some((view, feature)) = self.objects.missing_features(object).first() {
+                return Err(dangling(address, format!("{view}.{feature}")));
             }
         }
         Ok(())

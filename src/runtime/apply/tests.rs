@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use provender_core::model::{Fingerprint, Objects, Project};
+use provender_core::model::{Fingerprint, Project};
 use provender_core::plan::{InfraStep, Plan, PlanInput, Step, StepAction, plan};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{AppliedEnvironment, Author, Registry, StateChange};

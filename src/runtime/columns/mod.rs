@@ -6,6 +6,7 @@ mod cast;
 mod encode;
 mod nanos;
 mod text;
+mod vectors;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use cast::{CellError, cast, castable};
 pub use encode::{KeyColumns, RowColumns};
 pub use nanos::{is_time, to_nanos};
 pub use text::parse_text;
+pub use vectors::{column, vector};
 
 /// The Arrow type of a declared type. A timestamp is nanoseconds in UTC; elements of lists may be null.
 pub fn data_type(value_type: &ValueType) -> DataType {

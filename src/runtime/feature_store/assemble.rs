@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use provender_core::encoding::{Cell, PackedRow, RowSchema};
+use provender_core::expression::Vector;
 use provender_core::model::ValueType;
 use provender_core::registry::{ColumnId, OnlineTable, TableId};
 use provender_core::time::{Duration, Timestamp};
@@ -12,8 +13,8 @@ use super::Lookup;
 use super::entities::EntityColumns;
 use super::response::{FieldStatus, OnlineResponse, OnlineResult};
 use super::serving::Serving;
-use crate::feature_request::{RequestedView, ResolvedRequest};
-use crate::{Error, Result};
+use crate::feature_request::{ExpressionInput, RequestedExpression, RequestedView, ResolvedRequest};
+use crate::{Error, ErrorKind, Result};
 
 /// Everything that an answer is made of.
 pub(super) struct Assembly {
@@ -34,19 +35,62 @@ impl Assembly {
     }
 
     pub(super) fn response(self) -> Result<OnlineResponse> {
-        let mut features =
-            vec![OnlineResult::with_capacity(self.entities.row_count()); self.resolved.outputs.len()];
+        let mut features = vec![OnlineResult::with_capacity(self.entities.row_count()); self.resolved.slots];
         for ((view, lookup), rows) in self.resolved.views.iter().zip(&self.lookups).zip(&self.rows) {
             self.add_view(view, lookup, rows, &mut features)?;
         }
+        for requested in &self.resolved.expressions {
+            features[requested.output] = self.compute(requested, &features)?;
+        }
+        features.truncate(self.resolved.outputs.len());
         let mut response = OnlineResponse::default();
-        for (name, values) in self.entities.columns() {
+        for (name, values) in self.entities.join_keys(&self.resolved.fields) {
             response.names.push(name.clone());
             response.results.push(OnlineResult::of_join_key(values.clone()));
         }
         response.names.extend(self.resolved.outputs);
         response.results.extend(features);
         Ok(response)
+    }
+
+    /// The values of an expression. A null takes the worst status of its inputs, and every value the latest event time.
+    fn compute(&self, requested: &RequestedExpression, features: &[OnlineResult]) -> Result<OnlineResult> {
+        let rows = self.entities.row_count();
+        let mut read: Vec<&OnlineResult> = Vec::new();
+        let columns = requested.inputs.iter().map(|input| match input {
+            ExpressionInput::Slot(slot, value_type) => {
+                read.push(&features[*slot]);
+                let values = features[*slot].values.iter().map(|value| {
+                    // A column that another process widened is as wide as it is stored.
+                    value.clone().filter(|value| value.has_type(value_type))
+                });
+                Ok(Vector::of_values(value_type, values))
+            }
+            ExpressionInput::Field(name, value_type) => {
+                let values = self.entities.column(name).ok_or_else(|| {
+                    Error::new(ErrorKind::Bug, format!("the request field `{name}` was not read"))
+                })?;
+                Ok(Vector::of_values(value_type, values.iter().cloned()))
+            }
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let evaluated = requested.expression.evaluate(&columns, rows);
+        let mut result = OnlineResult::with_capacity(rows);
+        for (row, value) in evaluated.values.into_iter().enumerate() {
+            let event_time =
+                read.iter().map(|input| input.event_timestamps[row]).max().unwrap_or(Timestamp::EPOCH);
+            let status = match value {
+                Some(_) => FieldStatus::Present,
+                None => read
+                    .iter()
+                    .map(|input| input.statuses[row])
+                    .max_by_key(|status| severity(*status))
+                    .filter(|status| *status != FieldStatus::Present)
+                    .unwrap_or(FieldStatus::NullValue),
+            };
+            result.push(value, status, event_time);
+        }
+        Ok(result)
     }
 
     fn add_view(
@@ -80,6 +124,16 @@ impl Assembly {
             }
         }
         Ok(())
+    }
+}
+
+/// Which status says more about why there is no value.
+const fn severity(status: FieldStatus) -> u8 {
+    match status {
+        FieldStatus::Present => 0,
+        FieldStatus::NullValue => 1,
+        FieldStatus::OutsideMaxAge => 2,
+        FieldStatus::NotFound => 3,
     }
 }
 

@@ -38,7 +38,8 @@ impl EntityColumns {
         let row_count = common_length(&columns)?;
         let types = key_types(request)?;
         if let Some((missing, _)) = types.iter().find(|(name, _)| !columns.contains_key(**name)) {
-            let error = Error::invalid(format!("the entities lack join key `{missing}`"));
+            let what = if request.fields.contains_key(*missing) { "request field" } else { "join key" };
+            let error = Error::invalid(format!("the entities lack {what} `{missing}`"));
             return Err(match nearest(missing, columns.keys().map(String::as_str)) {
                 Some(near) => error.with_hint(format!("they have `{near}`")),
                 None => error.with_hint(format!("the features need {}", list(types.keys().copied()))),
@@ -76,8 +77,16 @@ impl EntityColumns {
         self.row_count
     }
 
-    pub(super) const fn columns(&self) -> &BTreeMap<String, Vec<Option<Value>>> {
-        &self.columns
+    /// The join keys with their values: all columns but those that only expressions read.
+    pub(super) fn join_keys<'a>(
+        &'a self,
+        fields: &'a BTreeMap<String, ValueType>,
+    ) -> impl Iterator<Item = (&'a String, &'a Vec<Option<Value>>)> {
+        self.columns.iter().filter(|(name, _)| !fields.contains_key(*name))
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Vec<Option<Value>>> {
+        self.columns.get(name)
     }
 
     /// The key of each row; none where one of its fields is null.
@@ -102,13 +111,14 @@ impl EntityColumns {
 /// Names of the request's join keys with their types.
 fn key_types(request: &ResolvedRequest) -> Result<BTreeMap<&str, &ValueType>> {
     let mut types: BTreeMap<&str, &ValueType> = BTreeMap::new();
-    for view in &request.views {
-        for (key, name) in &view.join_keys {
-            match types.insert(name, &key.value_type) {
-                Some(other) if *other != key.value_type => {
+    let keys = request.views.iter().flat_map(|view| &view.join_keys);
+    let keys = keys.map(|(key, name)| (name, &key.value_type));
+    {
+        for (name, value_type) in keys.chain(&request.fields) {
+            match types.insert(name, value_type) {
+                Some(other) if other != value_type => {
                     return Err(Error::invalid(format!(
-                        "the requested views take join key `{name}` as {other} and as {}",
-                        key.value_type
+                        "the requested views take `{name}` as {other} and as {value_type}"
                     ))
                     .with_hint("ask for them one by one while one of them is being replaced"));
                 }
@@ -177,6 +187,9 @@ fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
         (Json::Bool(value), ValueType::Bool) => Some(Value::Bool(*value)),
         (Json::Number(number), _) => number_value(number, value_type),
         (Json::String(text), _) => text_value(text, value_type),
+        (Json::Array(elements), ValueType::List(element)) => {
+            Some(Value::List(elements.iter().map(|one| key_value(one, element)).collect::<Result<_>>()?))
+        }
         _ => None,
     };
     value
@@ -184,7 +197,13 @@ fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
         .ok_or_else(|| Error::invalid(format!("`{json}` is no {value_type}")).with_hint(form_of(value_type)))
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "rounding to float32 is what a declared type asks for")]
 fn number_value(number: &serde_json::Number, value_type: &ValueType) -> Option<Value> {
+    match value_type {
+        ValueType::Float64 => return number.as_f64().map(Value::Float64),
+        ValueType::Float32 => return number.as_f64().map(|value| Value::Float32(value as f32)),
+        _ => {}
+    }
     // 1001.0 is how some clients write 1001.
     let integer = number.as_i64().or_else(|| {
         let float = number.as_f64()?;
@@ -207,6 +226,8 @@ fn text_value(text: &str, value_type: &ValueType) -> Option<Value> {
         ValueType::Bool => text.parse().ok().map(Value::Bool),
         ValueType::Int32 => text.parse().ok().map(Value::Int32),
         ValueType::Int64 => text.parse().ok().map(Value::Int64),
+        ValueType::Float32 => text.parse().ok().map(Value::Float32),
+        ValueType::Float64 => text.parse().ok().map(Value::Float64),
         ValueType::Timestamp => text.parse().ok().map(Value::Timestamp),
         ValueType::Bytes => BASE64.decode(text).ok().map(Value::Bytes),
         _ => None,
@@ -220,6 +241,7 @@ fn form_of(value_type: &ValueType) -> &'static str {
         ValueType::Int64 => "write a whole number of 64 bits",
         ValueType::Timestamp => "write a time such as `2026-11-25T08:00:00Z`, or whole seconds since 1970",
         ValueType::Bytes => "write base64",
+        ValueType::Float32 | ValueType::Float64 => "write a number",
         _ => "write text",
     }
 }

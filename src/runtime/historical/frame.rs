@@ -65,7 +65,7 @@ impl EntityFrame {
     }
 }
 
-fn missing_column(schema: &SchemaRef, name: &str, what: &str) -> Error {
+pub(super) fn missing_column(schema: &SchemaRef, name: &str, what: &str) -> Error {
     let error = Error::invalid(format!("the entity frame has no column `{name}` ({what})"));
     match nearest(name, schema.fields().iter().map(|field| field.name().as_str())) {
         Some(near) => error.with_hint(format!("did you mean `{near}`?")),
@@ -73,7 +73,7 @@ fn missing_column(schema: &SchemaRef, name: &str, what: &str) -> Error {
     }
 }
 
-fn bad_cell(column: &str, error: &columns::CellError) -> Error {
+pub(super) fn bad_cell(column: &str, error: &columns::CellError) -> Error {
     Error::invalid(match error.row {
         Some(row) => format!("column `{column}` of the entity frame {error} in row {}", row + 1),
         None => format!("column `{column}` of the entity frame {error}"),

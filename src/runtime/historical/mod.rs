@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::Objects;
@@ -21,9 +22,10 @@ use provender_core::time::Timestamp;
 pub use frame::{EntityFrame, read_entity_frame};
 pub use write::{TableFormat, write_result};
 
-use crate::feature_request::{FeatureRequest, ResolvedRequest};
+use crate::columns;
+use crate::feature_request::{ExpressionInput, FeatureRequest, RequestedExpression, ResolvedRequest};
 use crate::provider::OfflineStore;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// What training data to make.
 #[derive(Clone, Debug)]
@@ -96,15 +98,21 @@ pub async fn historical(
         EntityRows::Frame(frame) => frame.clone(),
         EntityRows::File { path, time_column } => {
             let keys = resolved.views.iter().flat_map(|view| &view.join_keys);
-            let keys = keys.map(|(key, name)| (name.clone(), key.value_type.clone())).collect();
+            let keys = keys.map(|(key, name)| (name.clone(), key.value_type.clone()));
+            let keys = keys.chain(resolved.fields.clone()).collect();
             read_entity_frame(path, time_column.as_deref(), keys).await?
+        }
+        EntityRows::Range { .. } if !resolved.fields.is_empty() => {
+            let names: Vec<String> = resolved.fields.keys().map(|name| format!("`{name}`")).collect();
+            return Err(Error::invalid(format!("the features need request fields: {}", names.join(", ")))
+                .with_hint("give an entity frame that has them as columns"));
         }
         EntityRows::Range { start, end } => {
             spine::of_range(&resolved, objects, offline, *start, *end).await?
         }
     };
     refuse_collisions(&frame, &resolved)?;
-    let mut outputs = vec![None; resolved.outputs.len()];
+    let mut outputs: Vec<Option<ArrayRef>> = vec![None; resolved.slots];
     for view in &resolved.views {
         let joined = join::join_view(view, &frame, request, objects, offline).await?;
         for (feature, column) in view.features.iter().zip(joined.columns) {
@@ -114,8 +122,43 @@ pub async fn historical(
             *skipped_rows.entry(view.view.clone()).or_default() += joined.skipped;
         }
     }
+    for requested in &resolved.expressions {
+        outputs[requested.output] = Some(compute(requested, &frame, &outputs)?);
+    }
+    outputs.truncate(resolved.outputs.len());
     let batch = assemble(&frame.batch, &resolved.outputs, outputs.into_iter().flatten().collect())?;
     Ok(HistoricalResult { batch, skipped_rows })
+}
+
+/// A column that is computed from others and from columns of the frame; the same evaluation as online.
+fn compute(
+    requested: &RequestedExpression,
+    frame: &EntityFrame,
+    outputs: &[Option<ArrayRef>],
+) -> Result<ArrayRef> {
+    let inputs = requested.inputs.iter().map(|input| match input {
+        ExpressionInput::Slot(slot, value_type) => {
+            let column = outputs[*slot].as_ref().ok_or_else(|| {
+                Error::new(ErrorKind::Bug, format!("`{}` reads what was not joined", requested.name))
+            })?;
+            columns::vector(value_type, column)
+        }
+        ExpressionInput::Field(name, value_type) => {
+            let column = frame.batch.column_by_name(name).ok_or_else(|| {
+                Error::invalid(format!(
+                    "the entity frame has no column `{name}`, which `{}` needs",
+                    requested.name
+                ))
+                .with_hint(format!("it is a request field of type {value_type}"))
+            })?;
+            let cast = columns::cast(column, &columns::data_type(value_type))
+                .map_err(|error| frame::bad_cell(name, &error))?;
+            columns::vector(value_type, &cast)
+        }
+    });
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    let evaluated = requested.expression.evaluate(&inputs, frame.batch.num_rows());
+    columns::column(requested.expression.value_type(), &evaluated.values)
 }
 
 fn refuse_collisions(frame: &EntityFrame, resolved: &ResolvedRequest) -> Result<()> {
@@ -129,11 +172,7 @@ fn refuse_collisions(frame: &EntityFrame, resolved: &ResolvedRequest) -> Result<
     }
 }
 
-fn assemble(
-    frame: &RecordBatch,
-    outputs: &[String],
-    columns: Vec<arrow::array::ArrayRef>,
-) -> Result<RecordBatch> {
+fn assemble(frame: &RecordBatch, outputs: &[String], columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let mut fields: Vec<Arc<Field>> = frame.schema().fields().iter().cloned().collect();
     fields.extend(
         outputs

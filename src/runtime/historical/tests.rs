@@ -291,7 +291,7 @@ fn names_of_results_follow_the_request_and_collisions_name_both() {
         ("twin", view("s", &["driver"], 0, &[("v", ValueType::Float64)])),
     ]);
     let service = FeatureService {
-        features: vec![Selection { view: "stats".to_owned(), feature: None }],
+        features: vec![Selection::of("stats", None)],
         uses: vec![ServiceUse {
             name: "other".to_owned(),
             view: "stats".to_owned(),

@@ -238,10 +238,7 @@ fn objects() -> Vec<(Address, Object)> {
 }
 
 fn service() -> FeatureService {
-    let selection = |feature: Option<&str>| Selection {
-        view: "driver_stats".to_owned(),
-        feature: feature.map(str::to_owned),
-    };
+    let selection = |feature: Option<&str>| Selection::of("driver_stats", feature);
     FeatureService {
         features: vec![selection(Some("conv_rate")), selection(None)],
         uses: vec![ServiceUse {

@@ -64,5 +64,5 @@ fn bad_input_is_told_clearly() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(folders().len() >= 40, "{} folders", folders().len());
+    assert!(folders().len() >= 100, "{} folders", folders().len());
 }

@@ -95,7 +95,11 @@ fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
         let name = format!("\"{}\"", name_of(feature));
         let value_type = value(&["type".to_owned()], &feature["type"]);
         text.plain("      ").say(label, sign);
-        text.plain(format!(" feature {name:<width$} {{ type = {value_type} }}", width = widest + 2)).end();
+        text.plain(format!(" feature {name:<width$} {{ type = {value_type}", width = widest + 2));
+        if let Some(expression) = feature.get("expression") {
+            text.plain(format!(", expression = {}", value(&["expression".to_owned()], expression)));
+        }
+        text.plain(" }").end();
     }
 }
 

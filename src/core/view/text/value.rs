@@ -35,9 +35,11 @@ pub(super) fn value(path: &[String], value: &Json) -> String {
 pub(super) fn selection(value: &Json) -> Option<String> {
     let fields = value.as_object()?;
     let view = fields.get("view")?.as_str()?;
-    match fields.get("feature") {
-        Some(feature) if fields.len() == 2 => Some(format!("feature_view.{view}.{}", feature.as_str()?)),
-        None if fields.len() == 1 => Some(format!("feature_view.{view}")),
+    let on_demand = fields.contains_key("on_demand");
+    let kind = if on_demand { "on_demand_feature_view" } else { "feature_view" };
+    match (fields.get("feature"), fields.len() - usize::from(on_demand)) {
+        (Some(feature), 2) => Some(format!("{kind}.{view}.{}", feature.as_str()?)),
+        (None, 1) => Some(format!("{kind}.{view}")),
         _ => None,
     }
 }
@@ -73,7 +75,7 @@ pub(super) fn scaled(number: u64, step: u64, units: &[&str]) -> String {
     }
 }
 
-/// Types, formats and references are written without quotes.
+/// Types, formats, references and expressions are written without quotes.
 fn is_word(path: &[String]) -> bool {
     matches!(
         path.last().map(String::as_str),
@@ -83,6 +85,8 @@ fn is_word(path: &[String]) -> bool {
                 | "format"
                 | "source_kind"
                 | "source"
+                | "sources"
+                | "expression"
                 | "entities"
                 | "batch_source"
                 | "view"

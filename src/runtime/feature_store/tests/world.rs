@@ -132,10 +132,7 @@ fn service() -> FeatureService {
         features: (name == "origin").then(|| vec!["rate".to_owned()]),
     };
     FeatureService {
-        features: vec![
-            Selection { view: "globals".to_owned(), feature: None },
-            Selection { view: "driver_stats".to_owned(), feature: Some("trips".to_owned()) },
-        ],
+        features: vec![Selection::of("globals", None), Selection::of("driver_stats", Some("trips"))],
         uses: vec![renamed("origin", "origin_id"), renamed("other", "other_id")],
         ..FeatureService::default()
     }

@@ -79,7 +79,7 @@ pub(super) fn edit(fate: &Fate, before: &Objects) -> Objects {
     match fate.between(0, 6) {
         // A service reads `f1`…
         0 if has_f1(&objects, &view) => {
-            let features = vec![Selection { view, feature: Some("f1".to_owned()) }];
+            let features = vec![Selection::of(view, Some("f1"))];
             let reads = FeatureService { features, ..FeatureService::default() };
             objects.0.insert(address(ObjectKind::FeatureService, &service), Object::FeatureService(reads));
         }
