@@ -48,6 +48,7 @@ pub(crate) struct GlobalArguments {
 pub(crate) enum Command {
     Init(commands::init::Args),
     Validate(commands::validate::Args),
+    Fmt(commands::fmt::Args),
     Plan(commands::plan::Args),
     Apply(commands::apply::Args),
     #[command(alias = "teardown")]

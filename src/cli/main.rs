@@ -43,6 +43,7 @@ fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
     match command {
         Command::Init(args) => commands::init::run(ui, args),
         Command::Validate(args) => commands::validate::run(ui, global, args),
+        Command::Fmt(args) => commands::fmt::run(ui, global, args),
         Command::Plan(args) => commands::plan::run(ui, global, args),
         Command::Apply(args) => commands::apply::run(ui, global, args),
         Command::Destroy(args) => commands::destroy::run(ui, global, args),

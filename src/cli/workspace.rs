@@ -33,6 +33,13 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Reads the environment of the project that `--chdir` names: a folder, or its `feature_store.yaml`.
     pub(crate) fn open(ui: &Ui, global: &GlobalArguments) -> CommandResult<Self> {
+        let (workspace, diagnostics, sources) = Self::read(global)?;
+        report(ui, &diagnostics, &sources);
+        workspace.ok_or_else(CommandError::reported)
+    }
+
+    /// The same, with the findings; none when one of them is an error.
+    pub(crate) fn read(global: &GlobalArguments) -> CommandResult<(Option<Self>, Diagnostics, Sources)> {
         let given = &global.chdir;
         let (folder, file) = if given.is_file() {
             (given.parent().unwrap_or_else(|| Path::new(".")).to_path_buf(), given.clone())
@@ -49,11 +56,9 @@ impl Workspace {
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let source = SourceFile { path: name, text };
         let (environment, diagnostics) = environment::parse(&source);
-        report(ui, &diagnostics, &Sources::of(source));
-        match environment {
-            Some(environment) if !diagnostics.has_errors() => Ok(Self { folder, environment }),
-            _ => Err(CommandError::reported()),
-        }
+        let workspace =
+            environment.filter(|_| !diagnostics.has_errors()).map(|environment| Self { folder, environment });
+        Ok((workspace, diagnostics, Sources::of(source)))
     }
 
     /// Opens the registry for reading and writing; nothing is read or written yet.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod encoding;
 pub mod expression;
+pub mod format;
 pub mod graph;
 pub mod hcl;
 pub mod model;

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod destroy;
+pub(crate) mod fmt;
 pub(crate) mod get_historical_features;
 pub(crate) mod get_online_features;
 pub(crate) mod history;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use provender_core::diagnostic::to_json;
+
 use crate::arguments::GlobalArguments;
+use crate::commands::plan::Format;
 use crate::error::{CommandResult, Exit};
 use crate::executor::block_on;
 use crate::output::Ui;
@@ -14,11 +17,17 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Open every source and check that its columns fit
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     sources: bool,
+    /// Form of the output; JSON has the shape of `terraform validate -json`
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    if args.format == Format::Json {
+        return as_json(ui, global);
+    }
     let workspace = Workspace::open(ui, global)?;
     let loaded = project::definitions(ui, global, &workspace)?;
     let objects = loaded.project.map(|project| project.objects).unwrap_or_default();
@@ -34,4 +43,24 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         if count == 1 { "object" } else { "objects" }
     ));
     Ok(Exit::Done)
+}
+
+/// The findings as data. What keeps them from being found, such as a folder without files, is an error as ever.
+fn as_json(ui: &Ui, global: &GlobalArguments) -> CommandResult {
+    let (workspace, diagnostics, sources) = Workspace::read(global)?;
+    let report = match workspace {
+        None => to_json(&diagnostics, &sources),
+        Some(workspace) => {
+            let loaded = project::load_definitions(global, &workspace)?;
+            let mut report = to_json(&diagnostics, &sources);
+            let definitions = to_json(&loaded.diagnostics, &loaded.sources);
+            report.valid &= definitions.valid;
+            report.error_count += definitions.error_count;
+            report.warning_count += definitions.warning_count;
+            report.diagnostics.extend(definitions.diagnostics);
+            report
+        }
+    };
+    ui.json(&report)?;
+    Ok(if report.valid { Exit::Done } else { Exit::Failed })
 }

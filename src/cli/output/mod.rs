@@ -96,6 +96,11 @@ impl Ui {
         let _ = stdout.flush();
     }
 
+    /// Bytes as they are, for a program that reads stdout.
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        let _ = io::stdout().write_all(bytes);
+    }
+
     /// Data for programs, to stdout: JSON, indented.
     pub(crate) fn json(&self, value: &impl serde::Serialize) -> CommandResult<()> {
         let text = serde_json::to_string_pretty(value)

@@ -10,7 +10,7 @@ mod suggest;
 
 use serde::Serialize;
 
-pub use json::{JsonDiagnostic, to_json};
+pub use json::{JsonDiagnostic, JsonLabel, JsonPosition, JsonRange, JsonReport, JsonSnippet, to_json};
 pub use render::{RenderOptions, printable, render, steers};
 pub use suggest::{nearest, suggestion};
 

@@ -76,25 +76,38 @@ fn json_has_places_of_both_ends() {
     let json = serde_json::to_value(to_json(&diagnostics, &sources)).unwrap();
     assert_eq!(
         json,
-        serde_json::json!([{
-            "code": "PD011",
-            "severity": "error",
-            "message": "twice",
-            "range": {
-                "filename": "a.hcl",
-                "start": { "line": 2, "column": 3 },
-                "end": { "line": 2, "column": 6 }
-            },
-            "related": [{
+        serde_json::json!({
+            "format_version": "1.0",
+            "valid": false,
+            "error_count": 1,
+            "warning_count": 0,
+            "diagnostics": [{
+                "severity": "error",
+                "code": "PD011",
+                "summary": "twice",
+                "detail": "rename it",
                 "range": {
                     "filename": "a.hcl",
-                    "start": { "line": 1, "column": 1 },
-                    "end": { "line": 1, "column": 4 }
+                    "start": { "line": 2, "column": 3, "byte": 7 },
+                    "end": { "line": 2, "column": 6, "byte": 10 }
                 },
-                "message": "the first"
-            }],
-            "help": ["rename it"]
-        }])
+                "snippet": {
+                    "code": "\u{e4} two",
+                    "start_line": 2,
+                    "highlight_start_offset": 3,
+                    "highlight_end_offset": 6,
+                    "values": []
+                },
+                "related": [{
+                    "range": {
+                        "filename": "a.hcl",
+                        "start": { "line": 1, "column": 1, "byte": 0 },
+                        "end": { "line": 1, "column": 4, "byte": 3 }
+                    },
+                    "message": "the first"
+                }]
+            }]
+        })
     );
 }
 
