@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::hcl::{Body, Piece, parse_piece, pieces};
-use crate::source::{SourceFile, SourceId, Sources, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::hcl::{Body, Piece, parse_json, parse_piece, pieces};
+use crate::source::{SourceFile, Sources};
 
 /// Less text than this is parsed faster by one thread than by two.
 const ALONE: usize = 64 << 10;
@@ -28,10 +28,14 @@ pub(super) fn parse(
     for file in ordered {
         let id = sources.borrow_mut().add(file.clone());
         if file.path.ends_with(".json") {
-            findings.borrow_mut().push(json(id));
-        } else {
-            work.extend(pieces(id, &file.text).map(|piece| (parsed.len(), piece)));
+            let body = parse_json(id, &file.text).unwrap_or_else(|diagnostic| {
+                findings.borrow_mut().push(*diagnostic);
+                Body::default()
+            });
+            parsed.push(ParsedFile { path: file.path.clone(), body });
+            continue;
         }
+        work.extend(pieces(id, &file.text).map(|piece| (parsed.len(), piece)));
         parsed.push(ParsedFile { path: file.path.clone(), body: Body::default() });
     }
     let size: usize = files.iter().map(|file| file.text.len()).sum();
@@ -45,11 +49,6 @@ pub(super) fn parse(
         }
     }
     parsed
-}
-
-fn json(id: SourceId) -> Diagnostic {
-    let message = "the JSON form of definitions is not supported by this version yet";
-    Diagnostic::error(codes::UNSUPPORTED, Span::new(id, 0..0), message)
 }
 
 type Outcome = (usize, Result<Body, Box<Diagnostic>>);

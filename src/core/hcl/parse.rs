@@ -6,7 +6,7 @@ use hcl::edit::{Decorated, Ident, Span as _, parser};
 
 use super::split::split;
 use super::template;
-use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Step};
+use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::source::{SourceId, Span};
 
@@ -43,9 +43,37 @@ pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
 
 /// The tree of one expression that is all of the text.
 pub(crate) fn parse_expression(source: SourceId, text: &str) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, shift: 0 };
+    parse_expression_at(source, text, 0)
+}
+
+/// The same, of a text that stands somewhere in a file.
+pub(super) fn parse_expression_at(
+    source: SourceId,
+    text: &str,
+    shift: usize,
+) -> Result<Expression, Box<Diagnostic>> {
+    let lower = Lower { source, shift };
     let expression = parser::parse_expr(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     Ok(lower.expression(&expression))
+}
+
+/// The tree of a template without quotes around it; one that is a single interpolation is what stands in that.
+pub(super) fn parse_template_at(
+    source: SourceId,
+    text: &str,
+    shift: usize,
+) -> Result<Expression, Box<Diagnostic>> {
+    let lower = Lower { source, shift };
+    let template =
+        parser::parse_template(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
+    let span = Span::new(source, shift..shift + text.len());
+    let mut parts = template::lower(&lower, &template);
+    match parts.as_mut_slice() {
+        [Part::Interpolation(only)] => {
+            Ok(std::mem::replace(only, Expression { span, kind: ExpressionKind::Null }))
+        }
+        _ => Ok(Expression { span, kind: ExpressionKind::Template(parts) }),
+    }
 }
 
 fn without_mark(text: &str) -> (&str, usize) {
@@ -83,6 +111,15 @@ impl Lower {
         };
         let mut diagnostic = Diagnostic::error(code, span, message);
         let line = text[at..].lines().next().unwrap_or_default();
+        let before = text[..at].rsplit('\n').next().unwrap_or_default();
+        let another = line.split_once('=').is_some_and(|(name, _)| {
+            let name = name.trim();
+            !name.is_empty() && name.chars().all(|one| one.is_alphanumeric() || one == '_')
+        });
+        if before.contains('{') && before.contains('=') && another {
+            diagnostic =
+                diagnostic.help("a block in one line holds one attribute: give each a line of its own");
+        }
         if line.replace("\\\"", "").matches('"').count() % 2 == 1 {
             diagnostic = diagnostic.help("is the string on this line closed?");
         }

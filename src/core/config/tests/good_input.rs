@@ -315,3 +315,92 @@ allow "PV104" {
     assert!(!project.removed[0].destroy);
     assert_eq!(project.allowed[0].expires, Some("2027-01-01T00:00:00Z".parse().unwrap()));
 }
+
+/// The JSON form says the same as the text that it stands for.
+#[test]
+fn the_json_form_is_the_same_project() {
+    let hcl = r#"
+variable "team" { default = "drivers" }
+locals { week = "7d" }
+entity "driver" {
+  join_key   = "driver_id"
+  value_type = int64
+  tags       = { team = "${var.team}-team", size = 3 }
+}
+data_source "file" "stats" {
+  path            = "data/${var.team}.parquet"
+  timestamp_field = "ts"
+}
+data_source "request" "ride" {
+  field "val" { type = int64 }
+  field "other" { type = list(string) }
+}
+feature_view "stats" {
+  entities = [entity.driver]
+  source   = data_source.stats
+  ttl      = local.week
+  online   = false
+  feature "rate" { type = float32 }
+  feature "n" {
+    for_each = range(1, 3)
+    name     = "n_${each.value}"
+    type     = int64
+  }
+  materialization { lateness = "1h" }
+  lifecycle { prevent_destroy = true }
+}
+on_demand_feature_view "sum" {
+  sources = [feature_view.stats, data_source.ride]
+  feature "sum" {
+    type       = float64
+    expression = stats.rate + ride.val
+  }
+}
+feature_service "ranking" {
+  features = [feature_view.stats.rate, on_demand_feature_view.sum]
+  use "again" {
+    view      = feature_view.stats
+    join_keys = { driver_id = "other_id" }
+    features  = ["n_1"]
+  }
+  consumer "eta" { owner = "eta@acme.example" }
+}
+moved {
+  from        = feature_view.old
+  to          = feature_view.stats
+  alias_until = "2027-01-01"
+}
+"#;
+    let json = r#"{
+  "//": "a comment",
+  "variable": { "team": { "default": "drivers" } },
+  "locals": { "week": "7d" },
+  "entity": { "driver": { "join_key": "driver_id", "value_type": "int64", "tags": { "team": "${var.team}-team", "size": 3 } } },
+  "data_source": {
+    "file": { "stats": { "path": "data/${var.team}.parquet", "timestamp_field": "ts" } },
+    "request": { "ride": { "field": [{ "val": { "type": "int64" } }, { "other": { "type": "list(string)" } }] } }
+  },
+  "feature_view": { "stats": {
+    "entities": ["entity.driver"], "source": "data_source.stats", "ttl": "${local.week}", "online": false,
+    "feature": { "rate": { "type": "float32" }, "n": { "for_each": "${range(1, 3)}", "name": "n_${each.value}", "type": "int64" } },
+    "materialization": { "lateness": "1h" }, "lifecycle": { "prevent_destroy": true }
+  } },
+  "on_demand_feature_view": { "sum": {
+    "sources": ["feature_view.stats", "data_source.ride"],
+    "feature": { "sum": { "type": "float64", "expression": "stats.rate + ride.val" } }
+  } },
+  "feature_service": { "ranking": {
+    "features": ["feature_view.stats.rate", "on_demand_feature_view.sum"],
+    "use": { "again": { "view": "feature_view.stats", "join_keys": { "driver_id": "other_id" }, "features": ["n_1"] } },
+    "consumer": { "eta": { "owner": "eta@acme.example" } }
+  } },
+  "moved": [{ "from": "feature_view.old", "to": "feature_view.stats", "alias_until": "2027-01-01" }]
+}"#;
+    let from_hcl = load_text(hcl);
+    assert_eq!(rendered(&from_hcl), "");
+    let files = [SourceFile::new("main.hcl.json", json)];
+    let from_json = load_with(&files, &environment(), &BTreeMap::new());
+    assert_eq!(rendered(&from_json), "");
+    assert_eq!(from_json.project, from_hcl.project);
+    assert!(from_hcl.project.is_some());
+}
