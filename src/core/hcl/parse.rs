@@ -116,7 +116,7 @@ impl Lower {
             let name = name.trim();
             !name.is_empty() && name.chars().all(|one| one.is_alphanumeric() || one == '_')
         });
-        if before.contains('{') && before.contains('=') && another {
+        if said.starts_with("invalid block body") && before.contains('{') && before.contains('=') && another {
             diagnostic =
                 diagnostic.help("a block in one line holds one attribute: give each a line of its own");
         }
@@ -132,7 +132,11 @@ impl Lower {
     }
 
     fn body(&self, edited: EditedBody) -> Body {
-        let mut body = Body::default();
+        // Most bodies hold one attribute; a list that grows takes room for four.
+        let mut body = Body {
+            attributes: Vec::with_capacity(edited.attributes().count()),
+            blocks: Vec::with_capacity(edited.blocks().count()),
+        };
         for structure in edited {
             match structure {
                 Structure::Attribute(attribute) => body.attributes.push(Attribute {
