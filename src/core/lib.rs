@@ -11,6 +11,8 @@ pub mod diagnostic;
 pub mod encoding;
 pub mod expression;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod graph;
 pub mod hcl;
 pub mod model;

@@ -1,6 +1,7 @@
 //! Loading projects: a good one, the bad ones of `fixtures/diagnostics`, and properties.
 
 mod bad_input;
+mod fuzz_corpus;
 mod good_input;
 mod properties;
 
