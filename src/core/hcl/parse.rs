@@ -4,7 +4,7 @@ use hcl::edit::expr::{self, Expression as Edited, ObjectKey, TraversalOperator, 
 use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
-use super::split::split;
+use super::split::{Pieces, split};
 use super::template;
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
 use crate::diagnostic::{Diagnostic, codes};
@@ -19,14 +19,17 @@ pub(crate) struct Piece<'a> {
     shift: usize,
     /// Whether it is the whole file.
     is_file: bool,
+    /// Where a string goes on over the end of its line.
+    broken_string: Option<usize>,
 }
 
 /// The pieces of a file, in order.
 pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece<'_>> {
     let (text, mark) = without_mark(text);
-    split(text).into_iter().map(move |range| {
+    let Pieces { ranges, broken_string } = split(text);
+    ranges.into_iter().map(move |range| {
         let is_file = range.len() == text.len();
-        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file }
+        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file, broken_string }
     })
 }
 
@@ -38,6 +41,14 @@ pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
         let help = format!("the rest of the {unread} is not looked at until this is mended");
         Box::new(lower.syntax_error(piece.text, &error).help(help))
     })?;
+    if let Some(at) = piece.broken_string {
+        let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
+        let span = lower.span(Some(line..at));
+        let diagnostic = Diagnostic::error(codes::SYNTAX, span, "a string goes on over the end of this line");
+        return Err(Box::new(
+            diagnostic.help("close it with `\"`, or write several lines as `<<-EOT … EOT`"),
+        ));
+    }
     Ok(lower.body(body))
 }
 
@@ -291,7 +302,10 @@ mod tests {
         for text in texts {
             let (text, shift) = without_mark(&text);
             let source = SourceId::default();
-            let Ok(whole) = parse_piece(Piece { source, text, shift, is_file: true }) else { continue };
+            let Ok(whole) = parse_piece(Piece { source, text, shift, is_file: true, broken_string: None })
+            else {
+                continue;
+            };
             let mut joined = Body::default();
             for piece in pieces(source, text) {
                 let body = parse_piece(Piece { shift: piece.shift + shift, ..piece }).unwrap();

@@ -4,16 +4,30 @@
 
 use std::ops::Range;
 
-/// Splits text after each line that ends a block at the top. The pieces are in order and cover all of the text; one of
-/// them may hold several blocks when these share a line.
-pub(super) fn split(text: &str) -> Vec<Range<usize>> {
-    Scanner { text: text.as_bytes(), at: 0 }
-        .pieces()
-        .unwrap_or_else(|Lost| vec![Range { start: 0, end: text.len() }])
+/// The pieces of a text.
+pub(super) struct Pieces {
+    /// In order; they cover all of the text. A piece may hold several blocks when these share a line.
+    pub(super) ranges: Vec<Range<usize>>,
+    /// Where a string goes on over the end of its line, which the parser would take and HCL does not have.
+    pub(super) broken_string: Option<usize>,
+}
+
+/// Splits text after each line that ends a block at the top.
+pub(super) fn split(text: &str) -> Pieces {
+    let whole = || vec![Range { start: 0, end: text.len() }];
+    match (Scanner { text: text.as_bytes(), at: 0 }).pieces() {
+        Ok(ranges) => Pieces { ranges, broken_string: None },
+        Err(Lost::Elsewhere) => Pieces { ranges: whole(), broken_string: None },
+        Err(Lost::InString(at)) => Pieces { ranges: whole(), broken_string: Some(at) },
+    }
 }
 
 /// The text is not what it seems; the parser says why.
-struct Lost;
+enum Lost {
+    /// In a string, at the line feed.
+    InString(usize),
+    Elsewhere,
+}
 
 struct Scanner<'a> {
     text: &'a [u8],
@@ -57,7 +71,7 @@ impl Scanner<'_> {
                         _ => b'(',
                     };
                     if open.pop() != Some(Open::Bracket(opening)) {
-                        return Err(Lost);
+                        return Err(Lost::Elsewhere);
                     }
                     closed |= byte == b'}';
                 }
@@ -66,7 +80,7 @@ impl Scanner<'_> {
             }
         }
         if !open.is_empty() {
-            return Err(Lost);
+            return Err(Lost::Elsewhere);
         }
         if start < self.text.len() {
             pieces.push(start..self.text.len());
@@ -86,7 +100,7 @@ impl Scanner<'_> {
 
     fn skip_past(&mut self, end: &[u8]) -> Result<(), Lost> {
         let rest = &self.text[self.at + 1..];
-        let found = rest.windows(end.len()).position(|window| window == end).ok_or(Lost)?;
+        let found = rest.windows(end.len()).position(|window| window == end).ok_or(Lost::Elsewhere)?;
         self.at += 1 + found + end.len();
         Ok(())
     }
@@ -97,7 +111,7 @@ impl Scanner<'_> {
             self.at += 1;
             match byte {
                 b'"' => return Ok(()),
-                b'\n' => return Err(Lost),
+                b'\n' => return Err(Lost::InString(self.at - 1)),
                 b'\\' => self.at += 1,
                 b'$' | b'%'
                     if self.text[self.at..].first() == Some(&byte)
@@ -113,19 +127,19 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        Err(Lost)
+        Err(Lost::Elsewhere)
     }
 
     /// After `<`: where it begins a heredoc, to the start of the line after its end.
     fn skip_heredoc(&mut self) -> Result<(), Lost> {
         let rest = &self.text[self.at + 1..];
         let rest = rest.strip_prefix(b"-").unwrap_or(rest);
-        let line_end = rest.iter().position(|byte| *byte == b'\n').ok_or(Lost)?;
+        let line_end = rest.iter().position(|byte| *byte == b'\n').ok_or(Lost::Elsewhere)?;
         let marker = rest[..line_end].trim_ascii();
         if marker.is_empty()
             || !marker.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte))
         {
-            return Err(Lost);
+            return Err(Lost::Elsewhere);
         }
         let mut at = self.text.len() - rest.len() + line_end + 1;
         while at < self.text.len() {
@@ -138,7 +152,7 @@ impl Scanner<'_> {
             }
             at += length + 1;
         }
-        Err(Lost)
+        Err(Lost::Elsewhere)
     }
 }
 
@@ -147,7 +161,7 @@ mod tests {
     use super::split;
 
     fn pieces(text: &str) -> Vec<&str> {
-        split(text).into_iter().map(|range| &text[range]).collect()
+        split(text).ranges.into_iter().map(|range| &text[range]).collect()
     }
 
     #[test]
