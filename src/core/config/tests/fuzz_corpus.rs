@@ -45,28 +45,3 @@ fn what_was_found_once_is_found_no_more() {
     }
     assert!(replayed > 150, "{replayed}");
 }
-
-#[test]
-#[ignore = "shows one input"]
-fn show_one() {
-    let path = std::env::var("INPUT").unwrap();
-    let text = fs::read_to_string(path).unwrap();
-    let once = crate::format::format(&text);
-    let twice = crate::format::format(&once);
-    for (a, b) in once.lines().zip(twice.lines()).filter(|(a, b)| a != b) {
-        eprintln!("ONCE  {a:?}\nTWICE {b:?}");
-    }
-    let show = |text: &str| super::rendered(&super::load_text(text));
-    let (a, b) = (show(&text), show(&once));
-    if a != b {
-        let a: std::collections::BTreeSet<_> =
-            a.split("error[").map(|p| p.lines().next().unwrap_or_default().to_owned()).collect();
-        let b: std::collections::BTreeSet<_> =
-            b.split("error[").map(|p| p.lines().next().unwrap_or_default().to_owned()).collect();
-        eprintln!(
-            "BEFORE {:?}\nAFTER {:?}",
-            a.difference(&b).collect::<Vec<_>>(),
-            b.difference(&a).collect::<Vec<_>>()
-        );
-    }
-}
