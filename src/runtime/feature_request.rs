@@ -6,7 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use provender_core::expression::Compiled;
-use provender_core::model::{FeatureService, JoinKey, ObjectKind, Objects, ValueType};
+use provender_core::model::{Address, FeatureService, JoinKey, Object, ObjectKind, Objects, ValueType};
+use provender_core::time::Timestamp;
 
 use crate::columns::nearest;
 use crate::{Error, ErrorKind, Result};
@@ -113,15 +114,23 @@ impl FeatureRequest {
     ///
     /// # Errors
     /// A service, view or feature that is not there; two results of one name.
-    pub fn resolve(&self, objects: &Objects, full_feature_names: bool) -> Result<ResolvedRequest> {
-        let mut resolver = Resolver::new(objects, full_feature_names);
+    ///
+    /// Old names of what moved are answered while their alias lasts, by `now`, the reader's clock; a result keeps the name
+    /// that was asked for.
+    pub fn resolve(
+        &self,
+        objects: &Objects,
+        full_feature_names: bool,
+        now: Timestamp,
+    ) -> Result<ResolvedRequest> {
+        let mut resolver = Resolver::new(objects, full_feature_names, now);
         match self {
             Self::Features(features) => {
                 for FeatureRef { view, feature } in features {
                     resolver.add(view, Some(feature), None)?;
                 }
             }
-            Self::Service(name) => resolver.add_service(find_service(objects, name)?)?,
+            Self::Service(name) => resolver.add_service(find_service(objects, name, now)?)?,
         }
         if resolver.outputs.is_empty() {
             return Err(Error::invalid("the request names no features"));
@@ -130,8 +139,27 @@ impl FeatureRequest {
     }
 }
 
-fn find_service<'a>(objects: &'a Objects, name: &str) -> Result<&'a FeatureService> {
-    objects.feature_service(name).ok_or_else(|| {
+/// The present name of what was asked for, where that is an old name that is still answered.
+fn present_name<'a>(
+    objects: &'a Objects,
+    kinds: &[ObjectKind],
+    asked: &str,
+    now: Timestamp,
+) -> Option<&'a str> {
+    let answers = |object: &Object| {
+        object.aliases().and_then(|aliases| aliases.get(asked)).is_some_and(|until| *until > now)
+    };
+    let mut found =
+        objects.0.iter().filter(|(address, object)| kinds.contains(&address.kind) && answers(object));
+    found.next().map(|(address, _)| address.name.as_str())
+}
+
+const VIEWS: [ObjectKind; 2] = [ObjectKind::FeatureView, ObjectKind::OnDemandFeatureView];
+
+fn find_service<'a>(objects: &'a Objects, name: &str, now: Timestamp) -> Result<&'a FeatureService> {
+    let present = || present_name(objects, &[ObjectKind::FeatureService], name, now);
+    let found = objects.feature_service(name).or_else(|| objects.feature_service(present()?));
+    found.ok_or_else(|| {
         let known = objects.0.keys().filter(|address| address.kind == ObjectKind::FeatureService);
         not_found("feature service", name, known.map(|address| address.name.as_str()))
     })
@@ -166,6 +194,7 @@ struct Renamed<'a> {
 
 struct Resolver<'a> {
     objects: &'a Objects,
+    now: Timestamp,
     full_feature_names: bool,
     views: Vec<RequestedView>,
     /// Name of each result, and what gives it.
@@ -175,8 +204,15 @@ struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    const fn new(objects: &'a Objects, full_feature_names: bool) -> Self {
-        Self { objects, full_feature_names, views: Vec::new(), outputs: Vec::new(), computed: Vec::new() }
+    const fn new(objects: &'a Objects, full_feature_names: bool, now: Timestamp) -> Self {
+        Self {
+            objects,
+            now,
+            full_feature_names,
+            views: Vec::new(),
+            outputs: Vec::new(),
+            computed: Vec::new(),
+        }
     }
 
     fn add_service(&mut self, service: &FeatureService) -> Result<()> {
@@ -199,18 +235,24 @@ impl<'a> Resolver<'a> {
 
     /// Adds one feature of a view, or all of them.
     fn add(&mut self, view_name: &str, feature: Option<&str>, renamed: Option<&Renamed<'_>>) -> Result<()> {
+        if self.objects.features_of(view_name).is_none()
+            && let Some(present) = present_name(self.objects, &VIEWS, view_name, self.now)
+        {
+            return self.add(present, feature, renamed);
+        }
         if let Some(view) = self.objects.on_demand_feature_view(view_name) {
             let known = view.features.iter().map(|feature| feature.name.as_str());
             let features: Vec<&str> = match feature {
                 None => known.collect(),
-                Some(feature) if view.feature(feature).is_some() => vec![feature],
+                Some(feature) if self.feature(view_name, feature).is_some() => vec![feature],
                 Some(feature) => {
                     return Err(not_found(&format!("feature of `{view_name}` named"), feature, known));
                 }
             };
             for feature in features {
                 let output = self.add_output(view_name, feature, renamed)?;
-                self.computed.push((view_name.to_owned(), feature.to_owned(), output));
+                let name = self.feature(view_name, feature).unwrap_or(feature).to_owned();
+                self.computed.push((view_name.to_owned(), name, output));
             }
             return Ok(());
         }
@@ -224,16 +266,31 @@ impl<'a> Resolver<'a> {
         let features = view.features.iter().map(|feature| feature.name.as_str());
         let features: Vec<&str> = match feature {
             None => features.collect(),
-            Some(feature) if view.feature(feature).is_some() => vec![feature],
+            Some(feature) if self.feature(view_name, feature).is_some() => vec![feature],
             Some(feature) => {
                 return Err(not_found(&format!("feature of `{view_name}` named"), feature, features));
             }
         };
         for feature in features {
             let output = self.add_output(view_name, feature, renamed)?;
-            self.read(view_name, &join_keys, RequestedFeature { name: feature.to_owned(), output });
+            let name = self.feature(view_name, feature).unwrap_or(feature).to_owned();
+            self.read(view_name, &join_keys, RequestedFeature { name, output });
         }
         Ok(())
+    }
+
+    /// The present name of a feature, also by an old name that is still answered.
+    fn feature(&self, view: &str, asked: &str) -> Option<&'a str> {
+        let objects = self.objects;
+        let known = objects.features_of(view)?;
+        if let Some(known) = known.iter().find(|known| **known == asked) {
+            return Some(known);
+        }
+        let object = VIEWS.iter().find_map(|kind| objects.get(&Address::new(*kind, view)))?;
+        known.into_iter().find(|name| {
+            let aliases = object.feature_aliases(name);
+            aliases.and_then(|aliases| aliases.get(asked)).is_some_and(|until| *until > self.now)
+        })
     }
 
     fn read(&mut self, view: &str, join_keys: &[(JoinKey, String)], feature: RequestedFeature) {

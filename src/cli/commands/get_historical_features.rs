@@ -10,6 +10,7 @@ use provender_runtime::historical::{
 };
 
 use crate::arguments::GlobalArguments;
+use crate::clock;
 use crate::commands::get_online_features::FeatureArgs;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::block_on;
@@ -102,6 +103,7 @@ fn request(args: &Args) -> CommandResult<HistoricalRequest> {
         },
         created_before_event_time: args.created_before_event_time,
         full_feature_names: args.features.full_feature_names,
+        now: clock::now(),
     })
 }
 

@@ -86,6 +86,24 @@ impl Compiled {
     }
 }
 
+/// The expression with one source under another name; as it is when the text is no expression.
+pub fn with_source(text: &str, from: &str, to: &str) -> String {
+    tree::renamed(text, &mut |column| {
+        if column.source == from {
+            to.clone_into(&mut column.source);
+        }
+    })
+}
+
+/// The expression with one column under another name; as it is when the text is no expression.
+pub fn with_column(text: &str, source: &str, from: &str, to: &str) -> String {
+    tree::renamed(text, &mut |column| {
+        if column.source == source && column.name == from {
+            to.clone_into(&mut column.name);
+        }
+    })
+}
+
 /// The columns of these sources that a stored expression reads; none when the text is no expression.
 pub fn columns_of(text: &str, sources: &[&str]) -> Vec<ColumnName> {
     Tree::of_text(text, sources).map_or_else(|_| Vec::new(), |tree| tree.columns())

@@ -110,6 +110,39 @@ impl Tree {
     }
 }
 
+/// The canonical text with columns changed. Every name that could be a source counts as one.
+pub(super) fn renamed(text: &str, change: &mut dyn FnMut(&mut ColumnName)) -> String {
+    fn walk(tree: &mut Tree, change: &mut dyn FnMut(&mut ColumnName)) {
+        match &mut tree.kind {
+            TreeKind::Null | TreeKind::Bool(_) | TreeKind::Number(_) | TreeKind::Text(_) => {}
+            TreeKind::Column(column) => change(column),
+            TreeKind::Not(inner) | TreeKind::Negate(inner) => walk(inner, change),
+            TreeKind::Binary(_, sides) | TreeKind::Index(sides) => {
+                sides.iter_mut().for_each(|side| walk(side, change));
+            }
+            TreeKind::Conditional(parts) => parts.iter_mut().for_each(|part| walk(part, change)),
+            TreeKind::Call { arguments: parts, .. } | TreeKind::List(parts) | TreeKind::Template(parts) => {
+                parts.iter_mut().for_each(|part| walk(part, change));
+            }
+        }
+    }
+    let sources = roots(text);
+    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+    match Tree::of_text(text, &sources) {
+        Ok(mut tree) => {
+            walk(&mut tree, change);
+            tree.to_text()
+        }
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// The words of a text, any of which may be the name of a source.
+fn roots(text: &str) -> Vec<String> {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    text.split(|character| !is_word(character)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 struct Resolver<'a> {
     scope: &'a dyn Scope,
     sources: Sources<'a>,

@@ -10,6 +10,7 @@ use super::{
     Address, DataSource, Entity, FeatureService, FeatureView, JoinKey, ObjectKind, OnDemandFeatureView,
     is_default,
 };
+use crate::time::Timestamp;
 
 /// What people say about an object. Never touches infrastructure or data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +128,25 @@ impl Object {
             Self::FeatureView(object) => &object.lifecycle,
             Self::OnDemandFeatureView(object) => &object.lifecycle,
             Self::FeatureService(object) => &object.lifecycle,
+        }
+    }
+
+    /// Names that clients may still ask for it by, with when that ends.
+    pub const fn aliases(&self) -> Option<&BTreeMap<String, Timestamp>> {
+        match self {
+            Self::FeatureView(object) => Some(&object.aliases),
+            Self::OnDemandFeatureView(object) => Some(&object.aliases),
+            Self::FeatureService(object) => Some(&object.aliases),
+            Self::Entity(_) | Self::DataSource(_) => None,
+        }
+    }
+
+    /// The same for one of its features.
+    pub fn feature_aliases(&self, name: &str) -> Option<&BTreeMap<String, Timestamp>> {
+        match self {
+            Self::FeatureView(object) => object.feature(name).map(|feature| &feature.aliases),
+            Self::OnDemandFeatureView(object) => object.feature(name).map(|feature| &feature.aliases),
+            _ => None,
         }
     }
 

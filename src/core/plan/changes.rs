@@ -8,8 +8,8 @@ use super::readers::{FeatureName, Readers, features_of, view_address};
 use super::rules::{self, States, Verdict};
 use super::scope::stored;
 use super::tables::TableDecision;
-use super::{Action, AttributeChange, Change, Contract, DataWork, Finding, PlanInput, Work};
-use crate::model::{Address, ObjectKind};
+use super::{Action, AttributeChange, Change, Contract, DataWork, Finding, FindingSeverity, PlanInput, Work};
+use crate::model::{Address, Moved, ObjectKind};
 
 /// Changes, and what the rules say about them.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub(super) struct Changes {
 }
 
 struct Judge<'a> {
+    moved_names: &'a [Moved],
     input: &'a PlanInput<'a>,
     states: &'a States<'a>,
     decisions: &'a BTreeMap<String, TableDecision>,
@@ -37,8 +38,9 @@ pub(super) fn derive(
     states: &States<'_>,
     decisions: &BTreeMap<String, TableDecision>,
     changed: &BTreeSet<Address>,
+    moved: &[Moved],
 ) -> Changes {
-    let offline_moved = moved(&input.prior.environment.offline_store, &input.environment.offline_store);
+    let offline_moved = is_another(&input.prior.environment.offline_store, &input.environment.offline_store);
     let views = states.desired.feature_views().map(|(name, _)| view_address(name)).filter(|view| {
         offline_moved || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
     });
@@ -47,6 +49,7 @@ pub(super) fn derive(
         return Changes::default();
     }
     let mut judge = Judge {
+        moved_names: moved,
         input,
         states,
         decisions,
@@ -60,7 +63,7 @@ pub(super) fn derive(
 }
 
 /// Whether an applied setting is another one now; the first apply moves nothing.
-fn moved<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
+fn is_another<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
     before.is_some() && before != after
 }
 
@@ -72,6 +75,7 @@ impl Judge<'_> {
             kind: address.kind.as_str().to_owned(),
             actions: vec![match (before, after) {
                 (None, _) => Action::Create,
+                (Some(_), None) if self.input.is_forgotten(address) => Action::Forget,
                 (Some(_), None) => Action::Delete,
                 (Some(_), Some(_)) => Action::Update,
             }],
@@ -96,6 +100,7 @@ impl Judge<'_> {
             (None, _) => self.take(&mut change, &rules::judge_created()),
             (Some(_), Some(_)) => self.update(&mut change, &mut hit),
         }
+        self.follow_moves(&mut change, &mut hit);
         if address.kind == ObjectKind::FeatureView {
             self.view_environment(&mut change, offline_moved, &mut hit);
             self.data(&mut change, &mut hit);
@@ -120,6 +125,55 @@ impl Judge<'_> {
         known.contract = known.contract.max(weight.contract);
         known.replaces |= weight.replaces;
         known.drops |= weight.drops;
+    }
+
+    /// What moved has another name for readers, who may still ask by the old one. What names it follows along.
+    fn follow_moves(&mut self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
+        let moved_names = self.moved_names;
+        let address = change.address.clone();
+        for moved in moved_names.iter().filter(|moved| moved.to.address == address) {
+            self.moved(change, moved, hit);
+        }
+        let nothing_else = change.attributes.is_empty() && change.codes.is_empty();
+        if !moved_names.is_empty() && nothing_else && change.actions == [Action::Update] {
+            self.weigh(change, "PV123", Weight { contract: Contract::Metadata, ..Weight::default() });
+        }
+    }
+
+    fn moved(&mut self, change: &mut Change, moved: &Moved, hit: &mut BTreeSet<FeatureName>) {
+        let address = &moved.to.address;
+        let Some(object) = self.states.desired.get(address) else { return };
+        let (aliases, old) = match (&moved.from.feature, &moved.to.feature) {
+            (Some(old), Some(new)) => (object.feature_aliases(new), old),
+            _ => (object.aliases(), &moved.from.address.name),
+        };
+        let answers =
+            aliases.and_then(|aliases| aliases.get(old)).is_some_and(|until| *until > self.states.now);
+        let is_asked_for = !matches!(address.kind, ObjectKind::Entity | ObjectKind::DataSource);
+        let breaks = is_asked_for && !answers;
+        let contract = if breaks { Contract::Breaking } else { Contract::NonBreaking };
+        self.weigh(change, "PV123", Weight { contract, ..Weight::default() });
+        match &moved.to.feature {
+            Some(new) => {
+                if breaks {
+                    hit.insert((address.name.clone(), new.clone()));
+                }
+            }
+            None => {
+                change.previous_address = Some(moved.from.address.clone());
+                let others = change.attributes.iter().any(|one| one.code.as_deref() != Some("PV123"));
+                change.actions = if others { vec![Action::Move, Action::Update] } else { vec![Action::Move] };
+                if breaks {
+                    hit.extend(features_of(&address.name, [self.states.prior, self.states.desired]));
+                }
+            }
+        }
+        self.findings.push(Finding {
+            code: "PV123".to_owned(),
+            severity: FindingSeverity::Note,
+            address: Some(address.clone()),
+            message: format!("{} is {} now", moved.from, moved.to),
+        });
     }
 
     fn take(&mut self, change: &mut Change, verdict: &Verdict) {

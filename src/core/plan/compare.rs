@@ -5,36 +5,52 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::changes::{self, Changes};
 use super::index::Indexed;
 use super::infrastructure::{self, Infrastructure};
+use super::moves::{self, Renamed};
 use super::rules::States;
 use super::scope::Scope;
 use super::steps::{self, Parts};
 use super::tables::{self, TableDecision};
 use super::{
-    Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, GateReport, InfraStep, PendingWork, Plan,
-    PlanInput, PlanOutcome, Preconditions, Step, StepAction, Summary, Work, digest, gate, protection,
+    Acceptance, Affected, Contract, FORMAT_VERSION, Finding, FindingSeverity, GateReport, InfraStep,
+    PendingWork, Plan, PlanInput, PlanOutcome, Preconditions, Step, StepAction, Summary, Work, digest, gate,
+    protection,
 };
 use crate::graph::Graph;
 use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects, StoreIdentity};
-use crate::registry::{AppliedEnvironment, TableState};
+use crate::registry::{AppliedEnvironment, Registry, TableState};
+use crate::time::Timestamp;
 
 /// Compares `wanted` with the registry.
-pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
-    let scope = Scope::of(input, wanted);
-    let states = States {
-        prior: &input.prior.objects,
-        desired: &scope.desired,
-        prior_graph: Graph::of(&input.prior.objects),
-        desired_graph: Graph::of(&scope.desired),
+pub(super) fn compare(original: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
+    let renamed = moves::rename(original);
+    let accepted = acceptances(original);
+    // The same input, but with everything in the registry under its new name.
+    let input = &PlanInput {
+        prior: renamed.as_ref().map_or(original.prior, |renamed| &renamed.registry),
+        accepted: &accepted,
+        ..*original
     };
+    let scope = Scope::of(input, wanted);
+    let states = states(&input.prior.objects, &scope.desired, input.now);
+    let registered =
+        renamed.as_ref().map(|_| self::states(&original.prior.objects, &scope.desired, input.now));
+    let registered = registered.as_ref().unwrap_or(&states);
     let indexed = Indexed::of(input, &states.prior_graph);
-    let decisions = decide(&indexed, &scope, &states);
-    let changed: BTreeSet<Address> = addresses(&states)
+    let mut decisions = decide(&indexed, &scope, &states);
+    if let Some(renamed) = &renamed {
+        follow_moves(original.prior, &renamed.registry, &mut decisions);
+    }
+    let changed: BTreeSet<Address> = addresses(registered)
         .into_iter()
-        .filter(|address| states.prior.get(address) != states.desired.get(address))
+        .filter(|address| registered.prior.get(address) != states.desired.get(address))
         .collect();
     let infrastructure = infrastructure::derive(&indexed, &decisions);
+    let gone = renamed.as_ref().map(Renamed::old_addresses).unwrap_or_default();
+    let shown: BTreeSet<Address> =
+        changed.iter().filter(|address| !gone.contains(address)).cloned().collect();
+    let moved = renamed.as_ref().map_or(&[][..], |renamed| &renamed.moved);
     let Changes { mut changes, mut findings, mut risks } =
-        changes::derive(input, &states, &decisions, &changed);
+        changes::derive(input, &states, &decisions, &shown, moved);
     findings.extend(infrastructure.superseded.iter().map(|(view, table)| Finding {
         code: "PV132".to_owned(),
         severity: FindingSeverity::Note,
@@ -57,15 +73,19 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
         (b.severity, &a.address, &a.code, &a.message).cmp(&(a.severity, &b.address, &b.code, &b.message))
     });
     let environment = environment(input, &scope);
+    let mut together = together(&states, &decisions, &changed);
+    for moved in moved.iter().filter(|moved| moved.from.feature.is_none()) {
+        together.entry(moved.to.address.clone()).or_default().insert(moved.from.address.clone());
+    }
     let steps = steps::derive(&Parts {
-        states: &states,
+        states: registered,
         changed: &changed,
         decisions: &decisions,
         infrastructure: &infrastructure,
-        together: &together(&states, &decisions, &changed),
+        together: &together,
         environment: (environment != input.prior.environment).then_some(&environment),
     });
-    let preconditions = preconditions(input, &states, &changed, &steps);
+    let preconditions = preconditions(original, registered, &changed, &steps);
     let mut plan = Plan {
         format_version: FORMAT_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,6 +111,33 @@ pub(super) fn compare(input: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome {
     };
     plan.decision_digest = digest::decision_digest(&plan);
     PlanOutcome { plan: Some(plan), errors: Vec::new() }
+}
+
+fn states<'a>(prior: &'a Objects, desired: &'a Objects, now: Timestamp) -> States<'a> {
+    States { prior, desired, prior_graph: Graph::of(prior), desired_graph: Graph::of(desired), now }
+}
+
+/// What was accepted on the command line and by `allow` blocks.
+fn acceptances(input: &PlanInput<'_>) -> Vec<Acceptance> {
+    let blocks = input.project.allowed.iter().map(|allow| Acceptance {
+        code: allow.code.clone(),
+        on: allow.on.clone(),
+        reason: Some(allow.reason.clone()),
+        expires: allow.expires,
+    });
+    input.accepted.iter().cloned().chain(blocks).collect()
+}
+
+/// Tables of what moved are recorded under their new names, with whatever else happens to them.
+fn follow_moves(before: &Registry, renamed: &Registry, decisions: &mut BTreeMap<String, TableDecision>) {
+    for (id, table) in &renamed.tables {
+        if before.tables.get(id) != Some(table) && table.state == TableState::Live {
+            let decision = decisions.entry(table.view.name.clone()).or_default();
+            if !decision.deleted.iter().any(|(deleted, _)| deleted == id) {
+                decision.puts.entry(id.clone()).or_insert_with(|| table.clone());
+            }
+        }
+    }
 }
 
 fn addresses(states: &States<'_>) -> BTreeSet<Address> {
@@ -219,7 +266,13 @@ fn summary(
     };
     Summary {
         add: with(Action::Create),
-        change: with(Action::Update),
+        change: changes
+            .iter()
+            .filter(|change| {
+                let changes = |action: &Action| matches!(action, Action::Update | Action::Move);
+                change.actions.iter().any(changes) && !is_metadata(change)
+            })
+            .count(),
         destroy: with(Action::Delete),
         replace: decisions.values().filter(|decision| decision.replaced.is_some()).count(),
         forget: with(Action::Forget),

@@ -72,7 +72,10 @@ pub(super) fn derive(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDeci
 /// What the store needs for the tables that stay and lie in it.
 fn wanted(input: &Indexed<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<InfraObject> {
     let Some(store) = input.store else { return Vec::new() };
-    let here = |table: &&OnlineTable| Some(&table.store) == input.environment.online_store.as_ref();
+    // A forgotten table is nobody's any more: it is neither made again nor changed.
+    let here = |table: &&OnlineTable| {
+        Some(&table.store) == input.environment.online_store.as_ref() && table.state != TableState::Forgotten
+    };
     let tables: Vec<&OnlineTable> = after.values().filter(here).collect();
     let mut objects = store.lower(&input.project.name, &tables);
     objects.sort_by(|a, b| a.id.cmp(&b.id));

@@ -13,6 +13,7 @@ mod file;
 mod gate;
 mod index;
 mod infrastructure;
+mod moves;
 mod preconditions;
 mod protection;
 mod readers;
@@ -74,6 +75,13 @@ pub struct PlanInput<'a> {
     pub excludes: &'a [Address],
 }
 
+impl PlanInput<'_> {
+    /// Whether a `removed` block says that the object is forgotten, with what is stored left where it is.
+    fn is_forgotten(&self, address: &Address) -> bool {
+        self.project.removed.iter().any(|removed| removed.from == *address && !removed.destroy)
+    }
+}
+
 /// A plan, or why there is none.
 #[derive(Clone, Debug, Default)]
 pub struct PlanOutcome {
@@ -104,6 +112,8 @@ pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
 mod gate_tests;
 #[cfg(test)]
 mod measure_tests;
+#[cfg(test)]
+mod move_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

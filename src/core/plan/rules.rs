@@ -12,7 +12,7 @@ use super::{Contract, FindingSeverity};
 use crate::expression::ColumnName;
 use crate::graph::Graph;
 use crate::model::{Address, FeatureView, Object, ObjectKind, Objects, ValueType};
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 
 /// The two states that are compared.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct States<'a> {
     pub(super) desired: &'a Objects,
     pub(super) prior_graph: Graph,
     pub(super) desired_graph: Graph,
+    /// The time that counts as now: aliases end.
+    pub(super) now: Timestamp,
 }
 
 /// What a rule says of one difference.
@@ -85,6 +87,7 @@ pub(super) fn judge(states: &States<'_>, address: &Address, difference: &Differe
             )
         }
         ["lifecycle", ..] => METADATA,
+        ["aliases", ..] | ["feature", _, "aliases", ..] => judge_alias(states, difference),
         path => match address.kind {
             ObjectKind::Entity => Verdict::replacing("PV106", states.breaking_if_used(address)),
             ObjectKind::DataSource => judge_source(states, address, path),
@@ -275,6 +278,19 @@ fn judge_service(states: &States<'_>, address: &Address, path: &[&str], differen
         };
     }
     Verdict::new("PV118", Contract::NonBreaking).with(FindingSeverity::Warning, shift)
+}
+
+/// An old name that is answered longer breaks nobody; one that is taken back before its day may.
+fn judge_alias(states: &States<'_>, difference: &Difference) -> Verdict {
+    let until = |side: &Option<Json>| -> Option<Timestamp> { side.as_ref()?.as_str()?.parse().ok() };
+    let (before, after) = (until(&difference.before), until(&difference.after));
+    let was_answered = before.is_some_and(|before| before > states.now);
+    let contract = match (was_answered, after >= before) {
+        (true, false) => Contract::Breaking,
+        (_, true) => Contract::NonBreaking,
+        (false, false) => Contract::Metadata,
+    };
+    Verdict::new("PV123", contract)
 }
 
 /// The verdict on an object that is new.

@@ -61,6 +61,8 @@ struct Wanted<'a> {
     store: &'a StoreIdentity,
     join_keys: Vec<JoinKey>,
     source: Fingerprint,
+    /// Name of the source that holds the history.
+    history: &'a str,
 }
 
 /// How a table fits what is wanted.
@@ -85,6 +87,7 @@ pub(super) fn decide(input: &Indexed<'_>, objects: &Objects, view: &str) -> Tabl
     let wanted = want(input, objects, view);
     let mut decision = TableDecision::default();
     match (wanted, found) {
+        (None, _) if is_forgotten(input, objects, view) => forget_all(live, &mut decision),
         (None, _) => retire_all(input, live, &mut decision),
         (Some(wanted), None) => create(&wanted, None, Reason::New, &mut decision),
         (Some(wanted), Some(found)) => keep_or_replace(input, &wanted, &found, &mut decision),
@@ -106,9 +109,9 @@ fn want<'a>(input: &'a Indexed<'a>, objects: &'a Objects, name: &'a str) -> Opti
     let view = objects.feature_view(name).filter(|view| view.online)?;
     let store = input.environment.online_store.as_ref().filter(|_| input.store.is_some())?;
     let join_keys = objects.join_keys(name)?;
-    let (_, source) = objects.history_of(view)?;
+    let (history, source) = objects.history_of(view)?;
     let before = input.prior.objects.feature_view(name);
-    Some(Wanted { name, view, before, store, join_keys, source: source.content_fingerprint() })
+    Some(Wanted { name, view, before, store, join_keys, source: source.content_fingerprint(), history })
 }
 
 fn find<'a>(live: &[&'a OnlineTable]) -> Option<Found<'a>> {
@@ -127,6 +130,19 @@ fn find<'a>(live: &[&'a OnlineTable]) -> Option<Found<'a>> {
     let in_chain = |table: &&OnlineTable| chain.iter().any(|link| link.id == table.id);
     let left_over = live.iter().copied().filter(|table| !in_chain(table)).collect();
     Some(Found { chain, left_over })
+}
+
+/// Whether a `removed` block says that the view is gone and its data stays.
+fn is_forgotten(input: &Indexed<'_>, objects: &Objects, view: &str) -> bool {
+    let address = Address::new(ObjectKind::FeatureView, view);
+    objects.get(&address).is_none() && input.is_forgotten(&address)
+}
+
+/// The registry keeps the records, so that nobody ever takes the tables for orphans.
+fn forget_all(live: &[&OnlineTable], decision: &mut TableDecision) {
+    for table in live {
+        decision.put(OnlineTable { state: TableState::Forgotten, ..(*table).clone() });
+    }
 }
 
 /// The view is no longer served online.
@@ -313,7 +329,8 @@ fn fit(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
     if table.join_keys != wanted.join_keys {
         because.push("join_keys".to_owned());
     }
-    if table.source != wanted.source && !table.equal_sources.contains(&wanted.source) {
+    let is_same = table.source == wanted.source || table.equal_sources.contains(&wanted.source);
+    if !is_same && !is_said_unchanged(input, wanted) {
         because.push("source".to_owned());
     }
     for feature in &wanted.view.features {
@@ -342,8 +359,23 @@ fn replaced_by_store(input: &Indexed<'_>, table: &OnlineTable) -> Option<Vec<Str
     })
 }
 
+/// Whether an `allow "PV109"` says that the source holds the same values as before: on the view, or on a source of it.
+fn is_said_unchanged(input: &Indexed<'_>, wanted: &Wanted<'_>) -> bool {
+    let blocks = input.project.allowed.iter().filter(|allow| allow.values_unchanged && allow.code == "PV109");
+    let in_force = blocks.filter(|allow| allow.expires.is_none_or(|expires| input.now < expires));
+    let view = Address::new(ObjectKind::FeatureView, wanted.name);
+    in_force.map(|allow| &allow.on).any(|on| {
+        *on == view
+            || on.kind == ObjectKind::DataSource
+                && (on.name == wanted.view.source || wanted.history == on.name)
+    })
+}
+
 fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
     let mut next = table.clone();
+    if table.source != wanted.source && !table.equal_sources.contains(&wanted.source) {
+        next.equal_sources.push(std::mem::replace(&mut next.source, wanted.source.clone()));
+    }
     let ledger = input.ledger(&table.id);
     let mut work = Vec::new();
     let removed: BTreeSet<ColumnId> = table

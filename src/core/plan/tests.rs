@@ -47,6 +47,8 @@ pub(super) struct World {
     pub(super) infrastructure: BTreeMap<InfraId, InfraObject>,
     pub(super) now: i64,
     pub(super) gates: BTreeSet<Gate>,
+    /// What its folder says beside definitions: `moved`, `removed`, `allow`.
+    pub(super) said: Project,
     pub(super) accepted: Vec<Acceptance>,
     ranges: BTreeMap<Address, SourceRange>,
     definitions: Definitions,
@@ -82,7 +84,7 @@ impl World {
         targets: &[Address],
         excludes: &[Address],
     ) -> PlanOutcome {
-        let project = Project { name: "test".to_owned(), objects: objects.clone(), ..Project::default() };
+        let project = Project { name: "test".to_owned(), objects: objects.clone(), ..self.said.clone() };
         plan(&self.input(&project, environment, (targets, excludes)))
     }
 

@@ -75,7 +75,7 @@ impl FeatureStore {
         now: Timestamp,
     ) -> Result<OnlineResponse> {
         let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let resolved = request.features.resolve(serving.objects(), request.full_feature_names)?;
+        let resolved = request.features.resolve(serving.objects(), request.full_feature_names, now)?;
         let entities = EntityColumns::read(&request.entities, &resolved, serving.objects())?;
         let lookups = lookups(&resolved, &entities, &serving)?;
         let store = self.provider.online().ok_or_else(|| {

@@ -40,6 +40,8 @@ pub struct HistoricalRequest {
     pub created_before_event_time: bool,
     /// Name results `view__feature`.
     pub full_feature_names: bool,
+    /// When it is asked: old names of what moved are answered for a while.
+    pub now: Timestamp,
 }
 
 /// The rows that features are found for.
@@ -92,7 +94,7 @@ pub async fn historical(
     objects: &Objects,
     offline: &Arc<dyn OfflineStore>,
 ) -> Result<HistoricalResult> {
-    let resolved = request.features.resolve(objects, request.full_feature_names)?;
+    let resolved = request.features.resolve(objects, request.full_feature_names, request.now)?;
     let mut skipped_rows = BTreeMap::new();
     let frame = match &request.rows {
         EntityRows::Frame(frame) => frame.clone(),

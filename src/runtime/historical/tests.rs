@@ -88,6 +88,7 @@ fn ask(features: &[&str], rows: EntityRows) -> HistoricalRequest {
         event_time_match: EventTimeMatch::AtOrBefore,
         created_before_event_time: false,
         full_feature_names: false,
+        now: Timestamp::EPOCH,
     }
 }
 

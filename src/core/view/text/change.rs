@@ -52,9 +52,12 @@ fn header(text: &mut Text, change: &Change, options: &TextOptions) {
         Some(Action::Create) => (Label::Added, "+", "will be created"),
         Some(Action::Delete) => (Label::Removed, "-", "will be destroyed"),
         Some(Action::Forget) => (Label::Removed, ".", "will be forgotten; what is stored stays"),
+        Some(Action::Move) if change.actions.len() > 1 => (Label::Changed, "~", "will be moved and updated"),
         Some(Action::Move) => (Label::Changed, "~", "will be moved"),
         _ => (Label::Changed, "~", "will be updated"),
     };
+    let was = change.previous_address.as_ref().map(|was| format!(" (was {was})")).unwrap_or_default();
+    let verb = format!("{verb}{was}");
     let address = change.address.to_string();
     text.plain("  ").say(label, sign).plain(" ").say(Label::Address, &address).plain(format!(" {verb}"));
     let mut used = 5 + address.chars().count() + verb.chars().count();
