@@ -68,7 +68,7 @@ fn next(text: &str) -> (Kind, usize) {
         '\r' if starts("\r\n") => (Kind::Newline, 2),
         '#' => (Kind::LineComment, line()),
         '/' if starts("//") => (Kind::LineComment, line()),
-        '/' if starts("/*") => (Kind::BlockComment, text.find("*/").map_or(text.len(), |at| at + 2)),
+        '/' if starts("/*") => (Kind::BlockComment, text[2..].find("*/").map_or(text.len(), |at| at + 4)),
         '"' => (Kind::Text, string(text)),
         '<' if starts("<<") => heredoc(text).map_or((Kind::Operator, 2), |length| (Kind::Heredoc, length)),
         '{' => (Kind::OpenBrace, 1),
@@ -90,8 +90,11 @@ fn next(text: &str) -> (Kind, usize) {
         '&' | '|' if text[1..].starts_with(first) => (Kind::Operator, 2),
         '+' | '*' | '/' | '%' => (Kind::Operator, 1),
         digit if digit.is_ascii_digit() => (Kind::Number, number(text)),
-        letter if letter.is_alphabetic() || letter == '_' => {
-            let end = text.find(|one: char| !(one.is_alphanumeric() || one == '_' || one == '-'));
+        // Which characters beyond ASCII a name may hold, the parser knows; here they are never torn apart.
+        letter if letter.is_ascii_alphabetic() || letter == '_' || !letter.is_ascii() => {
+            let is_part =
+                |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-') || !one.is_ascii();
+            let end = text.find(|one: char| !is_part(one));
             (Kind::Word, end.unwrap_or(text.len()))
         }
         other => (Kind::Other, other.len_utf8()),

@@ -81,7 +81,7 @@ impl Scope for Each<'_> {
 }
 
 /// Rounds of loops and elements of ranges that one expression may take.
-const STEP_LIMIT: usize = 1_000_000;
+const STEP_LIMIT: usize = 250_000;
 
 /// Evaluates one expression after the other.
 pub(crate) struct Evaluator<'a> {

@@ -44,7 +44,7 @@ pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
     if let Some(at) = piece.broken_string {
         let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
         let span = lower.span(Some(line..at));
-        let diagnostic = Diagnostic::error(codes::SYNTAX, span, "a string goes on over the end of this line");
+        let diagnostic = Diagnostic::error(codes::SYNTAX, span, "a string is not closed on this line");
         return Err(Box::new(
             diagnostic.help("close it with `\"`, or write several lines as `<<-EOT … EOT`"),
         ));

@@ -15,7 +15,7 @@ pub(super) struct Pieces {
 /// Splits text after each line that ends a block at the top.
 pub(super) fn split(text: &str) -> Pieces {
     let whole = || vec![Range { start: 0, end: text.len() }];
-    match (Scanner { text: text.as_bytes(), at: 0 }).pieces() {
+    match (Scanner { text: text.as_bytes(), at: 0, directives: Vec::new() }).pieces() {
         Ok(ranges) => Pieces { ranges, broken_string: None },
         Err(Lost::Elsewhere) => Pieces { ranges: whole(), broken_string: None },
         Err(Lost::InString(at)) => Pieces { ranges: whole(), broken_string: Some(at) },
@@ -32,6 +32,8 @@ enum Lost {
 struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
+    /// For each open string, how many `%{ if }` and `%{ for }` in it are open.
+    directives: Vec<usize>,
 }
 
 /// What a closing brace ends.
@@ -75,7 +77,10 @@ impl Scanner<'_> {
                     }
                     closed |= byte == b'}';
                 }
-                b'"' => self.string(&mut open)?,
+                b'"' => {
+                    self.directives.push(0);
+                    self.string(&mut open)?;
+                }
                 _ => {}
             }
         }
@@ -110,6 +115,8 @@ impl Scanner<'_> {
         while let Some(&byte) = self.text.get(self.at) {
             self.at += 1;
             match byte {
+                // The parser would look for the end of a directive beyond the string.
+                b'"' if self.directives.pop() != Some(0) => return Err(Lost::InString(self.at - 1)),
                 b'"' => return Ok(()),
                 b'\n' => return Err(Lost::InString(self.at - 1)),
                 b'\\' => self.at += 1,
@@ -121,6 +128,9 @@ impl Scanner<'_> {
                 }
                 b'$' | b'%' if self.next_is(b"{") => {
                     self.at += 1;
+                    if byte == b'%' {
+                        self.directive();
+                    }
                     open.push(Open::Interpolation);
                     return Ok(());
                 }
@@ -128,6 +138,18 @@ impl Scanner<'_> {
             }
         }
         Err(Lost::Elsewhere)
+    }
+
+    /// After `%{`: whether it opens a part of the string that another directive must close.
+    fn directive(&mut self) {
+        let rest = self.text[self.at..].trim_ascii_start();
+        let word = rest.strip_prefix(b"~").unwrap_or(rest).trim_ascii_start();
+        let Some(depth) = self.directives.last_mut() else { return };
+        if word.starts_with(b"if") || word.starts_with(b"for") {
+            *depth += 1;
+        } else if word.starts_with(b"endif") || word.starts_with(b"endfor") {
+            *depth = depth.saturating_sub(1);
+        }
     }
 
     /// After `<`: where it begins a heredoc, to the start of the line after its end.
