@@ -26,13 +26,13 @@ macro_rules! schema {
     };
 }
 
-const FILE: Schema = schema!(times ["path", "format", "endpoint"]);
-const BIGQUERY: Schema = schema!(times ["table", "query"]);
-const REDSHIFT: Schema = schema!(times ["table", "query", "database", "schema"]);
-const ATHENA: Schema = schema!(times ["table", "query", "database"]);
-const PUSH: Schema = schema!(["batch_source"], []);
-const REQUEST: Schema = schema!([], ["field"]);
-const FIELD: Schema = Schema {
+pub(super) const FILE: Schema = schema!(times ["path", "format", "endpoint"]);
+pub(super) const BIGQUERY: Schema = schema!(times ["table", "query"]);
+pub(super) const REDSHIFT: Schema = schema!(times ["table", "query", "database", "schema"]);
+pub(super) const ATHENA: Schema = schema!(times ["table", "query", "database"]);
+pub(super) const PUSH: Schema = schema!(["batch_source"], []);
+pub(super) const REQUEST: Schema = schema!([], ["field"]);
+pub(super) const FIELD: Schema = Schema {
     labels: &["name"],
     attributes: &["type", "name", "enabled", "for_each", "description", "owner", "tags"],
     single: &[],

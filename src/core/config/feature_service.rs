@@ -16,14 +16,14 @@ pub(super) const SCHEMA: Schema = Schema {
     blocks: &["use", "consumer"],
 };
 
-const USE: Schema = Schema {
+pub(super) const USE: Schema = Schema {
     labels: &["name"],
     attributes: &["view", "join_keys", "features", "enabled", "for_each", "name"],
     single: &[],
     blocks: &[],
 };
 
-const CONSUMER: Schema =
+pub(super) const CONSUMER: Schema =
     Schema { labels: &["name"], attributes: &["owner", "enabled", "name"], single: &[], blocks: &[] };
 
 pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Object> {

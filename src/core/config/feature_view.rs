@@ -29,14 +29,14 @@ pub(super) const SCHEMA: Schema = Schema {
     blocks: &["feature"],
 };
 
-const FEATURE: Schema = Schema {
+pub(super) const FEATURE: Schema = Schema {
     labels: &["name"],
     attributes: &["type", "description", "owner", "tags", "enabled", "for_each", "name"],
     single: &[],
     blocks: &[],
 };
 
-const MATERIALIZATION: Schema =
+pub(super) const MATERIALIZATION: Schema =
     Schema { labels: &[], attributes: &["available_after", "lateness"], single: &[], blocks: &[] };
 
 pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Object> {

@@ -16,6 +16,7 @@ mod object;
 mod on_demand_feature_view;
 mod parse;
 mod refactoring;
+pub mod reference;
 mod scope;
 #[cfg(test)]
 mod tests;

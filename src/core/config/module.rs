@@ -19,6 +19,9 @@ const DEPTH_LIMIT: usize = 16;
 /// Attributes of a `module` block that set no variable.
 const RESERVED: [&str; 4] = ["source", "for_each", "name", "enabled"];
 
+/// What a `module` block takes beside its variables.
+pub(super) const FORM: Schema = Schema { labels: &["name"], attributes: &RESERVED, single: &[], blocks: &[] };
+
 /// One scope of a project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ScopeId(usize);
@@ -128,7 +131,6 @@ pub(super) fn read(
 ) -> Option<ModuleUse> {
     // Every attribute is allowed: which variables there are, the module says.
     let reader = BlockReader::unchecked(context, block);
-    const FORM: Schema = Schema { labels: &["name"], attributes: &RESERVED, single: &[], blocks: &[] };
     reader.check_form(&FORM);
     let named = object::named(&reader, 0, NameForm::Object)?;
     if let Some(first) = scopes.place_of(parent, &named.name) {

@@ -61,7 +61,7 @@ pub(super) fn metadata(reader: &BlockReader<'_>) -> Metadata {
     }
 }
 
-const LIFECYCLE: Schema =
+pub(super) const LIFECYCLE: Schema =
     Schema { labels: &[], attributes: &["prevent_destroy", "ignore_changes"], single: &[], blocks: &[] };
 
 /// The `lifecycle` block.

@@ -17,7 +17,7 @@ pub(super) const SCHEMA: Schema = Schema {
     blocks: &["feature"],
 };
 
-const FEATURE: Schema = Schema {
+pub(super) const FEATURE: Schema = Schema {
     labels: &["name"],
     attributes: &["type", "expression", "description", "owner", "tags", "enabled", "for_each", "name"],
     single: &[],

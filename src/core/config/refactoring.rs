@@ -11,11 +11,13 @@ use crate::model::{Address, Allow, Moved, Object, ObjectKind, Removed, Target};
 use crate::source::Span;
 use crate::time::{Duration, Timestamp};
 
-const MOVED: Schema =
+pub(super) const MOVED: Schema =
     Schema { labels: &[], attributes: &["from", "to", "alias_until"], single: &[], blocks: &[] };
-const REMOVED: Schema = Schema { labels: &[], attributes: &["from"], single: &["lifecycle"], blocks: &[] };
-const REMOVED_LIFECYCLE: Schema = Schema { labels: &[], attributes: &["destroy"], single: &[], blocks: &[] };
-const ALLOW: Schema = Schema {
+pub(super) const REMOVED: Schema =
+    Schema { labels: &[], attributes: &["from"], single: &["lifecycle"], blocks: &[] };
+pub(super) const REMOVED_LIFECYCLE: Schema =
+    Schema { labels: &[], attributes: &["destroy"], single: &[], blocks: &[] };
+pub(super) const ALLOW: Schema = Schema {
     labels: &["code"],
     attributes: &["on", "reason", "expires", "values_unchanged"],
     single: &[],

@@ -4,6 +4,7 @@ mod bad_input;
 mod fuzz_corpus;
 mod good_input;
 mod properties;
+mod reference;
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,7 @@ pub(super) const SCHEMA: Schema = Schema {
     blocks: &["validation"],
 };
 
-const VALIDATION: Schema =
+pub(super) const VALIDATION: Schema =
     Schema { labels: &[], attributes: &["condition", "error_message"], single: &[], blocks: &[] };
 
 /// A variable with its value; none when that went wrong.

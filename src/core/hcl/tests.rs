@@ -212,3 +212,45 @@ fn functions_of_collections_and_numbers() {
     assert_eq!(code("lookup({}, \"a\")"), codes::FUNCTION);
     assert_eq!(code("abs(-9223372036854775807 - 1)"), codes::ARITHMETIC);
 }
+
+#[test]
+fn every_function_is_documented_and_its_example_true() {
+    let documented: Vec<&str> =
+        DOCUMENTATION.iter().map(|(call, ..)| call.split('(').next().unwrap()).collect();
+    assert_eq!(documented, functions::names().into_iter().collect::<Vec<_>>());
+    for (_, _, example, result) in DOCUMENTATION {
+        assert_eq!(json(example), json(result), "{example}");
+    }
+}
+
+/// What Terraform 1.11 makes of the same expressions: `fixtures/functions/make.py`. The differences are in
+/// `docs/reference/functions.md`.
+#[test]
+fn values_are_those_of_terraform() {
+    const DIFFERENT: [&str; 2] = ["range(1, 0, -0.5)", "0.1 + 0.2"];
+    #[derive(serde::Deserialize)]
+    struct Pair {
+        expression: String,
+        value: Option<serde_json::Value>,
+        #[serde(default)]
+        error: bool,
+    }
+    let pairs: Vec<Pair> =
+        serde_json::from_str(include_str!("../../../fixtures/functions/terraform.json")).unwrap();
+    assert!(pairs.len() > 110);
+    let mut wrong = Vec::new();
+    for Pair { expression, value, error } in pairs {
+        let found = evaluate(&expression).ok().and_then(|value| value.to_json().ok());
+        let expected = if error { None } else { Some(value.unwrap_or_default()) };
+        let same = match (&found, &expected) {
+            (Some(found), Some(expected)) => {
+                found == expected || found.as_f64().is_some() && found.as_f64() == expected.as_f64()
+            }
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        if !same && !DIFFERENT.contains(&expression.as_str()) {
+            wrong.push(format!("{expression}: {found:?}, Terraform {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

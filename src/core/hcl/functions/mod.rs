@@ -4,10 +4,12 @@
 mod arguments;
 mod collection;
 mod convert;
+mod documentation;
 mod number;
 mod text;
 
 use arguments::Arguments;
+pub(crate) use documentation::DOCUMENTATION;
 
 use super::accept::unknown_type;
 use super::evaluate::{Evaluator, Failure, Result};
@@ -91,6 +93,12 @@ pub(super) fn call(evaluator: &mut Evaluator<'_>, call: &Call, span: Span) -> Re
             function(&arguments)
         }
     }
+}
+
+/// All names.
+#[cfg(test)]
+pub(super) fn names() -> std::collections::BTreeSet<&'static str> {
+    FUNCTIONS.iter().map(|(name, ..)| *name).chain(["can", "file", "list", "try"]).collect()
 }
 
 fn unknown(call: &Call) -> Failure {
