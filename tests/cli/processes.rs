@@ -240,3 +240,47 @@ fn a_materialize_that_is_killed_loses_nothing_that_was_written() {
     assert_eq!(json(folder, &read)["results"], expected);
     assert!(killed > 0, "no process was killed in time");
 }
+
+/// Nothing that definitions name lies outside of the repository: not by `..`, not by an absolute path, not by a link.
+#[test]
+fn there_is_no_way_out_of_the_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for made in ["repository/.git", "repository/project/inside", "outside/module"] {
+        std::fs::create_dir_all(path(made)).unwrap();
+    }
+    std::fs::write(path("outside/secret.txt"), "secret").unwrap();
+    std::fs::write(path("outside/module/x.hcl"), "entity \"stolen\" { value_type = int64 }\n").unwrap();
+    std::fs::write(path("repository/near.txt"), "near").unwrap();
+    std::fs::write(
+        path("repository/project/feature_store.yaml"),
+        "project: p\nprovider: local\nregistry: data/registry\n",
+    )
+    .unwrap();
+    let validate = |definitions: &str| {
+        std::fs::write(path("repository/project/inside/main.hcl"), definitions).unwrap();
+        let output = provender(&path("repository/project")).arg("validate").output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let entity =
+        |words: &str| format!("entity \"a\" {{\n  value_type = int64\n  description = {words}\n}}\n");
+    let absolute = path("outside/secret.txt").display().to_string();
+    assert_eq!(validate(&entity("file(\"../near.txt\")")).0, Some(0), "the repository itself is fine");
+    std::os::unix::fs::symlink(path("outside"), path("repository/project/link")).unwrap();
+    for way in ["../../outside/secret.txt", "link/secret.txt", &absolute, "/etc/hostname"] {
+        let (code, said) = validate(&entity(&format!("file({way:?})")));
+        assert_eq!(code, Some(1), "{way}");
+        assert!(!said.contains("\"secret\"") && said.contains("main.hcl"), "{way}: {said}");
+    }
+    let link = path("repository/project/link");
+    for way in ["../../outside/module", "./link/module"] {
+        // The link itself holds definitions, which is refused before; here the module is what matters.
+        let (code, said) = validate(&format!("module \"m\" {{ source = {way:?} }}\n"));
+        assert_eq!(code, Some(1), "{way}");
+        assert!(!said.contains("stolen"), "{way}: {said}");
+    }
+    std::fs::remove_file(link).unwrap();
+    let (code, said) = validate("module \"m\" { source = \"../../outside/module\" }\n");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("it lies outside the repository of this project"), "{said}");
+}

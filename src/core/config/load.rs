@@ -172,7 +172,7 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
-        let parsed = Rc::new(self.parse(&files));
+        let parsed = Rc::new(without_modules_of(&module.folder, self.parse(&files)));
         self.modules.borrow_mut().insert(module.folder.clone(), Rc::clone(&parsed));
         Some(parsed)
     }
@@ -203,13 +203,26 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The files without those in folders that are modules of this very scope.
+/// The files without those in folders that are modules of this very scope. Files higher up speak first: a module's own
+/// modules are none of the project.
 fn without_modules(files: Vec<ParsedFile>) -> Vec<ParsedFile> {
-    let blocks = files.iter().flat_map(|file| &file.body.blocks).filter(|block| block.kind.text == "module");
-    let folders: Vec<String> =
-        blocks.filter_map(|block| module::literal_folder(block, "")).map(|folder| folder + "/").collect();
-    if folders.is_empty() {
-        return files;
+    without_modules_of("", files)
+}
+
+/// The same for the files of a module.
+fn without_modules_of(base: &str, files: Vec<ParsedFile>) -> Vec<ParsedFile> {
+    let depth = |file: &&ParsedFile| file.path.matches('/').count();
+    let mut by_depth: Vec<&ParsedFile> = files.iter().collect();
+    by_depth.sort_by_key(depth);
+    let mut folders: Vec<String> = Vec::new();
+    for file in by_depth {
+        if folders.iter().any(|folder| file.path.starts_with(folder)) {
+            continue;
+        }
+        let blocks = file.body.blocks.iter().filter(|block| block.kind.text == "module");
+        folders.extend(
+            blocks.filter_map(|block| module::literal_folder(block, base)).map(|folder| folder + "/"),
+        );
     }
     let is_in_module = |file: &ParsedFile| folders.iter().any(|folder| file.path.starts_with(folder));
     files.into_iter().filter(|file| !is_in_module(file)).collect()

@@ -404,3 +404,31 @@ moved {
     assert_eq!(from_json.project, from_hcl.project);
     assert!(from_hcl.project.is_some());
 }
+
+/// A folder that is a module is no part of the scope around it, and neither are its own modules.
+#[test]
+fn a_module_beside_other_files_is_a_scope_of_its_own() {
+    let entity = |name: &str| format!("entity \"{name}\" {{ value_type = int64 }}\n");
+    let files = [
+        SourceFile::new("main.hcl", "module \"drivers\" { source = \"./drivers\" }\n"),
+        SourceFile::new("drivers/main.hcl", entity("driver") + "module \"x\" { source = \"./x\" }\n"),
+        SourceFile::new("drivers/x/main.hcl", entity("inner")),
+        SourceFile::new("x/main.hcl", entity("outer")),
+    ];
+    let module_files = |folder: &str| {
+        // As the command line gives them: with all that lies below.
+        let inside = |file: &&SourceFile| file.path.starts_with(&format!("{folder}/"));
+        Ok(files.iter().filter(inside).cloned().collect())
+    };
+    let loaded = load(&LoadInput {
+        files: &files,
+        environment: &environment(),
+        variables: &BTreeMap::new(),
+        read_file: &|_| Err("no files".to_owned()),
+        module_files: &module_files,
+    });
+    assert_eq!(rendered(&loaded), "");
+    let names: Vec<String> =
+        loaded.project.unwrap().objects.0.keys().map(|address| address.name.clone()).collect();
+    assert_eq!(names, ["driver", "inner", "outer"]);
+}
