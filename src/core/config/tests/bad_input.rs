@@ -66,3 +66,21 @@ fn bad_input_is_told_clearly() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(folders().len() >= 100, "{} folders", folders().len());
 }
+
+/// What a help prints as code to be written is code: with something in place of `…` it parses.
+#[test]
+fn every_help_that_prints_hcl_prints_hcl_that_parses() {
+    let mut tried = 0;
+    for folder in folders() {
+        let text = fs::read_to_string(folder.join("expected.txt")).unwrap_or_default();
+        for help in text.lines().filter_map(|line| line.trim_start().strip_prefix("= help: ")) {
+            for code in help.split('`').skip(1).step_by(2).filter(|code| code.contains(" = ") || code.contains("{ ")) {
+                let filled = code.replace("{ … }", "{ }").replace('…', "null");
+                let file = SourceFile::new("help.hcl", format!("{filled}\n"));
+                assert!(crate::format::format_file(&file).is_ok(), "{}: {code}", folder.display());
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
