@@ -1,6 +1,6 @@
 //! From files to a project: parse, evaluate variables and locals of each scope, read blocks, enter modules, check.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -70,6 +70,8 @@ struct Loader<'a> {
     named: RefCell<Vec<NamedDefinition>>,
     definitions: RefCell<Definitions>,
     refactorings: RefCell<Refactorings>,
+    /// Steps of loops that were taken.
+    steps: Cell<usize>,
 }
 
 impl<'a> Loader<'a> {
@@ -83,6 +85,7 @@ impl<'a> Loader<'a> {
             named: RefCell::default(),
             definitions: RefCell::default(),
             refactorings: RefCell::default(),
+            steps: Cell::default(),
         }
     }
 
@@ -103,6 +106,7 @@ impl<'a> Loader<'a> {
             read_file: self.input.read_file,
             findings,
             named: &self.named,
+            steps: &self.steps,
             incomplete: self.definitions.borrow().incomplete,
         };
         let folder = self.scopes.borrow().folder(id).to_owned();

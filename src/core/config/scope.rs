@@ -1,6 +1,6 @@
 //! What expressions of one scope can see: variables, locals, files. A local is evaluated when it is first needed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::module::{ScopeId, joined};
@@ -49,6 +49,8 @@ pub(super) struct Shared<'a> {
     pub(super) findings: &'a RefCell<Diagnostics>,
     /// Every definition that an expression named.
     pub(super) named: &'a RefCell<Vec<NamedDefinition>>,
+    /// Steps of loops that were taken.
+    pub(super) steps: &'a Cell<usize>,
     /// Whether a file could not be parsed, so that some names are not known.
     pub(super) incomplete: bool,
 }
@@ -208,6 +210,10 @@ impl Scope for ProjectScope<'_> {
 
     fn read_file(&self, path: &str) -> Result<String, String> {
         (self.shared.read_file)(&joined(self.folder, path))
+    }
+
+    fn steps(&self) -> Option<&Cell<usize>> {
+        Some(self.shared.steps)
     }
 
     fn refer(&self, reference: &Reference, module: Option<&str>) {

@@ -1,5 +1,6 @@
 //! The evaluator of expressions. It resolves only what a value needs: a branch that is not taken is not looked at.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::tree::{Expression, ExpressionKind, For};
@@ -38,6 +39,10 @@ pub(crate) trait Scope {
         let message = "`each` is known only in a block with `for_each`";
         Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).into())
     }
+    /// Steps that were taken in this scope and those around it; all loops of a project share one limit.
+    fn steps(&self) -> Option<&Cell<usize>> {
+        None
+    }
     /// A definition is named; of this module, where it is named with one.
     fn refer(&self, _reference: &Reference, _module: Option<&str>) {}
 }
@@ -75,13 +80,17 @@ impl Scope for Each<'_> {
         }
     }
 
+    fn steps(&self) -> Option<&Cell<usize>> {
+        self.outer.steps()
+    }
+
     fn refer(&self, reference: &Reference, module: Option<&str>) {
         self.outer.refer(reference, module);
     }
 }
 
-/// Rounds of loops and elements of ranges that one expression may take.
-const STEP_LIMIT: usize = 250_000;
+/// Rounds of loops that one project may take.
+const STEP_LIMIT: usize = 500_000;
 
 /// Evaluates one expression after the other.
 pub(crate) struct Evaluator<'a> {
@@ -160,8 +169,12 @@ impl<'a> Evaluator<'a> {
     /// Counts a round of a loop.
     pub(super) fn step(&mut self, span: Span) -> Result<()> {
         self.steps += 1;
-        if self.steps > STEP_LIMIT {
-            let message = format!("this expression takes more than {STEP_LIMIT} steps");
+        let all = self.scope.steps().map_or(self.steps, |steps| {
+            steps.set(steps.get() + 1);
+            steps.get()
+        });
+        if all > STEP_LIMIT {
+            let message = format!("the loops of this project take more than {STEP_LIMIT} steps");
             return Err(Diagnostic::error(codes::LIMIT, span, message).into());
         }
         Ok(())

@@ -74,7 +74,9 @@ fn every_help_that_prints_hcl_prints_hcl_that_parses() {
     for folder in folders() {
         let text = fs::read_to_string(folder.join("expected.txt")).unwrap_or_default();
         for help in text.lines().filter_map(|line| line.trim_start().strip_prefix("= help: ")) {
-            for code in help.split('`').skip(1).step_by(2).filter(|code| code.contains(" = ") || code.contains("{ ")) {
+            for code in
+                help.split('`').skip(1).step_by(2).filter(|code| code.contains(" = ") || code.contains("{ "))
+            {
                 let filled = code.replace("{ … }", "{ }").replace('…', "null");
                 let file = SourceFile::new("help.hcl", format!("{filled}\n"));
                 assert!(crate::format::format_file(&file).is_ok(), "{}: {code}", folder.display());
