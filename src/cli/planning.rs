@@ -210,11 +210,12 @@ async fn compare(
     let store = workspace.online_spec()?;
     let now = args.now.unwrap_or_else(clock::now);
     let gates: BTreeSet<Gate> = workspace.environment.gates.iter().chain(&args.fail_on).copied().collect();
+    let definitions_digest = loaded.definitions_digest();
     let plan_with = |ledgers: &BTreeMap<TableId, Ledger>| {
         plan(&PlanInput {
             project,
             ranges: &loaded.ranges,
-            definitions_digest: &loaded.definitions_digest,
+            definitions_digest: &definitions_digest,
             registry_location: &workspace.environment.registry.path,
             environment: &environment,
             keep_superseded: workspace.environment.keep_superseded,

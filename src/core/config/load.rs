@@ -16,7 +16,7 @@ use super::{data_source, each, entity, feature_service, feature_view, on_demand_
 use crate::check::{self, Definitions};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::hcl::{Block, BlockReader, Context};
-use crate::model::{Address, Fingerprint, ObjectKind, Objects, Project};
+use crate::model::{Address, Fingerprint, ObjectKind, Project};
 use crate::plan::SourceRange;
 use crate::source::{SourceFile, Sources};
 
@@ -48,8 +48,16 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// The files, for rendering the findings.
     pub sources: Sources,
-    /// Fingerprint of all definitions.
-    pub definitions_digest: Fingerprint,
+}
+
+impl Loaded {
+    /// Fingerprint of all definitions; that of none where there was an error.
+    pub fn definitions_digest(&self) -> Fingerprint {
+        let objects = self.project.as_ref().map(|project| &project.objects);
+        // Objects and their maps are ordered, so their JSON form is one and the same; making it canonical would take longer
+        // than parsing. It always exists; see `Fingerprint::of`.
+        Fingerprint::of_bytes(&serde_json::to_vec(&objects).unwrap_or_default())
+    }
 }
 
 /// Reads all definitions. The order of files and of blocks in them has no meaning.
@@ -72,6 +80,8 @@ struct Loader<'a> {
     refactorings: RefCell<Refactorings>,
     /// Steps of loops that were taken.
     steps: Cell<usize>,
+    /// Texts of sensitive variables.
+    secrets: RefCell<Vec<String>>,
 }
 
 impl<'a> Loader<'a> {
@@ -86,6 +96,7 @@ impl<'a> Loader<'a> {
             definitions: RefCell::default(),
             refactorings: RefCell::default(),
             steps: Cell::default(),
+            secrets: RefCell::default(),
         }
     }
 
@@ -102,6 +113,10 @@ impl<'a> Loader<'a> {
         let top = TopLevel::sort(files, findings);
         let constants = Constants { what: "this" };
         let variables = variable::read_all(&Context { scope: &constants, findings }, &top.variables, given);
+        let sensitive = variables.values().filter(|variable| variable.sensitive);
+        for value in sensitive.filter_map(|variable| variable.value.as_ref()) {
+            value.texts(&mut self.secrets.borrow_mut());
+        }
         let shared = Shared {
             read_file: self.input.read_file,
             findings,
@@ -196,14 +211,14 @@ impl<'a> Loader<'a> {
             .settle(&mut definitions, &mut |diagnostic| findings.push(diagnostic));
         check::check(&definitions, &mut findings);
         findings.sort();
+        findings.hide(&self.secrets.into_inner());
         let sources = self.sources.into_inner();
         let Definitions { objects, origins, .. } = definitions;
-        let definitions_digest = digest(&objects);
         let ranges =
             origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();
         let name = self.input.environment.project.clone();
         let project = (!findings.has_errors()).then_some(Project { name, objects, moved, removed, allowed });
-        Loaded { project, ranges, diagnostics: findings, sources, definitions_digest }
+        Loaded { project, ranges, diagnostics: findings, sources }
     }
 }
 
@@ -230,13 +245,6 @@ fn without_modules_of(base: &str, files: Vec<ParsedFile>) -> Vec<ParsedFile> {
     }
     let is_in_module = |file: &ParsedFile| folders.iter().any(|folder| file.path.starts_with(folder));
     files.into_iter().filter(|file| !is_in_module(file)).collect()
-}
-
-/// Objects and their maps are ordered, so their JSON form is one and the same; making it canonical would take longer than
-/// parsing.
-fn digest(objects: &Objects) -> Fingerprint {
-    // The JSON form of these types always exists; see `Fingerprint::of`.
-    Fingerprint::of_bytes(&serde_json::to_vec(objects).unwrap_or_default())
 }
 
 /// Reads one object; its address, when it has one of its own.

@@ -25,6 +25,8 @@ pub(super) const VALIDATION: Schema =
 pub(super) struct Variable<'a> {
     pub(super) block: &'a Block,
     pub(super) value: Option<Value>,
+    /// Whether its value must not be shown.
+    pub(super) sensitive: bool,
 }
 
 /// Where the values of a scope's variables come from.
@@ -66,8 +68,9 @@ pub(super) fn read_all<'a>(
             context.report(diagnostic.also(first.block.header(), "the first"));
             continue;
         }
-        let value = value(&reader, &label.text, given);
-        variables.insert(label.text.clone(), Variable { block, value });
+        let sensitive = reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value);
+        let value = value(&reader, &label.text, sensitive, given);
+        variables.insert(label.text.clone(), Variable { block, value, sensitive });
     }
     match given {
         Given::Project(input) => undeclared_from_outside(context, &variables, input),
@@ -103,7 +106,7 @@ fn undeclared_arguments(context: &Context<'_>, variables: &BTreeMap<String, Vari
     }
 }
 
-fn value(reader: &BlockReader<'_>, name: &str, given: &Given<'_>) -> Option<Value> {
+fn value(reader: &BlockReader<'_>, name: &str, sensitive: bool, given: &Given<'_>) -> Option<Value> {
     let constraint = match reader.attribute("type").map(|attribute| TypeConstraint::parse(&attribute.value)) {
         None => None,
         Some(Ok(constraint)) => Some(constraint),
@@ -114,7 +117,6 @@ fn value(reader: &BlockReader<'_>, name: &str, given: &Given<'_>) -> Option<Valu
     };
     reader.optional::<String>("description");
     reader.optional::<bool>("nullable");
-    let sensitive = reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value);
     let default = default(reader, constraint.as_ref());
     match given {
         Given::Project(input) => from_outside(reader, name, (constraint, sensitive), default, input),

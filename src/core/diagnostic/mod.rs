@@ -154,6 +154,20 @@ impl Diagnostics {
         self.0.iter()
     }
 
+    /// Takes texts that must not be shown out of every message.
+    pub fn hide(&mut self, secrets: &[String]) {
+        let hide = |text: &mut String| {
+            for secret in secrets.iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
+                *text = text.replace(secret.as_str(), "(sensitive value)");
+            }
+        };
+        for diagnostic in &mut self.0 {
+            hide(&mut diagnostic.message);
+            diagnostic.help.iter_mut().for_each(hide);
+            diagnostic.secondary.iter_mut().for_each(|label| hide(&mut label.text));
+        }
+    }
+
     /// Orders them by file, offset, code and message, and drops repetitions.
     pub fn sort(&mut self) {
         self.0.sort_by(|a, b| {

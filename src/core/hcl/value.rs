@@ -133,6 +133,15 @@ impl Value {
         }
     }
 
+    /// Every text and number in it that is long enough to be told from others.
+    pub(crate) fn texts(&self, found: &mut Vec<String>) {
+        match self {
+            Self::List(elements) => elements.iter().for_each(|element| element.texts(found)),
+            Self::Map(entries) => entries.values().for_each(|value| value.texts(found)),
+            other => found.extend(other.to_text().filter(|text| text.len() > 3)),
+        }
+    }
+
     /// How much there is of it: elements and bytes of text; and how deep it goes.
     pub(crate) fn size(&self) -> (usize, usize) {
         let all = |sizes: &mut dyn Iterator<Item = (usize, usize)>| {

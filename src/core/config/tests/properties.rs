@@ -46,7 +46,7 @@ proptest! {
         let shuffled = load_with(&shuffled_files, &environment(), &BTreeMap::new());
         prop_assert!(plain.project.is_some(), "{}", rendered(&plain));
         prop_assert_eq!(&plain.project, &shuffled.project, "{}", rendered(&shuffled));
-        prop_assert_eq!(plain.definitions_digest, shuffled.definitions_digest);
+        prop_assert_eq!(plain.definitions_digest(), shuffled.definitions_digest());
         prop_assert_eq!(
             plain.ranges.keys().collect::<Vec<_>>(),
             shuffled.ranges.keys().collect::<Vec<_>>()
