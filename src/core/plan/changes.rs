@@ -41,9 +41,11 @@ pub(super) fn derive(
     moved: &[Moved],
 ) -> Changes {
     let offline_moved = is_another(&input.prior.environment.offline_store, &input.environment.offline_store);
-    let views = states.desired.feature_views().map(|(name, _)| view_address(name)).filter(|view| {
-        offline_moved || decisions.get(&view.name).is_some_and(|decision| !decision.puts.is_empty())
-    });
+    let views = states
+        .desired
+        .feature_views()
+        .map(|(name, _)| view_address(name))
+        .filter(|view| offline_moved || decisions.get(&view.name).is_some_and(TableDecision::shows));
     let addresses: BTreeSet<Address> = changed.iter().cloned().chain(views).collect();
     if addresses.is_empty() {
         return Changes::default();

@@ -43,6 +43,12 @@ pub(super) struct TableDecision {
 }
 
 impl TableDecision {
+    /// Whether something happens to the view's tables or values, and not only to the record of one.
+    pub(super) fn shows(&self) -> bool {
+        let happens = self.created.is_some() || !self.deleted.is_empty() || !self.work.is_empty();
+        happens && !self.puts.is_empty()
+    }
+
     fn put(&mut self, table: OnlineTable) {
         self.puts.insert(table.id.clone(), table);
     }
