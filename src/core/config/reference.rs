@@ -271,7 +271,9 @@ pub fn functions() -> String {
          ## In definitions\n\nThey have Terraform's names and meaning. Differences: `toset` gives an ordered list, since there is no type of sets, \
          so `for_each` over it has positions as keys; `replace` takes no regular expression; `list(…)` is a type; steps of `range` are whole numbers; numbers are \
          64-bit floats where they are not whole, so `0.1 + 0.2` is not `0.3`; functions of \
-         Terraform that need a clock, a network or a state are not there.\n\n| function | | example |\n|---|---|---|\n",
+         Terraform that need a clock, a network or a state are not there, nor are those that this table does not list \
+         (`regex`, `sum`, hashes, dates, sets and others). Lists and the branches of a conditional keep the types of their values \
+         instead of taking one; `length` of a text counts code points.\n\n| function | | example |\n|---|---|---|\n",
     );
     for (call, about, example, result) in crate::hcl::DOCUMENTATION {
         let _ = writeln!(page, "| `{call}` | {about} | `{example}` → `{result}` |");
