@@ -78,6 +78,7 @@ pub(super) fn traverse(
                 "local" => evaluator.scope.local(&wanted, name_span)?,
                 _ => evaluator.scope.each(&wanted, name_span)?,
             };
+            let value = evaluator.copied(value, name_span)?;
             return walk(evaluator, value, rest, name_span);
         }
         return unknown_root(name, root.span, span);

@@ -39,7 +39,7 @@ pub(crate) trait Scope {
         let message = "`each` is known only in a block with `for_each`";
         Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).into())
     }
-    /// Steps that were taken in this scope and those around it; all loops of a project share one limit.
+    /// Steps that were taken in this scope and those around it; all expressions of a project share one limit.
     fn steps(&self) -> Option<&Cell<usize>> {
         None
     }
@@ -89,8 +89,9 @@ impl Scope for Each<'_> {
     }
 }
 
-/// Rounds of loops that one project may take.
-const STEP_LIMIT: usize = 500_000;
+/// Steps that the expressions of one project may take: each evaluated expression is one, and so is each element of a value
+/// that is copied, by its name, or made by a function. It is well under a second of work.
+const STEP_LIMIT: usize = 10_000_000;
 
 /// Evaluates one expression after the other.
 pub(crate) struct Evaluator<'a> {
@@ -108,6 +109,7 @@ impl<'a> Evaluator<'a> {
     /// The value of an expression.
     pub(crate) fn evaluate(&mut self, expression: &Expression) -> Result<Value> {
         let span = expression.span;
+        self.spend(1, span)?;
         match &expression.kind {
             ExpressionKind::Null => Ok(Value::Null),
             ExpressionKind::Bool(value) => Ok(Value::Bool(*value)),
@@ -120,14 +122,20 @@ impl<'a> Evaluator<'a> {
             }
             ExpressionKind::Map(entries) => self.map(entries),
             ExpressionKind::Template(parts) => template::evaluate(self, parts, span),
-            ExpressionKind::Variable(name) => access::bare_word(self, name, span),
+            ExpressionKind::Variable(name) => {
+                let value = access::bare_word(self, name, span)?;
+                self.copied(value, span)
+            }
             ExpressionKind::Traversal(root, steps) => access::traverse(self, root, steps, span),
             ExpressionKind::Conditional(branches) => {
                 let [condition, then, otherwise] = &**branches;
                 let taken = if self.condition(condition)? { then } else { otherwise };
                 self.evaluate(taken)
             }
-            ExpressionKind::Call(call) => functions::call(self, call, span),
+            ExpressionKind::Call(call) => {
+                let value = functions::call(self, call, span)?;
+                self.copied(value, span)
+            }
             ExpressionKind::Not(operand) => operator::not(self, operand),
             ExpressionKind::Negate(operand) => operator::negate(self, operand),
             ExpressionKind::Binary(operation) => operator::binary(self, operation, span),
@@ -166,18 +174,24 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Counts a round of a loop.
-    pub(super) fn step(&mut self, span: Span) -> Result<()> {
-        self.steps += 1;
-        let all = self.scope.steps().map_or(self.steps, |steps| {
-            steps.set(steps.get() + 1);
-            steps.get()
+    /// Counts steps.
+    pub(super) fn spend(&mut self, steps: usize, span: Span) -> Result<()> {
+        self.steps = self.steps.saturating_add(steps);
+        let all = self.scope.steps().map_or(self.steps, |shared| {
+            shared.set(shared.get().saturating_add(steps));
+            shared.get()
         });
         if all > STEP_LIMIT {
-            let message = format!("the loops of this project take more than {STEP_LIMIT} steps");
+            let message = format!("the expressions of this project take more than {STEP_LIMIT} steps");
             return Err(Diagnostic::error(codes::LIMIT, span, message).into());
         }
         Ok(())
+    }
+
+    /// A value that was copied out of where it is kept, or made by a function.
+    pub(super) fn copied(&mut self, value: Value, span: Span) -> Result<Value> {
+        self.spend(value.weight(), span)?;
+        Ok(value)
     }
 
     /// Makes the names of a loop known; gives back what [`Evaluator::unbind`] needs.
@@ -225,7 +239,6 @@ impl<'a> Evaluator<'a> {
         let mut list = Vec::new();
         let mut map: BTreeMap<String, Value> = BTreeMap::new();
         for (index, element) in self.elements(&each.collection)? {
-            self.step(each.collection.span)?;
             let depth = self.bind(each.key.as_deref(), &each.value, index, element);
             let entry = self.entry(each);
             self.unbind(depth);

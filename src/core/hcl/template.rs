@@ -128,7 +128,7 @@ fn fill(evaluator: &mut Evaluator<'_>, parts: &[Part], span: Span, text: &mut St
             }
             Part::For { key, value, collection, body } => {
                 for (index, element) in evaluator.elements(collection)? {
-                    evaluator.step(collection.span)?;
+                    evaluator.spend(1, collection.span)?;
                     let depth = evaluator.bind(key.as_deref(), value, index, element);
                     let filled = fill(evaluator, body, span, text);
                     evaluator.unbind(depth);

@@ -142,6 +142,16 @@ impl Value {
         }
     }
 
+    /// How much work a copy of it is, in steps.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::String(text) => 1 + text.len() / 32,
+            Self::List(elements) => elements.iter().map(Self::weight).sum::<usize>() + 1,
+            Self::Map(entries) => entries.values().map(|value| 4 + value.weight()).sum::<usize>() + 1,
+            _ => 1,
+        }
+    }
+
     /// How much there is of it: elements and bytes of text; and how deep it goes.
     pub(crate) fn size(&self) -> (usize, usize) {
         let all = |sizes: &mut dyn Iterator<Item = (usize, usize)>| {
