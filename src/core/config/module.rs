@@ -9,7 +9,7 @@ use super::scope::{Constants, NamedDefinition};
 use super::variable::{Argument, Call};
 use crate::check::{self, Definitions};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::hcl::{Accept as _, Block, BlockReader, Context, Evaluator, Schema};
+use crate::hcl::{Accept as _, Block, BlockReader, Context, Evaluator, Schema, evaluate_any};
 use crate::model::Address;
 use crate::source::Span;
 
@@ -146,11 +146,10 @@ pub(super) fn read(
     let arguments = block.body.attributes.iter().filter(|one| !RESERVED.contains(&one.key.text.as_str()));
     let arguments = arguments
         .map(|attribute| {
-            let value = context.evaluate(&attribute.value);
-            (
-                attribute.key.text.clone(),
-                Argument { value, key: attribute.key.span, span: attribute.value.span },
-            )
+            let (value, sensitive) = evaluate_any(context.scope, &attribute.value);
+            let value = value.map_err(|failure| context.fail(failure)).ok();
+            let (key, span) = (attribute.key.span, attribute.value.span);
+            (attribute.key.text.clone(), Argument { value, sensitive, key, span })
         })
         .collect();
     let call = Call { name: named.name, header: block.header(), arguments };

@@ -211,7 +211,7 @@ const ATTRIBUTES: &[(&str, &str, &str)] = &[
         "`string`, `number`, `bool`, `any`, `list(…)`, `set(…)`, `map(…)`, or a kind of definition.",
     ),
     ("variable", "default", "Its value where none is given; holds no references."),
-    ("variable", "sensitive", "Never show its value."),
+    ("variable", "sensitive", "Never show its value: what is made of it can be part of no definition."),
     ("variable", "nullable", "For Terraform's sake; null is a value of every type."),
     ("validation", "condition", "What must be true."),
     ("validation", "error_message", "What is said when it is not."),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::module::{ScopeId, joined};
 use super::variable::Variable;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::hcl::{Attribute, Block, Evaluator, Failure, Reference, Scope, Value};
+use crate::hcl::{Attribute, Block, Failure, Reference, Scope, Value, evaluate_any};
 use crate::model::Address;
 use crate::source::Span;
 
@@ -75,6 +75,8 @@ pub(super) struct ProjectScope<'a> {
     shared: Shared<'a>,
     /// Locals that are being evaluated, outermost first, with the place that needs the next one.
     running: RefCell<Vec<&'a str>>,
+    /// Whether something sensitive was read.
+    sensitive: Cell<bool>,
 }
 
 struct Local<'a> {
@@ -85,7 +87,8 @@ struct Local<'a> {
 enum State {
     New,
     Running,
-    Done(Value),
+    /// Its value, and whether that was made of something sensitive.
+    Done(Value, bool),
     Failed,
 }
 
@@ -96,8 +99,15 @@ impl<'a> ProjectScope<'a> {
         locals: &[&'a Block],
         shared: Shared<'a>,
     ) -> Self {
-        let mut scope =
-            Self { id, folder, variables, locals: BTreeMap::new(), shared, running: RefCell::default() };
+        let mut scope = Self {
+            id,
+            folder,
+            variables,
+            locals: BTreeMap::new(),
+            shared,
+            running: RefCell::default(),
+            sensitive: Cell::default(),
+        };
         for attribute in locals.iter().flat_map(|block| &block.body.attributes) {
             let name = attribute.key.text.as_str();
             if let Some(first) = scope.locals.get(name) {
@@ -140,25 +150,35 @@ impl<'a> ProjectScope<'a> {
         diagnostic
     }
 
-    fn evaluate(&self, local: &Local<'a>, span: Span) -> Result<Value, Failure> {
+    fn evaluate(&self, local: &Local<'a>, span: Span) -> Result<(Value, bool), Failure> {
         if self.running.borrow().len() > DEPTH_LIMIT {
             let message = format!("locals need each other more than {DEPTH_LIMIT} deep");
             return Err(Diagnostic::error(codes::LIMIT, span, message).into());
         }
-        let value = Evaluator::new(self).evaluate(&local.attribute.value)?;
+        let (value, sensitive) = evaluate_any(self, &local.attribute.value);
+        let value = value?;
         let (size, depth) = value.size();
         if size > SIZE_LIMIT || depth > DEPTH_LIMIT {
             let message = format!("the local `{}` holds too much", local.attribute.key.text);
             return Err(Diagnostic::error(codes::LIMIT, local.attribute.key.span, message).into());
         }
-        Ok(value)
+        Ok((value, sensitive))
+    }
+
+    /// The value, which is sensitive or not, is read.
+    fn seen(&self, value: &Value, sensitive: bool) -> Value {
+        self.sensitive.set(self.sensitive.get() || sensitive);
+        value.clone()
     }
 }
 
 impl Scope for ProjectScope<'_> {
     fn variable(&self, name: &str, span: Span) -> Result<Value, Failure> {
         match self.variables.get(name) {
-            Some(variable) => variable.value.clone().ok_or(Failure::Reported),
+            Some(variable) => {
+                let value = variable.value.as_ref().ok_or(Failure::Reported)?;
+                Ok(self.seen(value, variable.sensitive))
+            }
             None if self.shared.incomplete => Err(Failure::Reported),
             None => {
                 let message = format!("there is no variable `{name}`");
@@ -180,7 +200,7 @@ impl Scope for ProjectScope<'_> {
             return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into());
         };
         match &*local.state.borrow() {
-            State::Done(value) => return Ok(value.clone()),
+            State::Done(value, sensitive) => return Ok(self.seen(value, *sensitive)),
             State::Failed => return Err(Failure::Reported),
             State::Running => {
                 let cycle = self.cycle(name);
@@ -194,9 +214,10 @@ impl Scope for ProjectScope<'_> {
         let result = self.evaluate(local, span);
         self.running.borrow_mut().pop();
         match result {
-            Ok(value) => {
-                local.state.replace(State::Done(value.clone()));
-                Ok(value)
+            Ok((value, sensitive)) => {
+                let seen = self.seen(&value, sensitive);
+                local.state.replace(State::Done(value, sensitive));
+                Ok(seen)
             }
             Err(failure) => {
                 local.state.replace(State::Failed);
@@ -214,6 +235,10 @@ impl Scope for ProjectScope<'_> {
 
     fn steps(&self) -> Option<&Cell<usize>> {
         Some(self.shared.steps)
+    }
+
+    fn sensitive(&self) -> Option<&Cell<bool>> {
+        Some(&self.sensitive)
     }
 
     fn refer(&self, reference: &Reference, module: Option<&str>) {

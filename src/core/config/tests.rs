@@ -3,6 +3,7 @@
 mod bad_input;
 mod fuzz_corpus;
 mod good_input;
+mod json_form;
 mod properties;
 mod reference;
 

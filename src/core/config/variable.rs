@@ -2,13 +2,14 @@
 //!
 //! A value given from outside wins over `variables` in feature_store.yaml, and that over `default`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::load::LoadInput;
 use super::scope::Constants;
 use super::type_constraint::TypeConstraint;
 use crate::diagnostic::{Diagnostic, codes, suggestion};
-use crate::hcl::{Block, BlockReader, Context, Evaluator, Failure, Schema, Value, parse_expression};
+use crate::hcl::{Block, BlockReader, Context, Evaluator, Failure, Schema, Scope, Value, parse_expression};
 use crate::source::{SourceId, Span};
 
 pub(super) const SCHEMA: Schema = Schema {
@@ -48,6 +49,8 @@ pub(super) struct Call {
 pub(super) struct Argument {
     /// None when it is wrong, which has been said.
     pub(super) value: Option<Value>,
+    /// Whether it was made of something sensitive.
+    pub(super) sensitive: bool,
     pub(super) key: Span,
     pub(super) span: Span,
 }
@@ -68,7 +71,12 @@ pub(super) fn read_all<'a>(
             context.report(diagnostic.also(first.block.header(), "the first"));
             continue;
         }
-        let sensitive = reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value);
+        let from_secret = match given {
+            Given::Module(call) => call.arguments.get(&label.text).is_some_and(|given| given.sensitive),
+            Given::Project(_) => false,
+        };
+        let sensitive =
+            reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value) || from_secret;
         let value = value(&reader, &label.text, sensitive, given);
         variables.insert(label.text.clone(), Variable { block, value, sensitive });
     }
@@ -244,6 +252,8 @@ fn given_error(name: &str, span: Span, reason: &str) -> Diagnostic {
 
 /// Checks every `validation` block; the context must know the variables.
 pub(super) fn validate(context: &Context<'_>, variables: &BTreeMap<String, Variable<'_>>) {
+    let scope = Unkept(context.scope);
+    let context = &Context { scope: &scope, findings: context.findings };
     for variable in variables.values().filter(|variable| variable.value.is_some()) {
         for block in variable.block.body.blocks.iter().filter(|block| block.kind.text == "validation") {
             let reader = BlockReader::new(context, block, &VALIDATION);
@@ -257,5 +267,26 @@ pub(super) fn validate(context: &Context<'_>, variables: &BTreeMap<String, Varia
                 context.report(Diagnostic::error(codes::VALIDATION, condition.span, text));
             }
         }
+    }
+}
+
+/// The scope of a `validation`: nothing of what it comes to is kept, so it may look at what is sensitive.
+struct Unkept<'a>(&'a dyn Scope);
+
+impl Scope for Unkept<'_> {
+    fn variable(&self, name: &str, span: Span) -> Result<Value, Failure> {
+        self.0.variable(name, span)
+    }
+
+    fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
+        self.0.local(name, span)
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, String> {
+        self.0.read_file(path)
+    }
+
+    fn steps(&self) -> Option<&Cell<usize>> {
+        self.0.steps()
     }
 }

@@ -64,6 +64,8 @@ codes! {
     LIMIT = "PD025";
     /// An expression over columns that has no meaning.
     EXPRESSION = "PD026";
+    /// A value of a sensitive variable in a definition.
+    SENSITIVE = "PD027";
     /// `feature_store.yaml` is no YAML, or not a map.
     YAML = "PD050";
     /// A key of `feature_store.yaml` that does not exist.

@@ -4,7 +4,7 @@ use super::ColumnName;
 use super::text::quoted_name_needed;
 use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
 use crate::hcl::{
-    BinaryOperator, Evaluator, Expression, ExpressionKind, Failure, Number, Part, Scope, Step, Value,
+    BinaryOperator, Expression, ExpressionKind, Failure, Number, Part, Scope, Step, Value, evaluate_public,
     parse_expression,
 };
 use crate::source::{SourceId, Span};
@@ -245,7 +245,7 @@ impl Resolver<'_> {
             return self.indexes(tree, steps, whole.span);
         };
         if matches!(name.as_str(), "var" | "local" | "each") {
-            let value = Evaluator::new(self.scope).evaluate(whole)?;
+            let value = evaluate_public(self.scope, whole)?;
             return literal(value, whole.span);
         }
         let long = matches!(name.as_str(), "feature_view" | "data_source");

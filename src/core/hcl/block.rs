@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::accept::{Accept, Located};
 use super::access::is_word;
-use super::evaluate::{Evaluator, Failure, Scope};
+use super::evaluate::{Failure, Scope, evaluate_public};
 use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name};
 use super::value::Value;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
@@ -36,7 +36,7 @@ impl Context<'_> {
 
     /// The value of an expression; what went wrong is reported.
     pub(crate) fn evaluate(&self, expression: &Expression) -> Option<Value> {
-        Evaluator::new(self.scope).evaluate(expression).map_err(|failure| self.fail(failure)).ok()
+        evaluate_public(self.scope, expression).map_err(|failure| self.fail(failure)).ok()
     }
 
     pub(crate) fn fail(&self, failure: Failure) {

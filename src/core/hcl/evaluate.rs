@@ -43,6 +43,10 @@ pub(crate) trait Scope {
     fn steps(&self) -> Option<&Cell<usize>> {
         None
     }
+    /// Raised when the value of a sensitive variable is read, or one that was made of it.
+    fn sensitive(&self) -> Option<&Cell<bool>> {
+        None
+    }
     /// A definition is named; of this module, where it is named with one.
     fn refer(&self, _reference: &Reference, _module: Option<&str>) {}
 }
@@ -84,6 +88,10 @@ impl Scope for Each<'_> {
         self.outer.steps()
     }
 
+    fn sensitive(&self) -> Option<&Cell<bool>> {
+        self.outer.sensitive()
+    }
+
     fn refer(&self, reference: &Reference, module: Option<&str>) {
         self.outer.refer(reference, module);
     }
@@ -92,6 +100,29 @@ impl Scope for Each<'_> {
 /// Steps that the expressions of one project may take: each evaluated expression is one, and so is each element of a value
 /// that is copied, by its name, or made by a function. It is well under a second of work.
 const STEP_LIMIT: usize = 10_000_000;
+
+/// The value of an expression, and whether something sensitive was read for it.
+pub(crate) fn evaluate_any(scope: &dyn Scope, expression: &Expression) -> (Result<Value>, bool) {
+    let flag = scope.sensitive();
+    let before = flag.is_some_and(|flag| flag.replace(false));
+    let value = Evaluator::new(scope).evaluate(expression);
+    let read = flag.is_some_and(|flag| flag.replace(before));
+    (value, read)
+}
+
+/// The value of an expression that becomes part of a definition, which may hold nothing sensitive: every reader of the
+/// registry sees it.
+pub(crate) fn evaluate_public(scope: &dyn Scope, expression: &Expression) -> Result<Value> {
+    match evaluate_any(scope, expression) {
+        (Ok(_), true) => {
+            let message = "this comes from a sensitive variable, and definitions are no place for secrets";
+            Err(Diagnostic::error(codes::SENSITIVE, expression.span, message)
+                .help("plans and the registry show definitions to everyone who reads them; secrets belong in settings of feature_store.yaml, written `${NAME}`")
+                .into())
+        }
+        (value, _) => value,
+    }
+}
 
 /// Evaluates one expression after the other.
 pub(crate) struct Evaluator<'a> {

@@ -20,7 +20,7 @@ mod value;
 
 pub(crate) use accept::{Accept, Located};
 pub(crate) use block::{BlockReader, Context, Schema};
-pub(crate) use evaluate::{Each, Evaluator, Failure, Scope};
+pub(crate) use evaluate::{Each, Evaluator, Failure, Scope, evaluate_any, evaluate_public};
 pub(crate) use functions::DOCUMENTATION;
 pub(crate) use json::parse_json;
 pub(crate) use parse::{Piece, parse_expression, parse_piece, pieces};

@@ -2,10 +2,11 @@
 
 use hcl::edit::expr::{self, Expression as Edited, ObjectKey, TraversalOperator, UnaryOperator};
 use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
+use hcl::edit::template::HeredocTemplate;
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
 use super::split::{Pieces, split};
-use super::template;
+use super::template::{self, Literals};
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::source::{SourceId, Span};
@@ -35,7 +36,7 @@ pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece
 
 /// The tree of a piece. The parser stops at its first error.
 pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
-    let lower = Lower { source: piece.source, shift: piece.shift };
+    let lower = Lower { source: piece.source, text: piece.text, shift: piece.shift };
     let body = parser::parse_body(piece.text).map_err(|error| {
         let unread = if piece.is_file { "file" } else { "block" };
         let help = format!("the rest of the {unread} is not looked at until this is mended");
@@ -63,7 +64,7 @@ pub(super) fn parse_expression_at(
     text: &str,
     shift: usize,
 ) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, shift };
+    let lower = Lower { source, text, shift };
     let expression = parser::parse_expr(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     Ok(lower.expression(&expression))
 }
@@ -74,11 +75,11 @@ pub(super) fn parse_template_at(
     text: &str,
     shift: usize,
 ) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, shift };
+    let lower = Lower { source, text, shift };
     let template =
         parser::parse_template(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     let span = Span::new(source, shift..shift + text.len());
-    let mut parts = template::lower(&lower, &template);
+    let mut parts = template::lower(&lower, &template, Literals::Lines);
     match parts.as_mut_slice() {
         [Part::Interpolation(only)] => {
             Ok(std::mem::replace(only, Expression { span, kind: ExpressionKind::Null }))
@@ -91,13 +92,15 @@ fn without_mark(text: &str) -> (&str, usize) {
     text.strip_prefix('\u{feff}').map_or((text, 0), |rest| (rest, text.len() - rest.len()))
 }
 
-pub(super) struct Lower {
+pub(super) struct Lower<'a> {
     source: SourceId,
+    /// What was parsed.
+    text: &'a str,
     /// Bytes of the file before the text that was parsed.
     shift: usize,
 }
 
-impl Lower {
+impl Lower<'_> {
     /// The parser's finding, in clearer words where its own are about its insides.
     fn syntax_error(&self, text: &str, error: &parser::Error) -> Diagnostic {
         let mut at = error.location().offset().min(text.len());
@@ -190,8 +193,10 @@ impl Lower {
                     object.iter().map(|(key, value)| (self.key(key), self.expression(value.expr())));
                 ExpressionKind::Map(entries.collect())
             }
-            Edited::StringTemplate(text) => ExpressionKind::Template(template::lower(self, text)),
-            Edited::HeredocTemplate(text) => ExpressionKind::Template(template::lower(self, &text.template)),
+            Edited::StringTemplate(text) => {
+                ExpressionKind::Template(template::lower(self, text, Literals::Whole))
+            }
+            Edited::HeredocTemplate(text) => ExpressionKind::Template(self.heredoc(text)),
             Edited::Parenthesis(inner) => return self.expression(inner.inner()),
             Edited::Variable(name) => ExpressionKind::Variable(name.as_str().to_owned()),
             Edited::Conditional(conditional) => ExpressionKind::Conditional(Box::new([
@@ -219,6 +224,27 @@ impl Lower {
             Edited::ForExpr(each) => ExpressionKind::For(Box::new(self.each(each))),
         };
         Expression { span, kind }
+    }
+
+    /// The parser takes indentation away line by line, and text with it where a line has less. So the template is read
+    /// again as it stands in the file.
+    fn heredoc(&self, heredoc: &HeredocTemplate) -> Vec<Part> {
+        let written = heredoc.template.span().filter(|_| heredoc.indent().is_some());
+        let again = written.and_then(|range| {
+            let text = self.text.get(range.clone())?;
+            Some((
+                parser::parse_template(text).ok()?,
+                Lower { text, shift: self.shift + range.start, ..*self },
+            ))
+        });
+        match again {
+            Some((template, lower)) => {
+                let mut parts = template::lower(&lower, &template, Literals::Lines);
+                template::flush(&mut parts);
+                parts
+            }
+            None => template::lower(self, &heredoc.template, Literals::Lines),
+        }
     }
 
     fn key(&self, key: &ObjectKey) -> Expression {

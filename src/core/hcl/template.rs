@@ -12,22 +12,40 @@ use crate::source::Span;
 /// Longest text that an expression may make, in bytes.
 pub(super) const TEXT_LIMIT: usize = 16 << 20;
 
-pub(super) fn lower<'a>(lower: &Lower, elements: impl IntoIterator<Item = &'a Element>) -> Vec<Part> {
+/// How far `~` takes spaces away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Literals {
+    /// All of the text up to the next interpolation or directive: in quotes.
+    Whole,
+    /// The rest of a line: where a template has lines.
+    Lines,
+}
+
+pub(super) fn lower<'a>(
+    lower: &Lower<'_>,
+    elements: impl IntoIterator<Item = &'a Element>,
+    literals: Literals,
+) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut strip_next = false;
     for element in elements {
         let (part, before, after) = match element {
             Element::Literal(text) => {
-                let text = if strip_next { text.trim_start() } else { text.as_str() };
-                parts.push(Part::Literal(text.to_owned()));
-                strip_next = false;
+                let first = match literals {
+                    Literals::Whole => text.len(),
+                    Literals::Lines => text.find('\n').map_or(text.len(), |end| end + 1),
+                };
+                let (first, rest) = text.split_at(first);
+                let first = if std::mem::take(&mut strip_next) { first.trim_start() } else { first };
+                parts.push(Part::Literal(first.to_owned()));
+                parts.extend(rest.split_inclusive('\n').map(|line| Part::Literal(line.to_owned())));
                 continue;
             }
             Element::Interpolation(interpolation) => {
                 let (before, after) = sides(interpolation.strip);
                 (Part::Interpolation(lower.expression(&interpolation.expr)), before, after)
             }
-            Element::Directive(directive) => directive_part(lower, directive),
+            Element::Directive(directive) => directive_part(lower, directive, literals),
         };
         if before {
             trim_end(&mut parts);
@@ -47,19 +65,19 @@ const fn sides(strip: Strip) -> (bool, bool) {
     }
 }
 
-fn directive_part(outer: &Lower, directive: &Directive) -> (Part, bool, bool) {
+fn directive_part(outer: &Lower<'_>, directive: &Directive, literals: Literals) -> (Part, bool, bool) {
     match directive {
         Directive::If(directive) => {
             let (before, then_start) = sides(directive.if_expr.strip);
             let (end, after) = sides(directive.endif_expr.strip);
-            let mut then = lower(outer, &directive.if_expr.template);
+            let mut then = lower(outer, &directive.if_expr.template, literals);
             let mut otherwise = Vec::new();
             if then_start {
                 trim_start(&mut then);
             }
             if let Some(branch) = &directive.else_expr {
                 let (then_end, else_start) = sides(branch.strip);
-                otherwise = lower(outer, &branch.template);
+                otherwise = lower(outer, &branch.template, literals);
                 if then_end {
                     trim_end(&mut then);
                 }
@@ -77,7 +95,7 @@ fn directive_part(outer: &Lower, directive: &Directive) -> (Part, bool, bool) {
             let each = &directive.for_expr;
             let (before, start) = sides(each.strip);
             let (end, after) = sides(directive.endfor_expr.strip);
-            let mut body = lower(outer, &each.template);
+            let mut body = lower(outer, &each.template, literals);
             if start {
                 trim_start(&mut body);
             }
@@ -104,6 +122,53 @@ fn trim_start(parts: &mut [Part]) {
 fn trim_end(parts: &mut [Part]) {
     if let Some(Part::Literal(text)) = parts.last_mut() {
         text.truncate(text.trim_end().len());
+    }
+}
+
+/// Takes the indentation that all lines of a `<<-` template share away, as Terraform does: lines of spaces alone do not
+/// count, and a line that begins with an interpolation or directive has none.
+pub(super) fn flush(parts: &mut [Part]) {
+    let mut shared = usize::MAX;
+    each_line(parts, &mut true, &mut |line| {
+        shared = shared.min(line.chars().take_while(|character| character.is_whitespace()).count());
+        0
+    });
+    each_line(parts, &mut true, &mut |line| line.chars().take(shared).map(char::len_utf8).sum());
+}
+
+/// Calls `cut` with what stands at the beginning of each line, and takes as many bytes from it as `cut` says.
+fn each_line(parts: &mut [Part], starts: &mut bool, cut: &mut dyn FnMut(&str) -> usize) {
+    fn token(starts: &mut bool, cut: &mut dyn FnMut(&str) -> usize) {
+        if std::mem::take(starts) {
+            cut("");
+        }
+    }
+    for part in parts {
+        match part {
+            Part::Literal(text) => {
+                let mut kept = String::with_capacity(text.len());
+                for line in text.split_inclusive('\n') {
+                    let blank = line.ends_with('\n') && line.trim().is_empty();
+                    let taken = if *starts && !blank { cut(line) } else { 0 };
+                    kept.push_str(line.get(taken..).unwrap_or_default());
+                    *starts = line.ends_with('\n');
+                }
+                *text = kept;
+            }
+            Part::Interpolation(_) => token(starts, cut),
+            Part::If(_, then, otherwise) => {
+                token(starts, cut);
+                each_line(then, starts, cut);
+                token(starts, cut);
+                each_line(otherwise, starts, cut);
+                token(starts, cut);
+            }
+            Part::For { body, .. } => {
+                token(starts, cut);
+                each_line(body, starts, cut);
+                token(starts, cut);
+            }
+        }
     }
 }
 

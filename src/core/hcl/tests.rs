@@ -254,3 +254,24 @@ fn values_are_those_of_terraform() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What Terraform 1.11 makes of the same heredocs: `fixtures/heredoc/make.py`.
+#[test]
+fn heredocs_are_as_in_terraform() {
+    #[derive(serde::Deserialize)]
+    struct Pair {
+        heredoc: String,
+        value: String,
+    }
+    let pairs: Vec<Pair> =
+        serde_json::from_str(include_str!("../../../fixtures/heredoc/terraform.json")).unwrap();
+    let wrong: Vec<String> = pairs
+        .iter()
+        .filter_map(|Pair { heredoc, value }| {
+            let found = evaluate(&format!("[{heredoc}]"));
+            let expected = Value::List(vec![Value::String(value.clone())]);
+            (found.as_ref().ok() != Some(&expected)).then(|| format!("{heredoc}\n{value:?}\n{found:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), pairs.len(), wrong.join("\n\n"));
+}
