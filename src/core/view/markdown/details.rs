@@ -25,11 +25,11 @@ pub(super) fn risks(plan: &Plan) -> Risks<'_> {
     risks
 }
 
-/// The block of one change, with an empty line at its end.
+/// The block of one change, after an empty line.
 pub(super) fn details(change: &Change, risks: &Risks<'_>, verbose: bool) -> String {
     let (sign, verb) = verb(&change.actions);
     let mut block = format!(
-        "<details><summary><code>{sign}</code> {} {verb}{}</summary>\n\n",
+        "\n<details><summary><code>{sign}</code> {} {verb}{}</summary>\n\n",
         html_code(&change.address.to_string()),
         about(change),
     );
@@ -55,7 +55,7 @@ pub(super) fn details(change: &Change, risks: &Risks<'_>, verbose: bool) -> Stri
             before = "";
         }
     }
-    block.push_str("\n</details>\n\n");
+    block.push_str("\n</details>\n");
     block
 }
 

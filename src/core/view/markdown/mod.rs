@@ -25,7 +25,15 @@ pub struct MarkdownOptions {
 
 impl MarkdownOptions {
     /// The least length in which the counts of every plan find room.
-    pub const MIN_BYTES: usize = 1_500;
+    pub const MIN_BYTES: usize = 1_250;
+
+    /// Whether every plan can be told in so many bytes.
+    ///
+    /// # Errors
+    /// [`TooShort`] for less than [`Self::MIN_BYTES`].
+    pub const fn check(&self) -> Result<(), TooShort> {
+        if self.max_bytes < Self::MIN_BYTES { Err(TooShort { max_bytes: self.max_bytes }) } else { Ok(()) }
+    }
 }
 
 impl Default for MarkdownOptions {
@@ -64,9 +72,7 @@ enum Level {
 /// # Errors
 /// [`TooShort`] for less than [`MarkdownOptions::MIN_BYTES`].
 pub fn plan(plan: &Plan, options: &MarkdownOptions) -> Result<String, TooShort> {
-    if options.max_bytes < MarkdownOptions::MIN_BYTES {
-        return Err(TooShort { max_bytes: options.max_bytes });
-    }
+    options.check()?;
     let mut changes: Vec<&Change> =
         plan.changes.iter().filter(|change| options.verbose || !is_folded(change)).collect();
     changes.sort_by_key(|change| Reverse(change.contract));
@@ -119,11 +125,8 @@ impl Comment<'_> {
         let room = self.options.max_bytes.checked_sub(tail.len())?;
         let mut text = self.head();
         self.changes.iter().try_for_each(|change| fitting(&mut text, &table::row(change), room))?;
-        let mut is_first = true;
-        for change in self.changes.iter().filter(told) {
-            fitting(&mut text, if std::mem::take(&mut is_first) { "\n" } else { "" }, room)?;
-            fitting(&mut text, &details(change, &self.risks, self.options.verbose), room)?;
-        }
+        let details = |change| details(change, &self.risks, self.options.verbose);
+        self.changes.iter().filter(told).try_for_each(|change| fitting(&mut text, &details(change), room))?;
         fitting(&mut text, "", room)?;
         Some(text + &tail)
     }

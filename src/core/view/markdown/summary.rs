@@ -4,7 +4,7 @@
 use super::details::allow;
 use super::escape::{code, fence, inert, marker_part, sentence};
 use super::table::first;
-use crate::plan::{Action, Finding, FindingSeverity, InfraStep, Plan, Risk, StepAction};
+use crate::plan::{Action, Finding, FindingSeverity, Plan, Risk, StepAction};
 use crate::view::visible::{clipped, visible};
 use crate::view::wording::{counted, counts, impact, is_folded};
 
@@ -130,24 +130,19 @@ pub(super) fn work(plan: &Plan) -> String {
         (objects(&[Action::Create, Action::Delete]), "to replace"),
         (objects(&[Action::Delete]), "to delete"),
     ];
-    let steps =
-        |is_one: fn(&StepAction) -> bool| plan.steps.iter().filter(|step| is_one(&step.action)).count();
-    let steps_by_kind = [
-        (steps(|action| matches!(action, StepAction::Define)), "in the registry"),
-        (steps(|action| matches!(action, StepAction::Infrastructure(InfraStep::Create { .. }))), "creating"),
-        (steps(|action| matches!(action, StepAction::Infrastructure(InfraStep::Update { .. }))), "updating"),
-        (steps(|action| matches!(action, StepAction::Infrastructure(InfraStep::Delete { .. }))), "deleting"),
-    ];
+    let words: Vec<String> = infrastructure
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
     let mut parts = Vec::new();
-    for (name, kinds) in [("Infrastructure", &infrastructure[..]), ("Steps", &steps_by_kind[..])] {
-        let words: Vec<String> = kinds
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        if !words.is_empty() {
-            parts.push(format!("**{name}:** {}", words.join(", ")));
-        }
+    if !words.is_empty() {
+        parts.push(format!("**Infrastructure:** {}", words.join(", ")));
+    }
+    if !plan.steps.is_empty() {
+        let define = plan.steps.iter().filter(|step| step.action == StepAction::Define).count();
+        let other = plan.steps.len() - define;
+        parts.push(format!("**Steps:** {define} in the registry, {other} on infrastructure"));
     }
     format!("\n{}\n", parts.join(" · "))
 }
