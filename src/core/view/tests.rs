@@ -12,6 +12,7 @@ use crate::registry::{
     AppliedEnvironment, ColumnId, Interval, Ledger, MaterializationInterval, OnlineTable, Registry,
 };
 use crate::time::{Duration, Timestamp};
+use crate::view::{html, markdown};
 
 #[derive(Debug)]
 struct OneTable;
@@ -174,8 +175,8 @@ pub(super) fn multiplied(plan: &Plan, counts: [usize; 3]) -> Plan {
     large.changes.clear();
     for (contract, count) in contracts.into_iter().zip(counts) {
         let is_one = |change: &&Change| {
-            change.contract == contract && change.address.kind == ObjectKind::FeatureView
-                || contract == Contract::Metadata && change.contract == contract
+            let is_view = change.address.kind == ObjectKind::FeatureView;
+            change.contract == contract && (is_view || contract == Contract::Metadata)
         };
         let one = plan.changes.iter().find(is_one).unwrap();
         large.changes.extend((0..count).map(|number| {
@@ -241,6 +242,25 @@ pub(super) fn spoiled(plan: &Plan, text: &str) -> Plan {
         object.serves.iter_mut().for_each(|view| add(&mut view.name));
     }
     spoiled
+}
+
+/// Run with `cargo test --release -p provender-core --lib ten_thousand_changes -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "prints what it measured")]
+fn ten_thousand_changes() {
+    for counts in [[100, 4_900, 5_000], [10_000, 0, 0]] {
+        let plan = multiplied(&release(), counts);
+        for max_bytes in [2_000, 60_000, 100_000_000] {
+            let start = std::time::Instant::now();
+            let options = markdown::MarkdownOptions { max_bytes, verbose: false };
+            let length = markdown::plan(&plan, &options).unwrap().len();
+            eprintln!("{counts:?} Markdown, {max_bytes}: {length} bytes in {:?}", start.elapsed());
+        }
+        let start = std::time::Instant::now();
+        let length = html::plan(&plan).len();
+        eprintln!("{counts:?} HTML: {length} bytes in {:?}", start.elapsed());
+    }
 }
 
 /// What people have put into names and texts to break pages.

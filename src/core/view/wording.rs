@@ -1,12 +1,13 @@
 //! What every view of a plan says in the same words: counts, impact, data work, names of attributes, reasons. Plain text
 //! that may hold anything a definition holds; each view makes it safe for where it goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use super::value::{range, scaled, selection, value};
-use crate::plan::{Action, AttributeChange, Change, Contract, DataWork, Plan, Reason, Work};
+use crate::model::Address;
+use crate::plan::{Action, AttributeChange, Change, Contract, DataWork, Plan, Reason, Risk, Work};
 
 /// `1 service`, `2 services`.
 pub(super) fn counted(count: usize, one: &str) -> String {
@@ -123,6 +124,28 @@ pub(super) fn verb(actions: &[Action]) -> (&'static str, &'static str) {
 /// Whether a change concerns words alone, so that short views only count it.
 pub(super) fn is_folded(change: &Change) -> bool {
     change.contract == Contract::Metadata && change.actions == [Action::Update]
+}
+
+/// Rules that can be accepted, by object.
+pub(super) type Risks<'a> = BTreeMap<&'a Address, Vec<&'a str>>;
+
+/// All that gates could refuse in a plan.
+pub(super) fn risks(plan: &Plan) -> Risks<'_> {
+    let mut risks = Risks::new();
+    for risk in &plan.gate.risks {
+        risks.entry(&risk.address).or_default().push(&risk.code);
+    }
+    risks
+}
+
+/// The flag that accepts a rule on an object.
+pub(super) fn allow(rule: &str, address: &Address) -> String {
+    format!("--allow {rule}:{address}")
+}
+
+/// The names of the plan's gates that refuse a risk.
+pub(super) fn refusing(plan: &Plan, risk: &Risk) -> Vec<&'static str> {
+    risk.gates.intersection(&plan.gate.gates).map(|gate| gate.as_str()).collect()
 }
 
 /// The attributes to show of a change: words about the object only where nothing else changes, or with `verbose`.

@@ -1,29 +1,14 @@
 //! What can be unfolded: the lines of one change, with the work on its data, its readers and how to accept it.
 
-use std::collections::BTreeMap;
-
 use super::escape::{code, fence, html_code};
 use super::table::{affected, data_work, first, listed};
-use crate::model::Address;
-use crate::plan::{Change, Contract, Plan};
+use crate::plan::{Change, Contract};
 use crate::view::difference;
 use crate::view::visible::visible;
-use crate::view::wording::verb;
+use crate::view::wording::{Risks, allow, verb};
 
 /// Services that are named with one change.
 const READERS: usize = 50;
-
-/// The codes that can be accepted on an object.
-pub(super) type Risks<'a> = BTreeMap<&'a Address, Vec<&'a str>>;
-
-/// All risks of a plan, by object.
-pub(super) fn risks(plan: &Plan) -> Risks<'_> {
-    let mut risks = Risks::new();
-    for risk in &plan.gate.risks {
-        risks.entry(&risk.address).or_default().push(&risk.code);
-    }
-    risks
-}
 
 /// The block of one change, after an empty line.
 pub(super) fn details(change: &Change, risks: &Risks<'_>, verbose: bool) -> String {
@@ -76,9 +61,4 @@ fn about(change: &Change) -> String {
         words.push_str(&format!(" · {}", html_code(&format!("{}:{}", range.filename, range.start.line))));
     }
     words
-}
-
-/// The flag that accepts a rule on an object.
-pub(super) fn allow(rule: &str, address: &Address) -> String {
-    format!("--allow {rule}:{address}")
 }

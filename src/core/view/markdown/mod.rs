@@ -10,9 +10,9 @@ mod tests;
 
 use std::cmp::Reverse;
 
-use self::details::{Risks, details, risks};
+use self::details::details;
 use crate::plan::{Change, Contract, Plan, Risk};
-use crate::view::wording::{counted, is_folded};
+use crate::view::wording::{Risks, counted, is_folded, risks};
 
 /// How long the text may be, and what it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

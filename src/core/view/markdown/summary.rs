@@ -1,12 +1,11 @@
 //! What stands around the table: the line by which a comment is found again, counts, gates, findings, infrastructure and
 //! steps. Each part is short, or takes a limit and counts what is beyond it.
 
-use super::details::allow;
 use super::escape::{code, fence, inert, marker_part, sentence};
 use super::table::first;
 use crate::plan::{Action, Finding, FindingSeverity, Plan, Risk, StepAction};
 use crate::view::visible::{clipped, visible};
-use crate::view::wording::{counted, counts, impact, is_folded};
+use crate::view::wording::{allow, counted, counts, impact, is_folded, refusing};
 
 /// Refused risks that the head names.
 const REFUSALS: usize = 3;
@@ -66,8 +65,7 @@ pub(super) fn notices(plan: &Plan, refused: &[&Risk]) -> String {
 
 /// The gates that refuse a risk, and what it is.
 fn refusal(plan: &Plan, risk: &Risk) -> String {
-    let gates: Vec<String> =
-        risk.gates.intersection(&plan.gate.gates).map(|gate| format!("`{gate}`")).collect();
+    let gates: Vec<String> = refusing(plan, risk).iter().map(|gate| format!("`{gate}`")).collect();
     let verb = if gates.len() == 1 { "refuses" } else { "refuse" };
     format!(
         "{} {verb} {} on {}",

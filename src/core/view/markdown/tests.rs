@@ -231,20 +231,6 @@ fn findings_keep_their_code_and_their_names() {
     assert!(findings.starts_with(expected), "{findings}");
 }
 
-/// Ten thousand changes; `cargo test -- --ignored --nocapture` prints the time.
-#[test]
-#[ignore = "a measurement"]
-fn ten_thousand_changes() {
-    for counts in [[100, 4_900, 5_000], [10_000, 0, 0]] {
-        let plan = multiplied(&release(), counts);
-        for max_bytes in [2_000, 60_000, 100_000_000] {
-            let start = std::time::Instant::now();
-            let length = shown(&plan, max_bytes).len();
-            println!("{counts:?} at {max_bytes}: {length} bytes in {:?}", start.elapsed());
-        }
-    }
-}
-
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => prop::sample::select(HOSTILE.to_vec()).prop_map(str::to_owned),
