@@ -181,7 +181,11 @@ pub(super) fn multiplied(plan: &Plan, counts: [usize; 3]) -> Plan {
         let one = plan.changes.iter().find(is_one).unwrap();
         large.changes.extend((0..count).map(|number| {
             let mut change = one.clone();
-            change.address.name = format!("{}_{number}", change.address.name);
+            let name = std::mem::replace(&mut change.address.name, format!("{}_{number}", one.address.name));
+            let features = change.affects.iter_mut().flat_map(|service| &mut service.features);
+            for feature in features.filter(|feature| feature.starts_with(&format!("{name}:"))) {
+                *feature = feature.replacen(&name, &change.address.name, 1);
+            }
             change
         }));
     }

@@ -10,7 +10,7 @@ use super::layout::{Layout, NODE_HEIGHT, NODE_WIDTH, layout};
 use crate::view::wording::counted;
 
 /// Characters of a name that find room in a node.
-const NAME: usize = 23;
+const NAME: usize = 22;
 
 /// The drawing with its legend; `anchors` are the places of changes on the page.
 pub(super) fn drawing(graph: &Graph, anchors: &BTreeMap<String, String>) -> Markup {

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Fate, Graph, Node};
 use crate::model::ObjectKind;
 
-pub(super) const NODE_WIDTH: i64 = 208;
+pub(super) const NODE_WIDTH: i64 = 188;
 pub(super) const NODE_HEIGHT: i64 = 46;
-const COLUMN_GAP: i64 = 64;
+const COLUMN_GAP: i64 = 48;
 const NODE_GAP: i64 = 14;
 /// Height of the place of an edge that passes a column.
 const EDGE_HEIGHT: i64 = 8;

@@ -19,7 +19,7 @@ use self::drawing::drawing;
 use self::graph::Graph;
 use crate::plan::{Change, Contract, Plan};
 use crate::view::visible::{clipped, visible};
-use crate::view::wording::{counted, counts, impact, is_folded, risks};
+use crate::view::wording::{counted, impact, is_folded, risks};
 
 /// Changes that get a card; the rest get a line, up to [`LINES`].
 const CARDS: usize = 500;
@@ -66,10 +66,15 @@ fn title(plan: &Plan, is_nothing: bool) -> Markup {
         ("added", summary.add, "to add"),
         ("changed", summary.change, "to change"),
         ("removed", summary.destroy, "to destroy"),
-        ("", summary.replace, "tables to replace"),
+        ("", summary.replace, if summary.replace == 1 { "table to replace" } else { "tables to replace" }),
         ("", summary.rematerialize, "to rematerialize"),
         ("", summary.backfill, "to backfill"),
         ("", summary.forget, "to forget"),
+        (
+            "",
+            summary.superseded,
+            if summary.superseded == 1 { "old table to delete" } else { "old tables to delete" },
+        ),
         ("", summary.metadata, "metadata only"),
     ];
     html! {
@@ -90,8 +95,6 @@ fn title(plan: &Plan, is_nothing: bool) -> Markup {
                     li class=(class) { strong { (count) } " " span { (words) } }
                 }
             }
-            p { strong { "Plan: " } (counts(plan))
-                @if summary.metadata > 0 { " " (counted(summary.metadata, "metadata-only change")) "." } }
             @let impact = impact(plan);
             @if !impact.is_empty() { p { strong { "Impact: " } (impact.join(" · ")) } }
         }

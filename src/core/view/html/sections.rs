@@ -65,8 +65,8 @@ fn object(change: &InfrastructureChange) -> Markup {
             span.sign { (sign) } " " (clipped(&change.kind, NAME)) " "
             code { (clipped(old.unwrap_or(&change.id.name), NAME)) } " " (verb)
             @if old.is_some() { " " code { (clipped(&change.id.name, NAME)) } }
-            @if let Some(reason) = reason(&change.reason) { span.remark { " " (clipped(&reason, NAME)) } }
-            @if !serves.is_empty() { span.remark { " serves " (serves.join(", "))
+            @if let Some(reason) = reason(&change.reason) { span.remark { " · " (clipped(&reason, NAME)) } }
+            @if !serves.is_empty() { span.remark { " · serves " (serves.join(", "))
                 @if change.serves.len() > serves.len() { " and " (change.serves.len() - serves.len()) " more" } } }
         }
     }
@@ -98,8 +98,19 @@ fn one(finding: &Finding) -> Markup {
         li class=(class) {
             span.badge.(class) { (word) } " " span.badge { (clipped(&finding.code, 60)) } " "
             @if let Some(address) = &finding.address { code { (clipped(&address.to_string(), NAME)) } ": " }
-            (clipped(message, MESSAGE))
+            (sentence(&clipped(message, MESSAGE)))
             @if !more.is_empty() { pre { (clipped(more, MESSAGE)) } }
+        }
+    }
+}
+
+/// A sentence in which names stand between backticks.
+fn sentence(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    let last = parts.len() - 1;
+    html! {
+        @for (position, part) in parts.iter().enumerate() {
+            @if position % 2 == 0 { (part) } @else if position < last { code { (part) } } @else { "`" (part) }
         }
     }
 }

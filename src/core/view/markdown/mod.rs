@@ -99,7 +99,7 @@ struct Comment<'a> {
 
 impl Comment<'_> {
     fn head(&self) -> String {
-        let mut text = summary::marker(self.plan) + &summary::title(self.plan);
+        let mut text = summary::marker(self.plan) + &summary::title(self.plan, self.options.verbose);
         text.push_str(&summary::notices(self.plan, &self.refused));
         if !self.changes.is_empty() {
             text.push('\n');
@@ -148,7 +148,7 @@ impl Comment<'_> {
 
     /// The counts alone.
     fn bare(&self) -> String {
-        let mut text = summary::marker(self.plan) + &summary::title(self.plan);
+        let mut text = summary::marker(self.plan) + &summary::title(self.plan, self.options.verbose);
         if !self.refused.is_empty() {
             text.push_str(&format!("\n**Refused by a gate:** {}\n", counted(self.refused.len(), "finding")));
         }

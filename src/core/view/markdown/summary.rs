@@ -17,8 +17,8 @@ pub(super) fn marker(plan: &Plan) -> String {
     format!("<!-- provender:plan:{}:{} -->\n", marker_part(&plan.project), marker_part(&plan.lineage))
 }
 
-/// Title, counts and impact: the least that any length has room for.
-pub(super) fn title(plan: &Plan) -> String {
+/// Title, counts and impact: the least that any length has room for. `verbose` folds nothing.
+pub(super) fn title(plan: &Plan, verbose: bool) -> String {
     let revision = match plan.base_revision {
         0 => " (no registry yet)".to_owned(),
         revision => format!(" at revision {revision}"),
@@ -28,7 +28,7 @@ pub(super) fn title(plan: &Plan) -> String {
         text.push_str("No changes. The registry and the infrastructure match the definitions.\n");
         return text;
     }
-    let folded = plan.changes.iter().filter(|change| is_folded(change)).count();
+    let folded = plan.changes.iter().filter(|change| !verbose && is_folded(change)).count();
     text.push_str(&format!("**Plan:** {}", counts(plan)));
     if folded > 0 {
         text.push_str(&format!(" {} folded.", counted(folded, "metadata-only change")));

@@ -2,6 +2,7 @@
 
 use super::escape::{code, inert};
 use crate::plan::{Action, Affected, Change, Contract, DataWork};
+use crate::view::visible::clipped;
 use crate::view::wording::{data, verb};
 
 /// Services named in a cell, and features and consumers of each.
@@ -37,7 +38,7 @@ pub(super) fn contract(change: &Change) -> String {
         Contract::Metadata => "metadata",
     };
     let codes: Vec<&String> = change.codes.iter().collect();
-    let codes = listed(&codes, |code| inert(code));
+    let codes = listed(&codes, |code| inert(&clipped(code, 40)));
     [vec![word.to_owned()], codes].concat().join(" ")
 }
 
