@@ -19,7 +19,7 @@ pub(super) fn drawing(graph: &Graph, anchors: &BTreeMap<String, String>) -> Mark
     html! {
         (legend(graph))
         div.scroll tabindex="0" role="region" aria-label="Lineage graph" {
-            svg viewBox=(view_box) width=(layout.width) height=(layout.height) role="img" aria-label=(summary(graph)) {
+            svg viewBox=(view_box) width=(layout.width) height=(layout.height) role="group" aria-label=(summary(graph)) {
                 @for (x, name) in &layout.columns {
                     text.column x=(x) y="14" { (name) }
                 }
