@@ -142,13 +142,16 @@ fn redacted_word(word: &str) -> String {
     let bytes = word.as_bytes();
     let is_time =
         word.len() >= 20 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T' && word.contains('Z');
-    let is_id = word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // An id also stands at the end of what is joined with colons.
+    let (front, last) =
+        word.rsplit_once(':').map_or(("", word), |(_, last)| word.split_at(word.len() - last.len()));
+    let is_id = last.len() >= 16 && last.bytes().all(|byte| byte.is_ascii_hexdigit());
     // Times that a scenario wrote itself are before this year's second month; what a clock tells is after.
     if is_time && word > "2026-02" {
         let after = word.split_once('Z').map_or("", |(_, after)| after);
         format!("[time]{after}")
     } else if is_id {
-        "[id]".to_owned()
+        format!("{front}[id]")
     } else {
         word.to_owned()
     }

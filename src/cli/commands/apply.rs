@@ -11,7 +11,7 @@ use provender_runtime::clock::SystemClock;
 
 use crate::arguments::GlobalArguments;
 use crate::commands::materialize;
-use crate::commands::plan::{Format, ViewArgs, show, tell_refused};
+use crate::commands::plan::{PlanFormat, ViewArgs, show, tell_refused};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::{block_on, stop_signal};
 use crate::output::Ui;
@@ -134,7 +134,7 @@ pub(crate) async fn confirm_and_execute(
 ) -> CommandResult {
     // With `--quiet --auto-approve` nobody is to read it.
     if !(ui.is_quiet() && execution.auto_approve) {
-        show(ui, plan, ViewArgs { format: Format::Text, verbose: false })?;
+        show(ui, plan, ViewArgs { format: PlanFormat::Text, max_bytes: None, verbose: false })?;
     }
     if tell_refused(ui, plan, &plan.gate.gates, true) {
         return Ok(Exit::Refused);

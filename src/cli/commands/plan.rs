@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use provender_core::plan::{Gate, Plan, Risk};
 use provender_core::view;
+use provender_core::view::markdown::{MarkdownOptions, TooShort};
 
 use crate::arguments::GlobalArguments;
 use crate::error::{CommandError, CommandResult, Exit};
@@ -33,10 +34,27 @@ pub(crate) struct Args {
 pub(crate) struct ViewArgs {
     /// Form of the output
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: PlanFormat,
+    /// Most bytes of `--format markdown`, 60000 unless given; detail is left out until it fits
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes: Option<usize>,
     /// Every attribute, unchanged and metadata-only ones too
     #[arg(long)]
     pub(crate) verbose: bool,
+}
+
+/// Forms in which a plan is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+    /// One page with the lineage of what changes
+    Html,
 }
 
 /// Forms in which data is printed.
@@ -50,6 +68,7 @@ pub(crate) enum Format {
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
+    check_view(args.view)?;
     let workspace = Workspace::open(ui, global)?;
     let plan = block_on(make_plan(ui, global, &workspace, &args.planning))?;
     show(ui, &plan, args.view)?;
@@ -90,11 +109,34 @@ pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: 
 /// Prints a plan to stdout.
 pub(crate) fn show(ui: &Ui, plan: &Plan, args: ViewArgs) -> CommandResult<()> {
     match args.format {
-        Format::Text => {
+        PlanFormat::Text => {
             let options = view::text::TextOptions { width: ui.width(), verbose: args.verbose };
             ui.text(&view::text::plan(plan, &options));
         }
-        Format::Json => ui.data(&format!("{:#}", view::json::plan(plan))),
+        PlanFormat::Json => ui.data(&format!("{:#}", view::json::plan(plan))),
+        PlanFormat::Markdown => {
+            ui.data(&view::markdown::plan(plan, &markdown_options(args)).map_err(too_short)?);
+        }
+        PlanFormat::Html => ui.data(&view::html::plan(plan)),
     }
     Ok(())
+}
+
+/// Whether the options of a view go together; asked before any work is done for it.
+pub(crate) fn check_view(args: ViewArgs) -> CommandResult<()> {
+    if args.max_bytes.is_some() && args.format != PlanFormat::Markdown {
+        return Err(CommandError::new("`--max-bytes` is a limit of Markdown, and another form is asked for")
+            .with_hint("add `--format markdown`, or leave `--max-bytes` out"));
+    }
+    markdown_options(args).check().map_err(too_short)
+}
+
+fn markdown_options(args: ViewArgs) -> MarkdownOptions {
+    let default = MarkdownOptions::default();
+    MarkdownOptions { max_bytes: args.max_bytes.unwrap_or(default.max_bytes), verbose: args.verbose }
+}
+
+fn too_short(error: TooShort) -> CommandError {
+    let least = MarkdownOptions::MIN_BYTES;
+    CommandError::new(error.to_string()).with_hint(format!("give `--max-bytes {least}` or more"))
 }

@@ -131,10 +131,16 @@ pub struct GateReport {
 impl GateReport {
     /// Risks that these gates refuse and nobody accepts.
     pub fn refused_by(&self, gates: &BTreeSet<Gate>, now: Timestamp) -> Vec<&Risk> {
-        let accepted = |risk: &Risk| {
-            self.accepted.iter().any(|one| one.code == risk.code && one.on == risk.address && one.counts(now))
+        let accepted: BTreeSet<(&str, &Address)> = self
+            .accepted
+            .iter()
+            .filter(|one| one.counts(now))
+            .map(|one| (one.code.as_str(), &one.on))
+            .collect();
+        let is_refused = |risk: &&Risk| {
+            !risk.gates.is_disjoint(gates) && !accepted.contains(&(risk.code.as_str(), &risk.address))
         };
-        self.risks.iter().filter(|risk| !risk.gates.is_disjoint(gates) && !accepted(risk)).collect()
+        self.risks.iter().filter(is_refused).collect()
     }
 
     /// Risks that the gates of the plan refuse.

@@ -3,9 +3,13 @@
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
-use super::value::{range, scaled, selection, value};
-use super::{Label, Text, TextOptions, counted};
-use crate::plan::{Action, AttributeChange, Change, DataWork, Work};
+use super::{Label, Text, TextOptions};
+use crate::plan::{Action, AttributeChange, Change, Work};
+use crate::view::value::value;
+use crate::view::wording::{
+    attribute_name, counted, data, element, is_features, shortened, shown_attributes, unchanged_features,
+    verb,
+};
 
 /// Writes a change: header with its place, attributes, data work, who is affected.
 pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
@@ -38,23 +42,12 @@ pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
     text.end();
 }
 
-fn shortened(names: &[&str]) -> String {
-    const SHOWN: usize = 6;
-    let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 fn header(text: &mut Text, change: &Change, options: &TextOptions) {
-    let (label, sign, verb) = match change.actions.first() {
-        Some(Action::Create) => (Label::Added, "+", "will be created"),
-        Some(Action::Delete) => (Label::Removed, "-", "will be destroyed"),
-        Some(Action::Forget) => (Label::Removed, ".", "will be forgotten; what is stored stays"),
-        Some(Action::Move) if change.actions.len() > 1 => (Label::Changed, "~", "will be moved and updated"),
-        Some(Action::Move) => (Label::Changed, "~", "will be moved"),
-        _ => (Label::Changed, "~", "will be updated"),
+    let (sign, verb) = verb(&change.actions);
+    let label = match change.actions.first() {
+        Some(Action::Create) => Label::Added,
+        Some(Action::Delete | Action::Forget) => Label::Removed,
+        _ => Label::Changed,
     };
     let was = change.previous_address.as_ref().map(|was| format!(" (was {was})")).unwrap_or_default();
     let verb = format!("{verb}{was}");
@@ -75,10 +68,6 @@ fn header(text: &mut Text, change: &Change, options: &TextOptions) {
 /// Every attribute of a definition, aligned.
 fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
     let Some(fields) = definition.and_then(Json::as_object) else { return };
-    let is_features = |name: &str, item: &Json| {
-        name == "features"
-            && item.as_array().is_some_and(|items| items.iter().all(|item| item.get("name").is_some()))
-    };
     let plain: Vec<(&String, &Json)> =
         fields.iter().filter(|(name, item)| *name != "kind" && !is_features(name, item)).collect();
     let widest = plain.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -107,11 +96,8 @@ fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
 }
 
 fn attributes(text: &mut Text, change: &Change, options: &TextOptions) {
-    let is_words = |attribute: &&AttributeChange| attribute.code.as_deref() == Some("PV122");
-    let hides = !options.verbose && change.contract != crate::plan::Contract::Metadata;
-    let shown: Vec<&AttributeChange> =
-        change.attributes.iter().filter(|attribute| !(hides && is_words(attribute))).collect();
-    let name = |attribute: &AttributeChange| path(&attribute.path);
+    let shown = shown_attributes(change, options.verbose);
+    let name = |attribute: &AttributeChange| attribute_name(&attribute.path);
     let widest = shown.iter().map(|attribute| name(attribute).chars().count()).max().unwrap_or(0);
     for attribute in &shown {
         attribute_line(text, attribute, &format!("{:<widest$}", name(attribute)));
@@ -125,36 +111,11 @@ fn attributes(text: &mut Text, change: &Change, options: &TextOptions) {
             )
             .end();
     }
-    let features = |form: &Option<Json>| {
-        form.as_ref().and_then(|form| form.get("features")).and_then(Json::as_array).map_or(0, Vec::len)
-    };
-    if change.kind == "feature_view" && !shown.is_empty() {
-        let mut touched: Vec<&str> = change
-            .attributes
-            .iter()
-            .filter(|attribute| attribute.path.len() > 1 && attribute.path[0] == "feature")
-            .filter(|attribute| !(attribute.path.len() == 2 && attribute.before.is_none()))
-            .map(|attribute| attribute.path[1].as_str())
-            .collect();
-        touched.dedup();
-        let unchanged = features(&change.before).saturating_sub(touched.len());
-        if unchanged > 0 {
-            text.plain("        ")
-                .say(Label::Muted, format!("# ({} hidden)", counted(unchanged, "unchanged feature")))
-                .end();
-        }
-    }
-}
-
-/// `feature "acc_rate" type`, as the block would be written.
-fn path(path: &[String]) -> String {
-    match path {
-        [block, name, rest @ ..] if matches!(block.as_str(), "feature" | "field" | "consumer" | "use") => {
-            let rest: String = rest.iter().map(|part| format!(" {part}")).collect();
-            format!("{block} \"{name}\"{rest}")
-        }
-        [only] if only == "feature" => "order of features".to_owned(),
-        _ => path.join("."),
+    let unchanged = if shown.is_empty() { 0 } else { unchanged_features(change) };
+    if unchanged > 0 {
+        text.plain("        ")
+            .say(Label::Muted, format!("# ({} hidden)", counted(unchanged, "unchanged feature")))
+            .end();
     }
 }
 
@@ -195,24 +156,6 @@ fn attribute_line(text: &mut Text, attribute: &AttributeChange, name: &str) {
     text.end();
 }
 
-/// A named thing that comes or goes, as it would be written: `feature "trips" { type = int64 }`.
-fn element(attribute: &AttributeChange, name: &str) -> Option<String> {
-    let only = match (&attribute.before, &attribute.after) {
-        (Some(only), None) | (None, Some(only)) => only,
-        _ => return None,
-    };
-    if let Some(selection) = selection(only) {
-        return Some(selection);
-    }
-    let fields = only.as_object()?;
-    let shown: Vec<String> = fields
-        .iter()
-        .filter(|(key, _)| *key != "name")
-        .map(|(key, item)| format!("{key} = {}", value(std::slice::from_ref(key), item)))
-        .collect();
-    Some(format!("{name} {{ {} }}", shown.join(", ")))
-}
-
 fn lines(text: &mut Text, before: &str, after: &str) {
     text.plain("<<-EOT").end();
     for change in TextDiff::from_lines(before, after).iter_all_changes() {
@@ -234,31 +177,4 @@ fn label_of(work: Work) -> Label {
         Work::Rematerialize => Label::Changed,
         Work::Drop => Label::Removed,
     }
-}
-
-/// Data work in words.
-pub(super) fn data(work: &DataWork) -> String {
-    let mut out = match work.work {
-        Work::Backfill => "backfill".to_owned(),
-        Work::Rematerialize => "rematerialize".to_owned(),
-        Work::Drop => "drop".to_owned(),
-    };
-    if !work.features.is_empty() {
-        let names: Vec<&str> = work.features.iter().map(String::as_str).collect();
-        out.push_str(&format!(" {}", shortened(&names)));
-    }
-    if let (Some(from), Some(to)) = (work.from, work.to) {
-        out.push_str(&format!(" {}", range(from, to)));
-    }
-    let size: Vec<String> = [
-        work.rows.map(|rows| format!("{} rows", scaled(rows, 1000, &["", "k", "M", "G"]))),
-        work.bytes.map(|bytes| scaled(bytes, 1000, &[" bytes", " kB", " MB", " GB", " TB"])),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if !size.is_empty() {
-        out.push_str(&format!(" ({})", size.join(", ")));
-    }
-    out
 }

@@ -6,7 +6,6 @@ mod plan;
 mod registry;
 #[cfg(test)]
 mod tests;
-mod value;
 
 pub use plan::plan;
 pub use registry::registry;
@@ -132,9 +131,4 @@ impl std::fmt::Display for Text {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|(_, part)| formatter.write_str(part))
     }
-}
-
-/// `1 service`, `2 services`.
-fn counted(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }

@@ -1,10 +1,9 @@
 //! A whole plan: counts, changes by severity, infrastructure, findings, what waits.
 
-use super::change::{change, data};
-use super::{Label, Text, TextOptions, counted};
-use crate::plan::{
-    Action, Change, Contract, Finding, FindingSeverity, InfrastructureChange, Plan, Reason, Work,
-};
+use super::change::change;
+use super::{Label, Text, TextOptions};
+use crate::plan::{Action, Change, Contract, Finding, FindingSeverity, InfrastructureChange, Plan, Work};
+use crate::view::wording::{self, counted, is_folded, reason};
 
 /// The plan as people read it.
 pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
@@ -67,21 +66,7 @@ fn legend(text: &mut Text, plan: &Plan) {
 fn counts(text: &mut Text, plan: &Plan, options: &TextOptions) {
     let summary = &plan.summary;
     text.say(Label::Heading, "Plan:");
-    text.plain(format!(
-        " {} to add, {} to change, {} to destroy",
-        summary.add, summary.change, summary.destroy
-    ));
-    let mut more = Vec::new();
-    if summary.replace > 0 {
-        more.push(format!("{} to replace", counted(summary.replace, "online table")));
-    }
-    if summary.superseded > 0 {
-        more.push(format!("{} to delete", counted(summary.superseded, "old or unfinished table")));
-    }
-    if !more.is_empty() {
-        text.plain(format!("; {}", more.join(", ")));
-    }
-    text.plain(".");
+    text.plain(format!(" {}", wording::counts(plan)));
     if summary.metadata > 0 {
         let hidden = if options.verbose { "" } else { " hidden" };
         text.say(Label::Muted, format!(" {}{hidden}.", counted(summary.metadata, "metadata-only change")));
@@ -91,66 +76,34 @@ fn counts(text: &mut Text, plan: &Plan, options: &TextOptions) {
 }
 
 fn impact(text: &mut Text, plan: &Plan, width: usize) {
-    let summary = &plan.summary;
-    let mut parts: Vec<(Label, String)> = Vec::new();
-    if summary.breaking > 0 {
-        parts.push((Label::Breaking, format!("{} breaking", summary.breaking)));
-    }
-    for (number, work) in [(summary.rematerialize, Work::Rematerialize), (summary.backfill, Work::Backfill)] {
-        if number > 0 {
-            parts.push((Label::Plain, format!("{number} {}", ranged(plan, work))));
-        }
-    }
-    if !plan.affected.is_empty() {
-        let consumers: std::collections::BTreeSet<&String> =
-            plan.affected.iter().flat_map(|service| &service.consumers).collect();
-        let mut words = counted(plan.affected.len(), "service");
-        if !consumers.is_empty() {
-            words.push_str(&format!(", {}", counted(consumers.len(), "consumer")));
-        }
-        parts.push((Label::Plain, format!("{words} affected")));
-    }
+    let parts = wording::impact(plan);
     if parts.is_empty() {
         return;
     }
     text.say(Label::Heading, "Impact:");
-    for (position, (label, words)) in parts.into_iter().enumerate() {
+    for (position, words) in parts.into_iter().enumerate() {
         if position > 0 && text.column() + 3 + words.chars().count() > width {
             text.end().plain("        ");
         } else {
             text.plain(if position > 0 { " · " } else { " " });
         }
-        text.say(label, words);
+        let is_breaking = position == 0 && plan.summary.breaking > 0;
+        text.say(if is_breaking { Label::Breaking } else { Label::Plain }, words);
     }
     text.end();
 }
 
-/// The kind of work with the range of all such work, where one is known.
-fn ranged(plan: &Plan, work: Work) -> String {
-    let all = plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work == work);
-    let sum = all.cloned().reduce(|mut sum, next| {
-        sum.from = sum.from.min(next.from).or(sum.from).or(next.from);
-        sum.to = sum.to.max(next.to);
-        sum
-    });
-    sum.map(|mut sum| {
-        sum.features.clear();
-        data(&sum)
-    })
-    .unwrap_or_default()
-}
-
 fn changes(text: &mut Text, plan: &Plan, options: &TextOptions) {
-    let is_folded = |change: &&Change| {
-        change.contract == Contract::Metadata && change.actions == [Action::Update] && !options.verbose
-    };
     for (contract, heading) in [
         (Contract::Breaking, "Breaking"),
         (Contract::NonBreaking, "Non-breaking"),
         (Contract::Metadata, "Metadata"),
     ] {
-        let shown: Vec<&Change> =
-            plan.changes.iter().filter(|change| change.contract == contract && !is_folded(change)).collect();
+        let shown: Vec<&Change> = plan
+            .changes
+            .iter()
+            .filter(|change| change.contract == contract && (options.verbose || !is_folded(change)))
+            .collect();
         if shown.is_empty() {
             continue;
         }
@@ -213,20 +166,6 @@ fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions)
                 .end();
         }
     }
-}
-
-fn reason(reason: &Reason) -> Option<String> {
-    Some(match reason {
-        Reason::New | Reason::Changed => return None,
-        Reason::NeedsNewTable { because } => {
-            format!("because of {}; the old table serves until the new one is filled", because.join(", "))
-        }
-        Reason::Missing => "it was applied and is not there".to_owned(),
-        Reason::Drifted => "it differs from what was applied".to_owned(),
-        Reason::Unused => "no view needs it any more".to_owned(),
-        Reason::Superseded => "its successor is filled and serves".to_owned(),
-        Reason::Unfinished => "it never came to serve".to_owned(),
-    })
 }
 
 fn findings(text: &mut Text, plan: &Plan) {

@@ -1,7 +1,8 @@
 //! What a registry holds, as text.
 
-use super::{Label, Text, TextOptions, counted};
+use super::{Label, Text, TextOptions};
 use crate::registry::{Registry, TableState};
+use crate::view::wording::counted;
 
 /// Objects and online tables of a registry; with `verbose` the columns of each table too.
 pub fn registry(registry: &Registry, options: &TextOptions) -> Text {
