@@ -4,10 +4,10 @@ use hcl::edit::expr::{self, Expression as Edited, ObjectKey, TraversalOperator, 
 use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
-use super::split::{Pieces, split};
+use super::split::{Broken, Pieces, split};
 use super::template;
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::source::{SourceId, Span};
 
 /// A part of a file that is parsed by itself: a block, as a rule.
@@ -19,37 +19,95 @@ pub(crate) struct Piece<'a> {
     shift: usize,
     /// Whether it is the whole file.
     is_file: bool,
-    /// Where a string goes on over the end of its line.
-    broken_string: Option<usize>,
+    /// What the parser takes and HCL does not have.
+    broken: Option<Broken>,
 }
 
 /// The pieces of a file, in order.
 pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece<'_>> {
     let (text, mark) = without_mark(text);
-    let Pieces { ranges, broken_string } = split(text);
+    let Pieces { ranges, broken } = split(text);
     ranges.into_iter().map(move |range| {
         let is_file = range.len() == text.len();
-        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file, broken_string }
+        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file, broken }
     })
 }
 
 /// The tree of a piece. The parser stops at its first error.
 pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
-    let lower = Lower { source: piece.source, shift: piece.shift };
-    let body = parser::parse_body(piece.text).map_err(|error| {
+    let lower = Lower { source: piece.source, shift: piece.shift, has_spans: true };
+    Ok(lower.body(edited(piece, parser::parse_body)?))
+}
+
+/// What a file says, without places: equal for two layouts of the same. A key that stands twice in its map is none of the
+/// layout's business; the two stay two.
+pub(crate) fn meaning(source: SourceId, text: &str) -> Result<Body, Diagnostics> {
+    let lower = Lower { source, shift: 0, has_spans: false };
+    let mut meaning = Body::default();
+    let mut diagnostics = Diagnostics::default();
+    for piece in pieces(source, text) {
+        match edited(piece, parse_keys_apart) {
+            Ok(edited) => {
+                let body = lower.body(edited);
+                meaning.attributes.extend(body.attributes);
+                meaning.blocks.extend(body.blocks);
+            }
+            Err(diagnostic) => diagnostics.push(*diagnostic),
+        }
+    }
+    if diagnostics.is_empty() { Ok(meaning) } else { Err(diagnostics) }
+}
+
+/// Most keys of one piece that are told apart; each costs another parse.
+const KEYS_APART: usize = 50;
+
+/// The parser's tree of a text in which a key that its map has already got another name.
+fn parse_keys_apart(text: &str) -> Result<EditedBody, parser::Error> {
+    let parsed = parser::parse_body(text);
+    let mut apart = text.to_owned();
+    let mut last = parsed.as_ref().err().filter(|error| is_repeated_key(error)).cloned();
+    for number in 0..KEYS_APART {
+        let Some(error) = last else { return parsed };
+        let mut at = error.location().offset().min(apart.len());
+        at += apart[at..].len() - apart[at..].trim_start_matches(['(', '"', ' ']).len();
+        apart.insert_str(at, &format!("again_{number}_"));
+        match parser::parse_body(&apart) {
+            Ok(body) => return Ok(body),
+            Err(error) => last = Some(error).filter(is_repeated_key),
+        }
+    }
+    parsed
+}
+
+fn is_repeated_key(error: &parser::Error) -> bool {
+    error.message().contains("redefined object key")
+}
+
+fn edited(
+    piece: Piece<'_>,
+    parse: impl Fn(&str) -> Result<EditedBody, parser::Error>,
+) -> Result<EditedBody, Box<Diagnostic>> {
+    let lower = Lower { source: piece.source, shift: piece.shift, has_spans: true };
+    let body = parse(piece.text).map_err(|error| {
         let unread = if piece.is_file { "file" } else { "block" };
         let help = format!("the rest of the {unread} is not looked at until this is mended");
         Box::new(lower.syntax_error(piece.text, &error).help(help))
     })?;
-    if let Some(at) = piece.broken_string {
-        let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
-        let span = lower.span(Some(line..at));
-        let diagnostic = Diagnostic::error(codes::SYNTAX, span, "a string is not closed on this line");
-        return Err(Box::new(
-            diagnostic.help("close it with `\"`, or write several lines as `<<-EOT … EOT`"),
-        ));
-    }
-    Ok(lower.body(body))
+    let Some(broken) = piece.broken else { return Ok(body) };
+    let (at, message, help) = match broken {
+        Broken::String(at) => (
+            at,
+            "a string is not closed on this line",
+            "close it with `\"`, or write several lines as `<<-EOT … EOT`",
+        ),
+        Broken::Heredoc(at) => (
+            at,
+            "no line closes what begins here",
+            "close it with a line that holds the word behind `<<` and nothing else",
+        ),
+    };
+    let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
+    Err(Box::new(Diagnostic::error(codes::SYNTAX, lower.span(Some(line..at)), message).help(help)))
 }
 
 /// The tree of one expression that is all of the text.
@@ -63,7 +121,7 @@ pub(super) fn parse_expression_at(
     text: &str,
     shift: usize,
 ) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, shift };
+    let lower = Lower { source, shift, has_spans: true };
     let expression = parser::parse_expr(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     Ok(lower.expression(&expression))
 }
@@ -74,7 +132,7 @@ pub(super) fn parse_template_at(
     text: &str,
     shift: usize,
 ) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, shift };
+    let lower = Lower { source, shift, has_spans: true };
     let template =
         parser::parse_template(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     let span = Span::new(source, shift..shift + text.len());
@@ -95,6 +153,8 @@ pub(super) struct Lower {
     source: SourceId,
     /// Bytes of the file before the text that was parsed.
     shift: usize,
+    /// Whether the tree says where everything stands.
+    has_spans: bool,
 }
 
 impl Lower {
@@ -138,6 +198,9 @@ impl Lower {
     }
 
     pub(super) fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {
+        if !self.has_spans {
+            return Span::default();
+        }
         let range = range.unwrap_or_default();
         Span::new(self.source, range.start + self.shift..range.end + self.shift)
     }
@@ -190,7 +253,15 @@ impl Lower {
                     object.iter().map(|(key, value)| (self.key(key), self.expression(value.expr())));
                 ExpressionKind::Map(entries.collect())
             }
-            Edited::StringTemplate(text) => ExpressionKind::Template(template::lower(self, text)),
+            Edited::StringTemplate(text) => {
+                let mut parts = template::lower(self, text);
+                // `"${x}"` is `x`.
+                if let [Part::Interpolation(only)] = parts.as_mut_slice() {
+                    std::mem::replace(&mut only.kind, ExpressionKind::Null)
+                } else {
+                    ExpressionKind::Template(parts)
+                }
+            }
             Edited::HeredocTemplate(text) => ExpressionKind::Template(template::lower(self, &text.template)),
             Edited::Parenthesis(inner) => return self.expression(inner.inner()),
             Edited::Variable(name) => ExpressionKind::Variable(name.as_str().to_owned()),
@@ -302,10 +373,10 @@ mod tests {
         for text in texts {
             let (text, shift) = without_mark(&text);
             let source = SourceId::default();
-            if pieces(source, text).any(|piece| piece.broken_string.is_some()) {
+            if pieces(source, text).any(|piece| piece.broken.is_some()) {
                 continue;
             }
-            let whole = Piece { source, text, shift, is_file: true, broken_string: None };
+            let whole = Piece { source, text, shift, is_file: true, broken: None };
             let Ok(whole) = parse_piece(whole) else { continue };
             let mut joined = Body::default();
             for piece in pieces(source, text) {

@@ -8,24 +8,32 @@ use std::ops::Range;
 pub(super) struct Pieces {
     /// In order; they cover all of the text. A piece may hold several blocks when these share a line.
     pub(super) ranges: Vec<Range<usize>>,
-    /// Where a string goes on over the end of its line, which the parser would take and HCL does not have.
-    pub(super) broken_string: Option<usize>,
+    /// Where there is something that the parser would take and HCL does not have.
+    pub(super) broken: Option<Broken>,
+}
+
+/// What is not closed where HCL wants it, and where its line, or what of it is to be shown, ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Broken {
+    /// A string that goes on over the end of its line.
+    String(usize),
+    /// A heredoc with no line that holds its marker alone.
+    Heredoc(usize),
 }
 
 /// Splits text after each line that ends a block at the top.
 pub(super) fn split(text: &str) -> Pieces {
     let whole = || vec![Range { start: 0, end: text.len() }];
     match (Scanner { text: text.as_bytes(), at: 0, directives: Vec::new() }).pieces() {
-        Ok(ranges) => Pieces { ranges, broken_string: None },
-        Err(Lost::Elsewhere) => Pieces { ranges: whole(), broken_string: None },
-        Err(Lost::InString(at)) => Pieces { ranges: whole(), broken_string: Some(at) },
+        Ok(ranges) => Pieces { ranges, broken: None },
+        Err(Lost::Elsewhere) => Pieces { ranges: whole(), broken: None },
+        Err(Lost::In(broken)) => Pieces { ranges: whole(), broken: Some(broken) },
     }
 }
 
 /// The text is not what it seems; the parser says why.
 enum Lost {
-    /// In a string, at the line feed.
-    InString(usize),
+    In(Broken),
     Elsewhere,
 }
 
@@ -116,9 +124,11 @@ impl Scanner<'_> {
             self.at += 1;
             match byte {
                 // The parser would look for the end of a directive beyond the string.
-                b'"' if self.directives.pop() != Some(0) => return Err(Lost::InString(self.at - 1)),
+                b'"' if self.directives.pop() != Some(0) => {
+                    return Err(Lost::In(Broken::String(self.at - 1)));
+                }
                 b'"' => return Ok(()),
-                b'\n' => return Err(Lost::InString(self.at - 1)),
+                b'\n' => return Err(Lost::In(Broken::String(self.at - 1))),
                 b'\\' => self.at += 1,
                 b'$' | b'%'
                     if self.text[self.at..].first() == Some(&byte)
@@ -163,6 +173,7 @@ impl Scanner<'_> {
         {
             return Err(Lost::Elsewhere);
         }
+        let begins = self.text.len() - rest.len() + marker.len();
         let mut at = self.text.len() - rest.len() + line_end + 1;
         while at < self.text.len() {
             let line = &self.text[at..];
@@ -174,7 +185,7 @@ impl Scanner<'_> {
             }
             at += length + 1;
         }
-        Err(Lost::Elsewhere)
+        Err(Lost::In(Broken::Heredoc(begins)))
     }
 }
 
