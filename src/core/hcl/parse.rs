@@ -1,5 +1,7 @@
 //! From text to the tree. The parser's own tree is dropped at once: it keeps every space and takes 30 KB an object.
 
+use std::borrow::Cow;
+
 use hcl::edit::expr::{self, Expression as Edited, ObjectKey, TraversalOperator, UnaryOperator};
 use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::{Decorated, Ident, Span as _, parser};
@@ -26,7 +28,7 @@ pub(crate) struct Piece<'a> {
 /// The pieces of a file, in order.
 pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece<'_>> {
     let (text, mark) = without_mark(text);
-    let Pieces { ranges, broken } = split(text);
+    let Pieces { ranges, broken, .. } = split(text);
     ranges.into_iter().map(move |range| {
         let is_file = range.len() == text.len();
         Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file, broken }
@@ -88,7 +90,7 @@ fn edited(
     parse: impl Fn(&str) -> Result<EditedBody, parser::Error>,
 ) -> Result<EditedBody, Box<Diagnostic>> {
     let lower = Lower { source: piece.source, shift: piece.shift, has_spans: true };
-    let body = parse(piece.text).map_err(|error| {
+    let body = parse(&without_empty_heredocs(piece.text)).map_err(|error| {
         let unread = if piece.is_file { "file" } else { "block" };
         let help = format!("the rest of the {unread} is not looked at until this is mended");
         Box::new(lower.syntax_error(piece.text, &error).help(help))
@@ -108,6 +110,19 @@ fn edited(
     };
     let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
     Err(Box::new(Diagnostic::error(codes::SYNTAX, lower.span(Some(line..at)), message).help(help)))
+}
+
+/// The text with `""` for heredocs of no line, everything else in its place. The parser misses the end of these and takes
+/// what follows, up to the next such marker, as their text.
+fn without_empty_heredocs(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    if text.contains("<<") {
+        for range in split(&text).empty_heredocs {
+            let empty = format!("{:1$}", "\"\"", range.len());
+            text.to_mut().replace_range(range, &empty);
+        }
+    }
+    text
 }
 
 /// The tree of one expression that is all of the text.
@@ -353,6 +368,35 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn heredocs_end_where_those_of_hcl_do() {
+        let values = |text: &str| -> Vec<ExpressionKind> {
+            let body = meaning(SourceId::default(), text).unwrap();
+            body.attributes.into_iter().map(|attribute| attribute.value.kind).collect()
+        };
+        let [first, second, third] = &values("a = <<E\nE\nb = <<-E\r\n  E\r\nc = <<E\nx\nE\n")[..] else {
+            panic!("not three")
+        };
+        assert_eq!([first, second], [&ExpressionKind::String(String::new()); 2]);
+        assert!(matches!(third, ExpressionKind::Template(parts) if parts.len() == 1));
+        for open in ["a = <<E\nx\nE // no end\n", "a = f(<<E\nx\nE, 1)\n"] {
+            let said = meaning(SourceId::default(), open).unwrap_err();
+            assert!(said.iter().any(|one| one.message.contains("no line closes")), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_a_map_may_be_equal_to_the_layout_alone() {
+        let text = "a = { b = 1, b = 2, \"c\" = 3, \"c\" = 4, (d) = 5, (d) = 6 }\n";
+        assert!(meaning(SourceId::default(), text).is_ok());
+        assert_ne!(
+            meaning(SourceId::default(), text).unwrap(),
+            meaning(SourceId::default(), &text.replace('6', "7")).unwrap()
+        );
+        let piece = pieces(SourceId::default(), text).next().unwrap();
+        assert_eq!(parse_piece(piece).unwrap_err().code, codes::REPEATED);
+    }
 
     /// Of every file of fixtures that is HCL as a whole.
     #[test]

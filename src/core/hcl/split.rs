@@ -10,6 +10,8 @@ pub(super) struct Pieces {
     pub(super) ranges: Vec<Range<usize>>,
     /// Where there is something that the parser would take and HCL does not have.
     pub(super) broken: Option<Broken>,
+    /// From `<<` to the marker that closes it at once.
+    pub(super) empty_heredocs: Vec<Range<usize>>,
 }
 
 /// What is not closed where HCL wants it, and where its line, or what of it is to be shown, ends.
@@ -24,11 +26,14 @@ pub(super) enum Broken {
 /// Splits text after each line that ends a block at the top.
 pub(super) fn split(text: &str) -> Pieces {
     let whole = || vec![Range { start: 0, end: text.len() }];
-    match (Scanner { text: text.as_bytes(), at: 0, directives: Vec::new() }).pieces() {
-        Ok(ranges) => Pieces { ranges, broken: None },
-        Err(Lost::Elsewhere) => Pieces { ranges: whole(), broken: None },
-        Err(Lost::In(broken)) => Pieces { ranges: whole(), broken: Some(broken) },
-    }
+    let mut scanner =
+        Scanner { text: text.as_bytes(), at: 0, directives: Vec::new(), empty_heredocs: Vec::new() };
+    let (ranges, broken) = match scanner.pieces() {
+        Ok(ranges) => (ranges, None),
+        Err(Lost::Elsewhere) => (whole(), None),
+        Err(Lost::In(broken)) => (whole(), Some(broken)),
+    };
+    Pieces { ranges, broken, empty_heredocs: scanner.empty_heredocs }
 }
 
 /// The text is not what it seems; the parser says why.
@@ -42,6 +47,7 @@ struct Scanner<'a> {
     at: usize,
     /// For each open string, how many `%{ if }` and `%{ for }` in it are open.
     directives: Vec<usize>,
+    empty_heredocs: Vec<Range<usize>>,
 }
 
 /// What a closing brace ends.
@@ -53,7 +59,7 @@ enum Open {
 }
 
 impl Scanner<'_> {
-    fn pieces(mut self) -> Result<Vec<Range<usize>>, Lost> {
+    fn pieces(&mut self) -> Result<Vec<Range<usize>>, Lost> {
         let mut pieces = Vec::new();
         let mut start = 0;
         let mut open: Vec<Open> = Vec::new();
@@ -174,11 +180,16 @@ impl Scanner<'_> {
             return Err(Lost::Elsewhere);
         }
         let begins = self.text.len() - rest.len() + marker.len();
-        let mut at = self.text.len() - rest.len() + line_end + 1;
+        let first_line = self.text.len() - rest.len() + line_end + 1;
+        let mut at = first_line;
         while at < self.text.len() {
             let line = &self.text[at..];
             let length = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
             if line[..length].trim_ascii() == marker {
+                if at == first_line {
+                    let end = at + line[..length].trim_ascii_end().len();
+                    self.empty_heredocs.push(self.at - 1..end);
+                }
                 // The line feed ends the attribute.
                 self.at = at + length;
                 return Ok(());
