@@ -1,21 +1,29 @@
 //! The canonical layout of definitions: that of `terraform fmt`. Two spaces a level, one space between most tokens, `=` and
-//! trailing comments of neighbouring lines in one column. Lines stay lines and comments stay; the meaning cannot change,
-//! because only spaces between tokens do. The rules are those of HashiCorp's hclwrite, `format.go` (MPL-2.0), in our words.
+//! trailing comments of neighbouring lines in one column. Lines stay lines, comments stay, and the meaning does not change:
+//! a file is parsed before and after. The rules are those of HashiCorp's hclwrite, `format.go` (MPL-2.0), in our words; where
+//! they are not followed, docs/guides/from-terraform.md says so.
 
 mod lexer;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use lexer::{Kind, Token, interpolation, tokens};
+use lexer::{Kind, Token, tokens};
+use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::diagnostic::Diagnostics;
-use crate::hcl::{parse_piece, pieces};
-use crate::source::{SourceFile, Sources};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::hcl::meaning;
+use crate::source::{SourceFile, SourceId, Sources, Span};
 
 /// The text in canonical layout. Text that is no HCL is laid out as far as its tokens go: parse it first.
 pub fn format(text: &str) -> String {
-    let (mark, text) = text.strip_prefix('\u{feff}').map_or(("", text), |rest| ("\u{feff}", rest));
-    let mut lines = lines(text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    laid_out(rewrite::rewrite(&tokens(text)))
+}
+
+/// Tokens with the spaces between them.
+fn laid_out(tokens: Vec<Token<'_>>) -> String {
+    let mut lines = lines(tokens);
     indent(&mut lines);
     for line in &mut lines {
         space(&mut line.lead);
@@ -23,11 +31,11 @@ pub fn format(text: &str) -> String {
     }
     align(&mut lines, Part::Assign);
     align(&mut lines, Part::Comment);
-    let mut formatted = mark.to_owned();
+    let mut formatted = String::new();
     for line in &lines {
         for placed in line.lead.iter().chain(&line.assign).chain(&line.comment) {
             formatted.extend(std::iter::repeat_n(' ', placed.spaces));
-            formatted.push_str(&placed.text);
+            formatted.push_str(&placed.token.text);
         }
         formatted.push_str(line.end);
     }
@@ -36,20 +44,25 @@ pub fn format(text: &str) -> String {
 
 /// A token with the spaces before it.
 #[derive(Debug)]
-struct Placed {
-    kind: Kind,
-    text: String,
+struct Placed<'a> {
+    token: Token<'a>,
     spaces: usize,
 }
 
-/// One line: what stands before its `=`, from there on, and the comment at its end. A heredoc or a comment of several
-/// lines is one token of it.
+impl Placed<'_> {
+    fn kind(&self) -> Kind {
+        self.token.kind
+    }
+}
+
+/// One line: what stands before its `=`, from there on, and the comment at its end. Line feeds in a heredoc or in a comment
+/// do not end it.
 #[derive(Debug, Default)]
-struct Line {
-    lead: Vec<Placed>,
-    assign: Vec<Placed>,
-    comment: Vec<Placed>,
-    /// The line feed; nothing at the end of the text.
+struct Line<'a> {
+    lead: Vec<Placed<'a>>,
+    assign: Vec<Placed<'a>>,
+    comment: Vec<Placed<'a>>,
+    /// The line feed; nothing after the last one.
     end: &'static str,
 }
 
@@ -60,8 +73,8 @@ enum Part {
     Comment,
 }
 
-impl Line {
-    fn part(&mut self, part: Part) -> &mut Vec<Placed> {
+impl<'a> Line<'a> {
+    fn part(&mut self, part: Part) -> &mut Vec<Placed<'a>> {
         match part {
             Part::Assign => &mut self.assign,
             Part::Comment => &mut self.comment,
@@ -77,63 +90,47 @@ impl Line {
     }
 }
 
-fn lines(text: &str) -> Vec<Line> {
+fn lines(tokens: Vec<Token<'_>>) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut line = Line::default();
-    for Token { kind, text } in tokens(text) {
-        if kind == Kind::Newline {
-            line.end = if text.len() == 2 { "\r\n" } else { "\n" };
+    let mut end = "\n";
+    for token in tokens {
+        if token.kind == Kind::Newline {
+            end = if token.text.len() == 2 { "\r\n" } else { "\n" };
+            line.end = end;
             lines.push(split(std::mem::take(&mut line)));
         } else {
-            let text = if kind == Kind::Text { string(text) } else { text.to_owned() };
-            line.lead.push(Placed { kind, text, spaces: 0 });
+            line.lead.push(Placed { token, spaces: 0 });
         }
     }
-    lines.push(split(line));
+    // The last line ends as the others do, whether its writer ended it or not.
+    if let Some(last) = line.lead.last() {
+        line.end = if last.token.text.ends_with('\n') { "" } else { end };
+        lines.push(split(line));
+    }
     lines
 }
 
 /// Takes a trailing comment and an assignment that ends on its line out of the lead.
-fn split(mut line: Line) -> Line {
-    if line.lead.len() > 1 && line.lead.last().is_some_and(|last| last.kind == Kind::LineComment) {
+fn split(mut line: Line<'_>) -> Line<'_> {
+    if line.lead.len() > 1 && line.lead.last().is_some_and(|last| last.kind() == Kind::LineComment) {
         line.comment.extend(line.lead.pop());
     }
-    let equal = line.lead.iter().position(|placed| placed.kind == Kind::Equal).filter(|at| *at > 0);
+    let equal = line.lead.iter().position(|placed| placed.kind() == Kind::Equal).filter(|at| *at > 0);
     if let Some(at) = equal
-        && line.lead[at..].iter().map(opened).sum::<isize>() == 0
+        && line.lead[at..].iter().map(|placed| placed.token.opens()).sum::<isize>() == 0
     {
         line.assign = line.lead.split_off(at);
     }
-    quote_labels(&mut line.lead);
     line
-}
-
-/// Labels of blocks stand in quotes: `entity driver {` is `entity "driver" {`.
-fn quote_labels(lead: &mut [Placed]) {
-    let labels = lead.iter().take_while(|placed| matches!(placed.kind, Kind::Word | Kind::Text)).count();
-    let is_header = labels > 1 && lead.get(labels).is_some_and(|placed| placed.kind == Kind::OpenBrace);
-    if is_header {
-        for label in lead[1..labels].iter_mut().filter(|label| label.kind == Kind::Word) {
-            label.text = format!("\"{}\"", label.text);
-            label.kind = Kind::Text;
-        }
-    }
-}
-
-const fn opened(placed: &Placed) -> isize {
-    match placed.kind {
-        Kind::Open | Kind::OpenBrace => 1,
-        Kind::Close | Kind::CloseBrace => -1,
-        _ => 0,
-    }
 }
 
 /// A line that opens more than it closes begins one level, however many brackets it opens; the level ends where as many
 /// are closed.
-fn indent(lines: &mut [Line]) {
+fn indent(lines: &mut [Line<'_>]) {
     let mut levels: Vec<usize> = Vec::new();
     for line in lines {
-        let net: isize = line.lead.iter().chain(&line.assign).map(opened).sum();
+        let net = net_opened(line);
         let mut closed = usize::try_from(-net).unwrap_or(0);
         while closed > 0 {
             let Some(level) = levels.last_mut() else { break };
@@ -154,60 +151,80 @@ fn indent(lines: &mut [Line]) {
     }
 }
 
+/// How many more brackets a line opens than it closes. What stands in a heredoc that begins there does not count.
+fn net_opened(line: &Line<'_>) -> isize {
+    let heredoc = line.lead.iter().position(|placed| placed.kind() == Kind::OpenHeredoc);
+    let lead = &line.lead[..heredoc.unwrap_or(line.lead.len())];
+    lead.iter().chain(&line.assign).map(|placed| placed.token.opens()).sum()
+}
+
 /// One space between two tokens, or none.
-fn space(tokens: &mut [Placed]) {
-    if let Some(first) = tokens.first_mut().filter(|first| first.kind == Kind::Equal) {
+fn space(tokens: &mut [Placed<'_>]) {
+    if let Some(first) = tokens.first_mut().filter(|first| first.kind() == Kind::Equal) {
         first.spaces = 1;
     }
     for at in 1..tokens.len() {
-        let before = at.checked_sub(2).map(|at| tokens[at].kind);
-        let wanted = spaced(before, &tokens[at - 1], tokens[at].kind);
+        let before = at.checked_sub(2).map(|at| tokens[at].kind());
+        let wanted = spaced(before, &tokens[at - 1].token, tokens[at].kind());
         tokens[at].spaces = usize::from(wanted);
     }
 }
 
 /// Whether a space goes after a token.
-fn spaced(before: Option<Kind>, token: &Placed, after: Kind) -> bool {
+fn spaced(before: Option<Kind>, token: &Token<'_>, after: Kind) -> bool {
     use Kind::{
-        Bang, Close, CloseBrace, Comma, Dot, DoubleColon, Ellipsis, Minus, Number, Open, OpenBrace, Text,
-        Word,
+        Bang, CloseBrace, CloseBracket, CloseHeredoc, CloseParenthesis, CloseQuote, CloseTemplate, Comma,
+        Dot, DoubleColon, Ellipsis, Literal, Minus, Number, OpenBrace, OpenBracket, OpenHeredoc,
+        OpenParenthesis, OpenQuote, OpenTemplate, Word,
     };
     match (token.kind, after) {
-        (Dot | DoubleColon, _) | (_, Dot | DoubleColon | Comma | Ellipsis) => false,
+        (Word, OpenParenthesis | DoubleColon) | (DoubleColon, Word) => false,
+        (Dot, _) | (_, Dot | Comma | Ellipsis) => false,
         (Comma, _) => true,
+        (Literal | OpenQuote | OpenHeredoc, _) | (_, Literal | CloseQuote | CloseHeredoc) => false,
         // `in` of a `for`, before a list.
-        (Word, Open) if token.text == "in" && before == Some(Word) => true,
-        // Calls and indexes.
-        (Word | Number | Text | Close | CloseBrace, Open) => false,
+        (Word, _) if token.text == "in" && before == Some(Word) => true,
+        // Indexes.
+        (Word | Number | CloseBrace | CloseBracket | CloseParenthesis | CloseTemplate, OpenBracket) => false,
         (Bang, _) => false,
-        (Minus, _) => before.is_some_and(ends_expression),
+        (Minus, _) => before.is_some_and(subtracts),
         (OpenBrace, CloseBrace) => false,
         (OpenBrace, _) | (_, CloseBrace) => true,
-        (Open, _) | (_, Close) => false,
+        (OpenTemplate, OpenBrace) | (CloseBrace, CloseTemplate) => true,
+        (CloseTemplate, OpenTemplate) => false,
+        (OpenBracket | OpenParenthesis | OpenTemplate, _) => false,
+        (_, CloseBracket | CloseParenthesis | CloseTemplate) => false,
         _ => true,
     }
 }
 
-/// Whether a minus after such a token subtracts.
-const fn ends_expression(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Word
-            | Kind::Number
-            | Kind::Text
-            | Kind::Heredoc
-            | Kind::Close
-            | Kind::CloseBrace
-            | Kind::BlockComment
+/// Whether a minus after such a token subtracts, by Terraform's guess.
+const fn subtracts(before: Kind) -> bool {
+    use Kind::{
+        Bang, Colon, Comma, Equal, Minus, OpenBrace, OpenBracket, OpenParenthesis, Operator, Question,
+    };
+    !matches!(
+        before,
+        OpenParenthesis
+            | OpenBrace
+            | OpenBracket
+            | Equal
+            | Colon
+            | Comma
+            | Question
+            | Operator
+            | Minus
+            | Bang
     )
 }
 
-fn width(tokens: &[Placed]) -> usize {
-    tokens.iter().map(|placed| placed.spaces + placed.text.chars().count()).sum()
+/// Columns: one for each character that a reader sees.
+fn width(tokens: &[Placed<'_>]) -> usize {
+    tokens.iter().map(|placed| placed.spaces + placed.token.text.graphemes(true).count()).sum()
 }
 
 /// Puts a part of neighbouring lines into one column.
-fn align(lines: &mut [Line], part: Part) {
+fn align(lines: &mut [Line<'_>], part: Part) {
     let mut start = 0;
     while start < lines.len() {
         let run =
@@ -223,60 +240,6 @@ fn align(lines: &mut [Line], part: Part) {
     }
 }
 
-/// A string with its interpolations laid out.
-fn string(text: &str) -> String {
-    let mut formatted = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['\\', '$', '%']) {
-        let (plain, from) = rest.split_at(at);
-        formatted.push_str(plain);
-        let literal = ["$${", "%%{"].iter().any(|start| from.starts_with(start));
-        let open = ["${", "%{"].iter().any(|start| from.starts_with(start));
-        let length = if literal {
-            3
-        } else if open {
-            let inner = interpolation(&from[2..]);
-            formatted.push_str(&from[..2]);
-            formatted.push_str(&inside(&from[2..2 + inner]));
-            rest = &from[2 + inner..];
-            continue;
-        } else {
-            // An escape, with the character that it is for.
-            let escaped = from[1..].chars().next().filter(|_| from.starts_with('\\'));
-            1 + escaped.map_or(0, char::len_utf8)
-        };
-        formatted.push_str(&from[..length]);
-        rest = &from[length..];
-    }
-    formatted.push_str(rest);
-    formatted
-}
-
-/// What stands between `${` and `}`, with the brace; left alone where it has more than one line or is not closed.
-fn inside(text: &str) -> String {
-    let Some(inner) = text.strip_suffix('}').filter(|inner| !inner.contains('\n')) else {
-        return text.to_owned();
-    };
-    let (start, inner) = inner.strip_prefix('~').map_or(("", inner), |rest| ("~", rest));
-    let (inner, end) = inner.strip_suffix('~').map_or((inner, ""), |rest| (rest, "~"));
-    let mut placed: Vec<Placed> = tokens(inner)
-        .into_iter()
-        .map(|Token { kind, text }| {
-            let text = if kind == Kind::Text { string(text) } else { text.to_owned() };
-            Placed { kind, text, spaces: 0 }
-        })
-        .collect();
-    space(&mut placed);
-    let mut formatted = start.to_owned();
-    for token in &placed {
-        formatted.extend(std::iter::repeat_n(' ', token.spaces));
-        formatted.push_str(&token.text);
-    }
-    formatted.push_str(end);
-    formatted.push('}');
-    formatted
-}
-
 /// The text of a file in canonical layout; what the parser finds, where the file is no HCL: such a file is left alone.
 ///
 /// # Errors
@@ -284,11 +247,25 @@ fn inside(text: &str) -> String {
 pub fn format_file(file: &SourceFile) -> Result<String, Box<(Diagnostics, Sources)>> {
     let mut sources = Sources::default();
     let id = sources.add(file.clone());
+    let formatted = format(&file.text);
+    meaning(id, &file.text)
+        .and_then(|before| match meaning(id, &formatted) {
+            Ok(after) if before == after && comments(&file.text) == comments(&formatted) => Ok(formatted),
+            _ => Err(would_change(id)),
+        })
+        .map_err(|diagnostics| Box::new((diagnostics, sources)))
+}
+
+/// The layout has a mistake, which nobody's file shall suffer from.
+fn would_change(file: SourceId) -> Diagnostics {
+    let message = "this file cannot be laid out without changing what it says, so it stays as it is";
+    let diagnostic = Diagnostic::error(codes::UNSUPPORTED, Span::new(file, 0..0), message);
     let mut diagnostics = Diagnostics::default();
-    for piece in pieces(id, &file.text) {
-        if let Err(diagnostic) = parse_piece(piece) {
-            diagnostics.push(*diagnostic);
-        }
-    }
-    if diagnostics.is_empty() { Ok(format(&file.text)) } else { Err(Box::new((diagnostics, sources))) }
+    diagnostics.push(diagnostic.help("this is a mistake of `provender fmt`: please report it with the file"));
+    diagnostics
+}
+
+fn comments(text: &str) -> Vec<String> {
+    let is_comment = |token: &Token<'_>| matches!(token.kind, Kind::LineComment | Kind::BlockComment);
+    tokens(text).into_iter().filter(is_comment).map(|token| token.text.into_owned()).collect()
 }

@@ -23,6 +23,6 @@ pub(crate) use block::{BlockReader, Context, Schema};
 pub(crate) use evaluate::{Each, Evaluator, Failure, Scope, evaluate_any, evaluate_public};
 pub(crate) use functions::DOCUMENTATION;
 pub(crate) use json::parse_json;
-pub(crate) use parse::{Piece, parse_expression, parse_piece, pieces};
+pub(crate) use parse::{Piece, meaning, parse_expression, parse_piece, pieces};
 pub(crate) use tree::{Attribute, BinaryOperator, Block, Body, Expression, ExpressionKind, Part, Step};
 pub(crate) use value::{Number, Reference, Value};

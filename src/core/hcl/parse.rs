@@ -1,14 +1,16 @@
 //! From text to the tree. The parser's own tree is dropped at once: it keeps every space and takes 30 KB an object.
 
+use std::borrow::Cow;
+
 use hcl::edit::expr::{self, Expression as Edited, ObjectKey, TraversalOperator, UnaryOperator};
 use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::template::HeredocTemplate;
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
-use super::split::{Pieces, split};
+use super::split::{Broken, Pieces, split};
 use super::template::{self, Literals};
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::source::{SourceId, Span};
 
 /// A part of a file that is parsed by itself: a block, as a rule.
@@ -20,37 +22,82 @@ pub(crate) struct Piece<'a> {
     shift: usize,
     /// Whether it is the whole file.
     is_file: bool,
-    /// Where a string goes on over the end of its line.
-    broken_string: Option<usize>,
+    /// What the parser takes and HCL does not have.
+    broken: Option<Broken>,
 }
 
 /// The pieces of a file, in order.
 pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece<'_>> {
     let (text, mark) = without_mark(text);
-    let Pieces { ranges, broken_string } = split(text);
+    let Pieces { ranges, broken, .. } = split(text);
     ranges.into_iter().map(move |range| {
         let is_file = range.len() == text.len();
-        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file, broken_string }
+        Piece { source, text: &text[range.clone()], shift: mark + range.start, is_file, broken }
     })
 }
 
 /// The tree of a piece. The parser stops at its first error.
 pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
-    let lower = Lower { source: piece.source, text: piece.text, shift: piece.shift };
-    let body = parser::parse_body(piece.text).map_err(|error| {
+    let text = without_empty_heredocs(piece.text);
+    let lower = Lower { source: piece.source, text: &text, shift: piece.shift, has_spans: true };
+    let body = edited(&lower, piece)?;
+    Ok(lower.body(body))
+}
+
+/// What a file says, without places: equal for two layouts of the same.
+pub(crate) fn meaning(source: SourceId, text: &str) -> Result<Body, Diagnostics> {
+    let mut meaning = Body::default();
+    let mut diagnostics = Diagnostics::default();
+    for piece in pieces(source, text) {
+        let text = without_empty_heredocs(piece.text);
+        let lower = Lower { source, text: &text, shift: piece.shift, has_spans: false };
+        match edited(&lower, piece) {
+            Ok(edited) => {
+                let body = lower.body(edited);
+                meaning.attributes.extend(body.attributes);
+                meaning.blocks.extend(body.blocks);
+            }
+            Err(diagnostic) => diagnostics.push(*diagnostic),
+        }
+    }
+    if diagnostics.is_empty() { Ok(meaning) } else { Err(diagnostics) }
+}
+
+/// The parser's tree.
+fn edited(lower: &Lower<'_>, piece: Piece<'_>) -> Result<EditedBody, Box<Diagnostic>> {
+    let body = parser::parse_body(lower.text).map_err(|error| {
         let unread = if piece.is_file { "file" } else { "block" };
         let help = format!("the rest of the {unread} is not looked at until this is mended");
         Box::new(lower.syntax_error(piece.text, &error).help(help))
     })?;
-    if let Some(at) = piece.broken_string {
-        let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
-        let span = lower.span(Some(line..at));
-        let diagnostic = Diagnostic::error(codes::SYNTAX, span, "a string is not closed on this line");
-        return Err(Box::new(
-            diagnostic.help("close it with `\"`, or write several lines as `<<-EOT … EOT`"),
-        ));
+    let Some(broken) = piece.broken else { return Ok(body) };
+    let (at, message, help) = match broken {
+        Broken::String(at) => (
+            at,
+            "a string is not closed on this line",
+            "close it with `\"`, or write several lines as `<<-EOT … EOT`",
+        ),
+        Broken::Heredoc(at) => (
+            at,
+            "no line closes what begins here",
+            "close it with a line that holds the word behind `<<` and nothing else",
+        ),
+    };
+    let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
+    Err(Box::new(Diagnostic::error(codes::SYNTAX, lower.span(Some(line..at)), message).help(help)))
+}
+
+/// The text with `""` for heredocs of no line, everything else in its place. The parser misses the end of these and takes
+/// what follows, up to the next such marker, as their text.
+fn without_empty_heredocs(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    if text.contains("<<") {
+        for range in split(&text).empty_heredocs {
+            let empty = format!("{:1$}", "\"\"", range.len());
+            text.to_mut().replace_range(range, &empty);
+        }
     }
-    Ok(lower.body(body))
+    text
 }
 
 /// The tree of one expression that is all of the text.
@@ -64,7 +111,7 @@ pub(super) fn parse_expression_at(
     text: &str,
     shift: usize,
 ) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, text, shift };
+    let lower = Lower { source, text, shift, has_spans: true };
     let expression = parser::parse_expr(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     Ok(lower.expression(&expression))
 }
@@ -75,7 +122,7 @@ pub(super) fn parse_template_at(
     text: &str,
     shift: usize,
 ) -> Result<Expression, Box<Diagnostic>> {
-    let lower = Lower { source, text, shift };
+    let lower = Lower { source, text, shift, has_spans: true };
     let template =
         parser::parse_template(text).map_err(|error| Box::new(lower.syntax_error(text, &error)))?;
     let span = Span::new(source, shift..shift + text.len());
@@ -98,6 +145,8 @@ pub(super) struct Lower<'a> {
     text: &'a str,
     /// Bytes of the file before the text that was parsed.
     shift: usize,
+    /// Whether the tree says where everything stands.
+    has_spans: bool,
 }
 
 impl Lower<'_> {
@@ -141,6 +190,9 @@ impl Lower<'_> {
     }
 
     pub(super) fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {
+        if !self.has_spans {
+            return Span::default();
+        }
         let range = range.unwrap_or_default();
         Span::new(self.source, range.start + self.shift..range.end + self.shift)
     }
@@ -194,7 +246,13 @@ impl Lower<'_> {
                 ExpressionKind::Map(entries.collect())
             }
             Edited::StringTemplate(text) => {
-                ExpressionKind::Template(template::lower(self, text, Literals::Whole))
+                let mut parts = template::lower(self, text, Literals::Whole);
+                // `"${x}"` is `x`.
+                if let [Part::Interpolation(only)] = parts.as_mut_slice() {
+                    std::mem::replace(&mut only.kind, ExpressionKind::Null)
+                } else {
+                    ExpressionKind::Template(parts)
+                }
             }
             Edited::HeredocTemplate(text) => ExpressionKind::Template(self.heredoc(text)),
             Edited::Parenthesis(inner) => return self.expression(inner.inner()),
@@ -309,6 +367,23 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn heredocs_end_where_those_of_hcl_do() {
+        let values = |text: &str| -> Vec<ExpressionKind> {
+            let body = meaning(SourceId::default(), text).unwrap();
+            body.attributes.into_iter().map(|attribute| attribute.value.kind).collect()
+        };
+        let [first, second, third] = &values("a = <<E\nE\nb = <<-E\r\n  E\r\nc = <<E\nx\nE\n")[..] else {
+            panic!("not three")
+        };
+        assert_eq!([first, second], [&ExpressionKind::String(String::new()); 2]);
+        assert!(matches!(third, ExpressionKind::Template(parts) if parts.len() == 1));
+        for open in ["a = <<E\nx\nE // no end\n", "a = f(<<E\nx\nE, 1)\n"] {
+            let said = meaning(SourceId::default(), open).unwrap_err();
+            assert!(said.iter().any(|one| one.message.contains("no line closes")), "{said:?}");
+        }
+    }
+
     /// Of every file of fixtures that is HCL as a whole.
     #[test]
     fn the_pieces_are_the_whole() {
@@ -328,10 +403,10 @@ mod tests {
         for text in texts {
             let (text, shift) = without_mark(&text);
             let source = SourceId::default();
-            if pieces(source, text).any(|piece| piece.broken_string.is_some()) {
+            if pieces(source, text).any(|piece| piece.broken.is_some()) {
                 continue;
             }
-            let whole = Piece { source, text, shift, is_file: true, broken_string: None };
+            let whole = Piece { source, text, shift, is_file: true, broken: None };
             let Ok(whole) = parse_piece(whole) else { continue };
             let mut joined = Body::default();
             for piece in pieces(source, text) {

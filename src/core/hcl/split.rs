@@ -8,24 +8,37 @@ use std::ops::Range;
 pub(super) struct Pieces {
     /// In order; they cover all of the text. A piece may hold several blocks when these share a line.
     pub(super) ranges: Vec<Range<usize>>,
-    /// Where a string goes on over the end of its line, which the parser would take and HCL does not have.
-    pub(super) broken_string: Option<usize>,
+    /// Where there is something that the parser would take and HCL does not have.
+    pub(super) broken: Option<Broken>,
+    /// From `<<` to the marker that closes it at once.
+    pub(super) empty_heredocs: Vec<Range<usize>>,
+}
+
+/// What is not closed where HCL wants it, and where its line, or what of it is to be shown, ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Broken {
+    /// A string that goes on over the end of its line.
+    String(usize),
+    /// A heredoc with no line that holds its marker alone.
+    Heredoc(usize),
 }
 
 /// Splits text after each line that ends a block at the top.
 pub(super) fn split(text: &str) -> Pieces {
     let whole = || vec![Range { start: 0, end: text.len() }];
-    match (Scanner { text: text.as_bytes(), at: 0, directives: Vec::new() }).pieces() {
-        Ok(ranges) => Pieces { ranges, broken_string: None },
-        Err(Lost::Elsewhere) => Pieces { ranges: whole(), broken_string: None },
-        Err(Lost::InString(at)) => Pieces { ranges: whole(), broken_string: Some(at) },
-    }
+    let mut scanner =
+        Scanner { text: text.as_bytes(), at: 0, directives: Vec::new(), empty_heredocs: Vec::new() };
+    let (ranges, broken) = match scanner.pieces() {
+        Ok(ranges) => (ranges, None),
+        Err(Lost::Elsewhere) => (whole(), None),
+        Err(Lost::In(broken)) => (whole(), Some(broken)),
+    };
+    Pieces { ranges, broken, empty_heredocs: scanner.empty_heredocs }
 }
 
 /// The text is not what it seems; the parser says why.
 enum Lost {
-    /// In a string, at the line feed.
-    InString(usize),
+    In(Broken),
     Elsewhere,
 }
 
@@ -34,6 +47,7 @@ struct Scanner<'a> {
     at: usize,
     /// For each open string, how many `%{ if }` and `%{ for }` in it are open.
     directives: Vec<usize>,
+    empty_heredocs: Vec<Range<usize>>,
 }
 
 /// What a closing brace ends.
@@ -45,7 +59,7 @@ enum Open {
 }
 
 impl Scanner<'_> {
-    fn pieces(mut self) -> Result<Vec<Range<usize>>, Lost> {
+    fn pieces(&mut self) -> Result<Vec<Range<usize>>, Lost> {
         let mut pieces = Vec::new();
         let mut start = 0;
         let mut open: Vec<Open> = Vec::new();
@@ -116,9 +130,11 @@ impl Scanner<'_> {
             self.at += 1;
             match byte {
                 // The parser would look for the end of a directive beyond the string.
-                b'"' if self.directives.pop() != Some(0) => return Err(Lost::InString(self.at - 1)),
+                b'"' if self.directives.pop() != Some(0) => {
+                    return Err(Lost::In(Broken::String(self.at - 1)));
+                }
                 b'"' => return Ok(()),
-                b'\n' => return Err(Lost::InString(self.at - 1)),
+                b'\n' => return Err(Lost::In(Broken::String(self.at - 1))),
                 b'\\' => self.at += 1,
                 b'$' | b'%'
                     if self.text[self.at..].first() == Some(&byte)
@@ -163,18 +179,24 @@ impl Scanner<'_> {
         {
             return Err(Lost::Elsewhere);
         }
-        let mut at = self.text.len() - rest.len() + line_end + 1;
+        let begins = self.text.len() - rest.len() + marker.len();
+        let first_line = self.text.len() - rest.len() + line_end + 1;
+        let mut at = first_line;
         while at < self.text.len() {
             let line = &self.text[at..];
             let length = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
             if line[..length].trim_ascii() == marker {
+                if at == first_line {
+                    let end = at + line[..length].trim_ascii_end().len();
+                    self.empty_heredocs.push(self.at - 1..end);
+                }
                 // The line feed ends the attribute.
                 self.at = at + length;
                 return Ok(());
             }
             at += length + 1;
         }
-        Err(Lost::Elsewhere)
+        Err(Lost::In(Broken::Heredoc(begins)))
     }
 }
 

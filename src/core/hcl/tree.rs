@@ -3,21 +3,21 @@
 use crate::source::Span;
 
 /// What stands between the braces of a block, or in a file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Body {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) blocks: Vec<Block>,
 }
 
 /// `key = value`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Attribute {
     pub(crate) key: Name,
     pub(crate) value: Expression,
 }
 
 /// `kind "label" { … }`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Block {
     pub(crate) kind: Name,
     pub(crate) labels: Vec<Name>,
@@ -32,21 +32,21 @@ impl Block {
 }
 
 /// A word or a quoted label.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) span: Span,
 }
 
 /// An expression.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Expression {
     pub(crate) span: Span,
     pub(crate) kind: ExpressionKind,
 }
 
 /// What an expression is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ExpressionKind {
     Null,
     Bool(bool),
@@ -67,7 +67,7 @@ pub(crate) enum ExpressionKind {
 }
 
 /// A step of a traversal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     /// `.name`
     Attribute(Name),
@@ -90,7 +90,7 @@ impl Step {
 }
 
 /// `name(arguments)`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
     pub(crate) name: Name,
     pub(crate) arguments: Vec<Expression>,
@@ -99,7 +99,7 @@ pub(crate) struct Call {
 }
 
 /// `left operator right`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Binary {
     pub(crate) left: Expression,
     pub(crate) operator: BinaryOperator,
@@ -110,7 +110,7 @@ pub(crate) struct Binary {
 pub(crate) use hcl::edit::expr::BinaryOperator;
 
 /// `[for key, value in collection : result if condition]`, or the same in braces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct For {
     pub(crate) key: Option<String>,
     pub(crate) value: String,
@@ -124,7 +124,7 @@ pub(crate) struct For {
 }
 
 /// A part of a template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Part {
     Literal(String),
     Interpolation(Expression),
