@@ -39,7 +39,11 @@ fn pairs_of_terraform() {
         let file = SourceFile { path: "x.hcl".to_owned(), text: written };
         let ours = format_file(&file).ok();
         if ours != formatted && !REFUSED.contains(&name.as_str()) {
-            _ = writeln!(differences, "=== {name}\n{}\n--- Terraform\n{formatted:?}\n--- we\n{ours:?}", file.text);
+            _ = writeln!(
+                differences,
+                "=== {name}\n{}\n--- Terraform\n{formatted:?}\n--- we\n{ours:?}",
+                file.text
+            );
         }
         if REFUSED.contains(&name.as_str()) {
             assert_eq!(ours, None, "{name}");
@@ -59,6 +63,16 @@ fn labels_are_quoted_and_layout_is_canonical() {
     assert_eq!(format("\u{feff}a=1\r\nbb=2"), "a  = 1\r\nbb = 2\r\n");
     assert_eq!(format(""), "");
     assert_eq!(format("a = <<-EOT\n   x=1\n  EOT\nb=2\n"), "a = <<-EOT\n   x=1\n  EOT\nb = 2\n");
+}
+
+#[test]
+fn a_finding_stands_where_the_mistake_is() {
+    let file =
+        SourceFile { path: "x.hcl".to_owned(), text: "locals {\n  a = { b = 1, b = 2 }\n}\n".to_owned() };
+    let found = format_file(&file).unwrap_err();
+    let starts: Vec<_> =
+        found.0.iter().filter_map(|finding| Some(finding.primary.as_ref()?.span.range().start)).collect();
+    assert_eq!(starts, [file.text.rfind('b').unwrap()]);
 }
 
 /// Everything but spaces and the last line feeds. `0. 0` is `0.0`: which of the two stands behind a list is the parser's

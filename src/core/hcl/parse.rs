@@ -50,10 +50,10 @@ pub(crate) fn meaning(source: SourceId, text: &str) -> Result<Body, Diagnostics>
     let mut diagnostics = Diagnostics::default();
     for piece in pieces(source, text) {
         let text = without_empty_heredocs(piece.text);
-        let lower = Lower { source, text: &text, shift: piece.shift, has_spans: false };
+        let lower = Lower { source, text: &text, shift: piece.shift, has_spans: true };
         match edited(&lower, piece) {
             Ok(edited) => {
-                let body = lower.body(edited);
+                let body = Lower { has_spans: false, ..lower }.body(edited);
                 meaning.attributes.extend(body.attributes);
                 meaning.blocks.extend(body.blocks);
             }
