@@ -17,6 +17,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod guides;
 mod processes;
 
 use std::fmt::Write as _;

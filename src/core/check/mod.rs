@@ -92,8 +92,9 @@ impl Definitions {
         of_kind.map(|(address, _)| address.name.as_str()).collect()
     }
 
-    fn origin(&self, address: &Address) -> Origin {
-        self.origins.get(address).cloned().unwrap_or_default()
+    fn origin(&self, address: &Address) -> &Origin {
+        static NOWHERE: Origin = Origin::new(Span::NONE, Span::NONE);
+        self.origins.get(address).unwrap_or(&NOWHERE)
     }
 }
 

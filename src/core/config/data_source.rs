@@ -177,7 +177,7 @@ fn warehouse(reader: &BlockReader<'_>, kind: &str) -> Option<SourceKind> {
 fn push(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> {
     let batch = reader.required::<Reference>("batch_source", "data_source.NAME")?;
     let batch = object::of_kind(reader.context, "batch_source", batch, ObjectKind::DataSource)?;
-    origin.places.insert(Place::attribute("batch_source"), batch.span);
+    origin.insert(Place::attribute("batch_source"), batch.span);
     Some(SourceKind::Push { batch_source: batch.name })
 }
 
@@ -192,7 +192,7 @@ fn request(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> 
             if let (Some(named), Some(Located { value: value_type, .. })) = (named, value_type)
                 && named.enabled
             {
-                origin.places.insert(Place::block("field", fields.len()), named.span);
+                origin.insert(Place::block("field", fields.len()), named.span);
                 fields.push(Field { name: named.name, value_type });
             }
         });

@@ -18,10 +18,10 @@ pub(super) fn read(reader: &BlockReader<'_>, name: &str, origin: &mut Origin) ->
     let metadata = object::metadata(reader);
     let lifecycle = object::lifecycle(reader);
     if let Some(join_key) = &join_key {
-        origin.places.insert(Place::attribute("join_key"), join_key.span);
+        origin.insert(Place::attribute("join_key"), join_key.span);
     }
     let value_type = value_type?;
-    origin.places.insert(Place::attribute("value_type"), value_type.span);
+    origin.insert(Place::attribute("value_type"), value_type.span);
     Some(Object::Entity(Entity {
         join_key: join_key.map_or_else(|| name.to_owned(), |key| key.value),
         value_type: value_type.value,

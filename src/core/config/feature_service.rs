@@ -50,7 +50,7 @@ fn selections(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Selection> {
     for Located { value: reference, span } in reader.list::<Reference>("features").unwrap_or_default() {
         let on_demand = reference.kind == ObjectKind::OnDemandFeatureView;
         if on_demand || reference.kind == ObjectKind::FeatureView {
-            origin.places.insert(Place::element("features", selections.len()), reference.span);
+            origin.insert(Place::element("features", selections.len()), reference.span);
             selections.push(Selection { view: reference.name, on_demand, feature: reference.feature });
             continue;
         }
@@ -79,13 +79,13 @@ fn one_use(inner: &BlockReader<'_>, position: usize, origin: &mut Origin) -> Opt
     let features = inner.list::<String>("features");
     let view = view?;
     let place = Place::block("use", position);
-    origin.places.insert(place, named.span);
-    origin.places.insert(place.at("view"), view.span);
+    origin.insert(place, named.span);
+    origin.insert(place.at("view"), view.span);
     if let Some(join_keys) = &join_keys {
-        origin.places.insert(place.at("join_keys"), join_keys.span);
+        origin.insert(place.at("join_keys"), join_keys.span);
     }
     for (position, feature) in features.iter().flatten().enumerate() {
-        origin.places.insert(place.at("features").nth(position), feature.span);
+        origin.insert(place.at("features").nth(position), feature.span);
     }
     Some(ServiceUse {
         name: named.name,
@@ -103,7 +103,7 @@ fn consumers(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Consumer> {
         if let Some(named) = object::named(&inner, 0, NameForm::Consumer)
             && named.enabled
         {
-            origin.places.insert(Place::block("consumer", consumers.len()), named.span);
+            origin.insert(Place::block("consumer", consumers.len()), named.span);
             consumers.push(Consumer { name: named.name, owner });
         }
     }

@@ -72,7 +72,7 @@ fn entities(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Vec<String>
     let mut names = Vec::new();
     for reference in reader.list::<Reference>("entities")? {
         if let Some(reference) = object::of_kind(reader.context, "entities", reference, ObjectKind::Entity) {
-            origin.places.insert(Place::element("entities", names.len()), reference.span);
+            origin.insert(Place::element("entities", names.len()), reference.span);
             names.push(reference.name);
         }
     }
@@ -82,12 +82,12 @@ fn entities(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Vec<String>
 fn source(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<String> {
     let source = reader.required::<Reference>("source", "data_source.NAME")?;
     let source = object::of_kind(reader.context, "source", source, ObjectKind::DataSource)?;
-    origin.places.insert(Place::attribute("source"), source.span);
+    origin.insert(Place::attribute("source"), source.span);
     Some(source.name)
 }
 
 fn features(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Feature> {
-    let mut features = Vec::new();
+    let mut features = Vec::with_capacity(reader.blocks("feature").count());
     let mut any = false;
     for block in reader.blocks("feature") {
         any = true;
@@ -100,7 +100,7 @@ fn features(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Feature> {
             let value_type = inner.required::<ValueType>("type", "float64");
             let metadata = object::metadata(&inner);
             if let Some(value_type) = value_type {
-                origin.places.insert(Place::block("feature", features.len()), named.span);
+                origin.insert(Place::block("feature", features.len()), named.span);
                 features.push(Feature {
                     name: named.name,
                     value_type: value_type.value,

@@ -64,8 +64,15 @@ impl Loaded {
 pub fn load(input: &LoadInput<'_>) -> Loaded {
     let loader = Loader::new(input);
     let files = loader.parse(input.files);
-    loader.scope(ScopeId::PROJECT, &without_modules(files), &Given::Project(input));
-    loader.finish()
+    let files = without_modules(files);
+    loader.scope(ScopeId::PROJECT, &files, &Given::Project(input));
+    // Taking the trees of a large project apart takes as long as some rules do.
+    std::thread::scope(|threads| {
+        if files.len() > 1 {
+            threads.spawn(|| drop(files));
+        }
+        loader.finish()
+    })
 }
 
 struct Loader<'a> {

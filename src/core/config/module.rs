@@ -149,7 +149,7 @@ pub(super) fn read(
             let (value, sensitive) = evaluate_any(context.scope, &attribute.value);
             let value = value.map_err(|failure| context.fail(failure)).ok();
             let (key, span) = (attribute.key.span, attribute.value.span);
-            (attribute.key.text.clone(), Argument { value, sensitive, key, span })
+            (attribute.key.text.to_string(), Argument { value, sensitive, key, span })
         })
         .collect();
     let call = Call { name: named.name, header: block.header(), arguments };

@@ -30,7 +30,7 @@ pub(super) enum NameForm {
 pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> Option<Named> {
     let enabled = reader.optional::<bool>("enabled").is_none_or(|enabled| enabled.value);
     let given = reader.optional::<String>("name");
-    let label = reader.label(label).map(|label| Located { value: label.text.clone(), span: label.span });
+    let label = reader.label(label).map(|label| Located { value: label.text.to_string(), span: label.span });
     // In a loop the label is no name: what is wrong with `name` has been said.
     let label =
         label.filter(|_| reader.attribute("for_each").is_none() || reader.attribute("name").is_none());
@@ -99,5 +99,5 @@ pub(super) fn of_kind(
 
 /// The place of a block.
 pub(super) fn origin(block: &Block, name: Span) -> Origin {
-    Origin { header: block.header(), name, places: BTreeMap::new() }
+    Origin::new(block.header(), name)
 }

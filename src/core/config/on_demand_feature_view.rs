@@ -57,7 +57,7 @@ fn sources(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Vec<Address>
             reader.context.report(Diagnostic::error(codes::CONFLICT, span, message).also(first, "the first"));
             continue;
         }
-        origin.places.insert(Place::element("sources", sources.len()), reference.span);
+        origin.insert(Place::element("sources", sources.len()), reference.span);
         sources.push(address);
     }
     Some(sources)
@@ -88,7 +88,7 @@ fn features(
             if !named.enabled {
                 return;
             }
-            origin.places.insert(Place::block("feature", features.len()), named.span);
+            origin.insert(Place::block("feature", features.len()), named.span);
             features.push(OnDemandFeature {
                 name: named.name,
                 value_type: value_type.value,

@@ -125,7 +125,7 @@ impl Refactorings {
             return;
         }
         let allow = Allow {
-            code: code.text.clone(),
+            code: code.text.to_string(),
             on: on.value.address.clone(),
             reason: reason.value,
             expires,

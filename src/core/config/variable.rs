@@ -65,20 +65,22 @@ pub(super) fn read_all<'a>(
     for block in blocks {
         let reader = BlockReader::new(context, block, &SCHEMA);
         let Some(label) = reader.label(0) else { continue };
-        if let Some(first) = variables.get(&label.text) {
+        if let Some(first) = variables.get(label.text.as_str()) {
             let message = format!("the variable `{}` is declared twice", label.text);
             let diagnostic = Diagnostic::error(codes::DUPLICATE, label.span, message);
             context.report(diagnostic.also(first.block.header(), "the first"));
             continue;
         }
         let from_secret = match given {
-            Given::Module(call) => call.arguments.get(&label.text).is_some_and(|given| given.sensitive),
+            Given::Module(call) => {
+                call.arguments.get(label.text.as_str()).is_some_and(|given| given.sensitive)
+            }
             Given::Project(_) => false,
         };
         let sensitive =
             reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value) || from_secret;
         let value = value(&reader, &label.text, sensitive, given);
-        variables.insert(label.text.clone(), Variable { block, value, sensitive });
+        variables.insert(label.text.to_string(), Variable { block, value, sensitive });
     }
     match given {
         Given::Project(input) => undeclared_from_outside(context, &variables, input),

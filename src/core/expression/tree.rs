@@ -178,7 +178,7 @@ impl Resolver<'_> {
                     return fail(span, "`...` cannot be used over columns", None);
                 }
                 TreeKind::Call {
-                    name: call.name.text.clone(),
+                    name: call.name.text.to_string(),
                     name_span: call.name.span,
                     arguments: self.all(&call.arguments)?,
                 }
@@ -251,7 +251,7 @@ impl Resolver<'_> {
         let long = matches!(name.as_str(), "feature_view" | "data_source");
         let (source, rest) = match steps {
             [first, rest @ ..] if long => (self.name(first)?, rest),
-            _ => (name.clone(), steps),
+            _ => (name.to_string(), steps),
         };
         if !self.sources.contains(&source.as_str()) {
             let message = format!("`{source}` is no source of this view");
@@ -284,7 +284,7 @@ impl Resolver<'_> {
     /// The name that `.name` or `["name"]` says.
     fn name(&self, step: &Step) -> Result<String> {
         match step {
-            Step::Attribute(name) => Ok(name.text.clone()),
+            Step::Attribute(name) => Ok(name.text.to_string()),
             Step::Index(index) => match self.tree(index)?.kind {
                 TreeKind::Text(text) => Ok(text),
                 _ => fail(index.span, "the name of a column must be a text", None),

@@ -101,7 +101,7 @@ fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
 /// The name that `.name` or `["name"]` says.
 fn step_name(evaluator: &mut Evaluator<'_>, step: &Step) -> Result<String> {
     match step {
-        Step::Attribute(name) => Ok(name.text.clone()),
+        Step::Attribute(name) => Ok(name.text.to_string()),
         Step::Index(index) => match evaluator.evaluate(index)? {
             Value::String(name) => Ok(name),
             other => Err(wrong_type(index.span, "a name", &other)),

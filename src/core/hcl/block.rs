@@ -78,7 +78,7 @@ impl<'a> BlockReader<'a> {
     fn kind(&self) -> String {
         match self.block.labels.as_slice() {
             [kind, _] => format!("{} \"{}\"", self.block.kind.text, kind.text),
-            _ => self.block.kind.text.clone(),
+            _ => self.block.kind.text.to_string(),
         }
     }
 
@@ -112,8 +112,13 @@ impl<'a> BlockReader<'a> {
     }
 
     fn check_repeated(&self) {
+        let attributes = &self.body().attributes;
+        // Most blocks are features, and most features have a type and nothing else.
+        if attributes.len() < 2 {
+            return;
+        }
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-        for Attribute { key, .. } in &self.body().attributes {
+        for Attribute { key, .. } in attributes {
             if let Some(first) = seen.insert(&key.text, key.span) {
                 let message = format!("`{}` is set twice", key.text);
                 self.context

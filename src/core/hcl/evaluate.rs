@@ -99,7 +99,7 @@ impl Scope for Each<'_> {
 
 /// Steps that the expressions of one project may take: each evaluated expression is one, and so is each element of a value
 /// that is copied, by its name, or made by a function. It is well under a second of work.
-const STEP_LIMIT: usize = 10_000_000;
+const STEP_LIMIT: usize = 5_000_000;
 
 /// The value of an expression, and whether something sensitive was read for it.
 pub(crate) fn evaluate_any(scope: &dyn Scope, expression: &Expression) -> (Result<Value>, bool) {

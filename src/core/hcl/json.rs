@@ -182,7 +182,7 @@ impl Json {
             }
             Data::Object(entries) => {
                 let entries = entries.into_iter().map(|(key, value)| {
-                    let key = Expression { span: key.span, kind: ExpressionKind::String(key.text) };
+                    let key = Expression { span: key.span, kind: ExpressionKind::String(key.text.into()) };
                     Ok((key, value.expression(if text == Text::Expression { Text::Template } else { text })?))
                 });
                 ExpressionKind::Map(entries.collect::<Result<_, Box<Diagnostic>>>()?)
@@ -273,7 +273,7 @@ impl Parser<'_> {
                 return Err(self.error(start, "expected a key in quotes"));
             }
             let text = self.string()?;
-            let key = Name { text, span: Span::new(self.source, start..self.at) };
+            let key = Name { text: text.into(), span: Span::new(self.source, start..self.at) };
             self.skip_space();
             if !self.take(":") {
                 return Err(self.error(self.at, "expected `:` after the key"));

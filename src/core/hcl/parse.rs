@@ -220,11 +220,11 @@ impl Lower<'_> {
     }
 
     fn word(&self, word: &Decorated<Ident>) -> Name {
-        Name { text: word.as_str().to_owned(), span: self.span(word.span()) }
+        Name { text: word.as_str().into(), span: self.span(word.span()) }
     }
 
     fn label(&self, label: &BlockLabel) -> Name {
-        Name { text: label.as_str().to_owned(), span: self.span(label.span()) }
+        Name { text: label.as_str().into(), span: self.span(label.span()) }
     }
 
     pub(super) fn expression(&self, edited: &Edited) -> Expression {
@@ -256,7 +256,7 @@ impl Lower<'_> {
             }
             Edited::HeredocTemplate(text) => ExpressionKind::Template(self.heredoc(text)),
             Edited::Parenthesis(inner) => return self.expression(inner.inner()),
-            Edited::Variable(name) => ExpressionKind::Variable(name.as_str().to_owned()),
+            Edited::Variable(name) => ExpressionKind::Variable(name.as_str().into()),
             Edited::Conditional(conditional) => ExpressionKind::Conditional(Box::new([
                 self.expression(&conditional.cond_expr),
                 self.expression(&conditional.true_expr),
@@ -324,9 +324,9 @@ impl Lower<'_> {
 
     fn call(&self, call: &expr::FuncCall) -> Call {
         let namespace = call.name.namespace.iter().map(|part| format!("{}::", part.as_str()));
-        let text = namespace.chain([call.name.name.as_str().to_owned()]).collect();
+        let text: String = namespace.chain([call.name.name.as_str().to_owned()]).collect();
         Call {
-            name: Name { text, span: self.span(call.name.name.span()) },
+            name: Name { text: text.into(), span: self.span(call.name.name.span()) },
             arguments: call.args.iter().map(|argument| self.expression(argument)).collect(),
             expand: call.args.expand_final(),
         }

@@ -1,5 +1,7 @@
 //! The tree of a file: bodies, blocks, attributes, expressions, each with its span. Comments and layout are gone.
 
+use ecow::EcoString;
+
 use crate::source::Span;
 
 /// What stands between the braces of a block, or in a file.
@@ -34,7 +36,7 @@ impl Block {
 /// A word or a quoted label.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Name {
-    pub(crate) text: String,
+    pub(crate) text: EcoString,
     pub(crate) span: Span,
 }
 
@@ -56,7 +58,7 @@ pub(crate) enum ExpressionKind {
     List(Vec<Expression>),
     Map(Vec<(Expression, Expression)>),
     Template(Vec<Part>),
-    Variable(String),
+    Variable(EcoString),
     Traversal(Box<Expression>, Vec<Step>),
     Conditional(Box<[Expression; 3]>),
     Call(Box<Call>),

@@ -132,7 +132,7 @@ fn evaluate_arguments(evaluator: &mut Evaluator<'_>, call: &Call, span: Span) ->
             other => return Err(super::evaluate::wrong_type(last_span, "a list before `...`", &other)),
         }
     }
-    Ok(Arguments { name: call.name.text.clone(), span, values })
+    Ok(Arguments { name: call.name.text.to_string(), span, values })
 }
 
 /// `list(T)`: a type.
