@@ -7,7 +7,7 @@ use crate::hcl::{Block, Context, Each, Number, Value};
 const ROUNDS_LIMIT: usize = 100_000;
 
 /// Calls `read` once for a block without `for_each`, else once for each element: of a list in its order, with the position
-/// from 0 as key; of a map by key.
+/// from 0 as key; of a set with itself as key; of a map by key.
 pub(super) fn rounds(context: &Context<'_>, block: &Block, mut read: impl FnMut(&Context<'_>)) {
     let Some(each) = block.body.attributes.iter().find(|attribute| attribute.key.text == "for_each") else {
         return read(context);
@@ -18,9 +18,10 @@ pub(super) fn rounds(context: &Context<'_>, block: &Block, mut read: impl FnMut(
     };
     let elements: Vec<(Value, Value)> = match collection {
         Value::List(elements) => (0..).map(|at| Value::Number(Number::Integer(at))).zip(elements).collect(),
+        Value::Set(elements) => elements.into_iter().map(|element| (element.clone(), element)).collect(),
         Value::Map(entries) => entries.into_iter().map(|(key, value)| (Value::String(key), value)).collect(),
         other => {
-            let message = format!("`for_each` takes a list or a map, found {}", other.kind());
+            let message = format!("`for_each` takes a list, a set or a map, found {}", other.kind());
             let help = match other {
                 Value::Number(_) => "write `range(…)` to count",
                 _ => "write it in brackets: `[…]`",

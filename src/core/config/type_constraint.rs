@@ -86,21 +86,10 @@ impl TypeConstraint {
             (Self::Bool, Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
                 Ok(Value::Bool(text == "true"))
             }
-            (Self::List(element), Value::List(elements)) => elements
-                .into_iter()
-                .map(|value| element.convert(value))
-                .collect::<Result<_, _>>()
-                .map(Value::List),
-            (Self::Set(element), Value::List(elements)) => {
-                let mut kept: Vec<Value> = Vec::new();
-                for value in elements {
-                    let value = element.convert(value)?;
-                    if !kept.contains(&value) {
-                        kept.push(value);
-                    }
-                }
-                Ok(Value::List(kept))
-            }
+            (Self::List(element), Value::List(elements)) => element.convert_all(elements).map(Value::List),
+            (Self::List(element), Value::Set(elements)) => element.convert_all(elements).map(Value::List),
+            (Self::Set(element), Value::List(elements)) => element.convert_all(elements).map(Value::Set),
+            (Self::Set(element), Value::Set(elements)) => element.convert_all(elements).map(Value::Set),
             (Self::Map(element), Value::Map(entries)) => entries
                 .into_iter()
                 .map(|(key, value)| Ok((key, element.convert(value)?)))
@@ -113,6 +102,13 @@ impl TypeConstraint {
             }
             _ => Err(self.what()),
         }
+    }
+
+    fn convert_all<C: FromIterator<Value>>(
+        &self,
+        elements: impl IntoIterator<Item = Value>,
+    ) -> Result<C, String> {
+        elements.into_iter().map(|value| self.convert(value)).collect()
     }
 
     fn what(&self) -> String {

@@ -145,7 +145,7 @@ fn from_outside(
     let given = if let Some(text) = input.variables.get(name) {
         let by_default = matches!(
             &default,
-            Some(Some(Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_)))
+            Some(Some(Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Set(_) | Value::Map(_)))
         );
         let literal = constraint.as_ref().map_or(!by_default, TypeConstraint::takes_text);
         from_text(text, literal).map_err(|reason| {

@@ -184,6 +184,7 @@ fn walk(evaluator: &mut Evaluator<'_>, value: Value, steps: &[Step], at: Span) -
             let elements = match value {
                 Value::Null => Vec::new(),
                 Value::List(elements) => elements,
+                Value::Set(elements) => elements.into_iter().collect(),
                 single => vec![single],
             };
             let mut results = Vec::with_capacity(elements.len());

@@ -217,6 +217,9 @@ impl<'a> BlockReader<'a> {
         let span = attribute.value.span;
         match self.context.evaluate(&attribute.value)? {
             Value::Null => None,
+            Value::Set(elements) => Some(
+                elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
+            ),
             Value::List(elements) => Some(
                 elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
             ),

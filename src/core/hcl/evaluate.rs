@@ -176,12 +176,8 @@ impl<'a> Evaluator<'a> {
 
     /// The value, which must be a truth value.
     pub(super) fn condition(&mut self, expression: &Expression) -> Result<bool> {
-        match self.evaluate(expression)? {
-            Value::Bool(value) => Ok(value),
-            Value::String(text) if text == "true" => Ok(true),
-            Value::String(text) if text == "false" => Ok(false),
-            other => Err(wrong_type(expression.span, "`true` or `false`", &other)),
-        }
+        let value = self.evaluate(expression)?;
+        value.to_bool().ok_or_else(|| wrong_type(expression.span, "`true` or `false`", &value))
     }
 
     /// The value, which must be a number.
@@ -198,10 +194,13 @@ impl<'a> Evaluator<'a> {
                 .enumerate()
                 .map(|(index, element)| (integer(index), element))
                 .collect()),
+            Value::Set(elements) => {
+                Ok(elements.into_iter().map(|element| (element.clone(), element)).collect())
+            }
             Value::Map(entries) => {
                 Ok(entries.into_iter().map(|(key, value)| (Value::String(key), value)).collect())
             }
-            other => Err(wrong_type(collection.span, "a list or a map", &other)),
+            other => Err(wrong_type(collection.span, "a list, a set or a map", &other)),
         }
     }
 
@@ -313,7 +312,7 @@ pub(super) fn as_number(value: &Value) -> Option<Number> {
     match value {
         Value::Number(number) => Some(*number),
         Value::String(text) => text.parse().map(Number::Integer).ok().or_else(|| {
-            let plain = text.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+            let plain = text.starts_with(|first: char| first.is_ascii_digit() || "-.".contains(first));
             text.parse().ok().filter(|float: &f64| plain && float.is_finite()).map(Number::of)
         }),
         _ => None,

@@ -79,6 +79,11 @@ fn arithmetic(
     if result.is_finite() { Ok(Number::of(result)) } else { Err(overflow(span)) }
 }
 
+/// The sum of two numbers.
+pub(super) fn add(left: Number, right: Number, span: Span) -> Result<Number> {
+    arithmetic((left, right), BinaryOperator::Plus, span, span)
+}
+
 pub(super) fn overflow(span: Span) -> super::evaluate::Failure {
     Diagnostic::error(codes::ARITHMETIC, span, "the result is too large").into()
 }

@@ -10,6 +10,7 @@ use hcl::edit::{Decorated, Ident, Span as _, parser};
 use super::split::{Broken, Pieces, split};
 use super::template::{self, Literals};
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
+use super::value::normalized;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::source::{SourceId, Span};
 
@@ -236,7 +237,7 @@ impl Lower<'_> {
                 || ExpressionKind::Float(number.value().as_f64().unwrap_or(f64::NAN)),
                 ExpressionKind::Integer,
             ),
-            Edited::String(text) => ExpressionKind::String(text.value().clone()),
+            Edited::String(text) => ExpressionKind::String(normalized(text.value().clone())),
             Edited::Array(array) => {
                 ExpressionKind::List(array.iter().map(|element| self.expression(element)).collect())
             }

@@ -179,7 +179,7 @@ pub(super) fn evaluate(evaluator: &mut Evaluator<'_>, parts: &[Part], span: Span
     }
     let mut text = String::new();
     fill(evaluator, parts, span, &mut text)?;
-    Ok(Value::String(text))
+    Ok(Value::text(text))
 }
 
 fn fill(evaluator: &mut Evaluator<'_>, parts: &[Part], span: Span, text: &mut String) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The evaluated arguments of a call, read by type.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::MANY;
@@ -7,6 +8,9 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::hcl::evaluate::{Failure, Result, as_number, wrong_type};
 use crate::hcl::value::{Number, Value};
 use crate::source::Span;
+
+/// Most elements of a list that a function makes.
+const LIST_LIMIT: usize = 1 << 18;
 
 pub(super) struct Arguments {
     pub(super) name: String,
@@ -54,11 +58,41 @@ impl Arguments {
         }
     }
 
+    /// The elements of a list; of a list only, where their order or number matters.
     pub(super) fn list(&self, index: usize) -> Result<&[Value]> {
         match self.value(index) {
             Value::List(elements) => Ok(elements),
             other => Err(wrong_type(self.span_of(index), "a list", other)),
         }
+    }
+
+    /// The elements of a list or a set, in order.
+    pub(super) fn elements(&self, index: usize) -> Result<Cow<'_, [Value]>> {
+        match self.value(index) {
+            Value::List(elements) => Ok(Cow::Borrowed(elements)),
+            Value::Set(elements) => Ok(Cow::Owned(elements.iter().cloned().collect())),
+            other => Err(wrong_type(self.span_of(index), "a list or a set", other)),
+        }
+    }
+
+    /// The same with one type for all: numbers and truth values beside strings become strings, as in Terraform.
+    pub(super) fn unified(&self, index: usize) -> Result<Vec<Value>> {
+        unify(self.elements(index)?.into_owned()).map_err(|(one, other)| {
+            let message = format!("elements must have one type, found {} and {}", one.kind(), other.kind());
+            self.fail_at(index, message)
+        })
+    }
+
+    /// The texts of a list or set of strings; numbers and truth values become text, null is none.
+    pub(super) fn texts(&self, index: usize) -> Result<Vec<Option<String>>> {
+        let text = |element: &Value| match element {
+            Value::Null => Ok(None),
+            other => match other.to_text() {
+                Some(text) => Ok(Some(text)),
+                None => Err(wrong_type(self.span_of(index), "strings in the list", other)),
+            },
+        };
+        self.elements(index)?.iter().map(text).collect()
     }
 
     pub(super) fn map(&self, index: usize) -> Result<&BTreeMap<String, Value>> {
@@ -83,6 +117,43 @@ impl Arguments {
         if text.len() > crate::hcl::template::TEXT_LIMIT {
             return Err(Diagnostic::error(codes::LIMIT, self.span, "this text is longer than 16 MiB").into());
         }
-        Ok(Value::String(text))
+        Ok(Value::text(text))
     }
+
+    /// A list that a function made, unless it is too long.
+    pub(super) fn made_list(&self, elements: Vec<Value>) -> Result<Value> {
+        self.limit(elements.len())?;
+        Ok(Value::List(elements))
+    }
+
+    /// Refuses a list of so many elements before it is made.
+    pub(super) fn limit(&self, elements: usize) -> Result<()> {
+        if elements > LIST_LIMIT {
+            let message = format!("this list has more than {LIST_LIMIT} elements");
+            return Err(Diagnostic::error(codes::LIMIT, self.span, message).into());
+        }
+        Ok(())
+    }
+}
+
+/// Values of one type; or two whose types do not go together.
+pub(super) fn unify(elements: Vec<Value>) -> std::result::Result<Vec<Value>, (Value, Value)> {
+    let known = |element: &&Value| !matches!(element, Value::Null);
+    let Some(first) = elements.iter().find(known) else { return Ok(elements) };
+    let Some(other) = elements
+        .iter()
+        .filter(known)
+        .find(|other| std::mem::discriminant(*other) != std::mem::discriminant(first))
+    else {
+        return Ok(elements);
+    };
+    if !elements.iter().any(|element| matches!(element, Value::String(_))) {
+        return Err((first.clone(), other.clone()));
+    }
+    let as_text = |element: Value| match element {
+        Value::Null => Ok(Value::Null),
+        other => other.to_text().map(Value::String).ok_or(other),
+    };
+    let text = Value::String(String::new());
+    elements.into_iter().map(as_text).collect::<std::result::Result<_, _>>().map_err(|other| (text, other))
 }

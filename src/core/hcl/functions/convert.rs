@@ -1,8 +1,8 @@
 //! Functions that change the type of a value.
 
 use super::Arguments;
+use super::arguments::unify;
 use crate::hcl::evaluate::{Result, as_number, wrong_type};
-use crate::hcl::template::TEXT_LIMIT;
 use crate::hcl::value::Value;
 
 pub(super) fn to_string(arguments: &Arguments) -> Result<Value> {
@@ -26,53 +26,37 @@ pub(super) fn to_number(arguments: &Arguments) -> Result<Value> {
 
 pub(super) fn to_bool(arguments: &Arguments) -> Result<Value> {
     match arguments.value(0) {
-        value @ (Value::Null | Value::Bool(_)) => Ok(value.clone()),
-        Value::String(text) if text == "true" => Ok(Value::Bool(true)),
-        Value::String(text) if text == "false" => Ok(Value::Bool(false)),
-        other => Err(wrong_type(arguments.span_of(0), "`true` or `false`", other)),
+        Value::Null => Ok(Value::Null),
+        value => value
+            .to_bool()
+            .map(Value::Bool)
+            .ok_or_else(|| wrong_type(arguments.span_of(0), "`true` or `false`", value)),
     }
 }
 
 pub(super) fn to_list(arguments: &Arguments) -> Result<Value> {
-    Ok(Value::List(arguments.list(0)?.to_vec()))
+    arguments.unified(0).map(Value::List)
+}
+
+pub(super) fn to_set(arguments: &Arguments) -> Result<Value> {
+    Ok(Value::Set(arguments.unified(0)?.into_iter().collect()))
 }
 
 pub(super) fn to_map(arguments: &Arguments) -> Result<Value> {
-    Ok(Value::Map(arguments.map(0)?.clone()))
+    let map = arguments.map(0)?;
+    let values = unify(map.values().cloned().collect()).map_err(|(one, other)| {
+        arguments.fail(format!("values must have one type, found {} and {}", one.kind(), other.kind()))
+    })?;
+    Ok(Value::Map(map.keys().cloned().zip(values).collect()))
 }
 
-/// A sorted list of strings, each once: sets have no type of their own here.
-pub(super) fn to_set(arguments: &Arguments) -> Result<Value> {
-    match super::collection::sort(arguments)? {
-        Value::List(mut elements) => {
-            elements.dedup();
-            Ok(Value::List(elements))
-        }
-        other => Ok(other),
-    }
-}
-
-/// The first that is neither null nor an empty string.
+/// The first that is neither null nor an empty string; all have one type.
 pub(super) fn coalesce(arguments: &Arguments) -> Result<Value> {
-    let mut values = arguments.values.iter().map(|(value, _)| value);
-    let found = values.find(|value| !matches!(value, Value::Null) && **value != Value::String(String::new()));
-    found.cloned().ok_or_else(|| arguments.fail("every argument is null or empty".to_owned()))
-}
-
-pub(super) fn json_encode(arguments: &Arguments) -> Result<Value> {
-    let json = arguments
-        .value(0)
-        .to_json()
-        .map_err(|what| arguments.fail_at(0, format!("{what} has no JSON form")))?;
-    arguments.made(json.to_string())
-}
-
-pub(super) fn json_decode(arguments: &Arguments) -> Result<Value> {
-    let text = arguments.string(0)?;
-    if text.len() > TEXT_LIMIT {
-        return arguments.made(text.to_owned());
-    }
-    let json: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| arguments.fail_at(0, format!("the text is no JSON: {error}")))?;
-    Ok(Value::from_json(&json))
+    let values = arguments.values.iter().map(|(value, _)| value.clone()).collect();
+    let values = unify(values).map_err(|(one, other)| {
+        arguments.fail(format!("values must have one type, found {} and {}", one.kind(), other.kind()))
+    })?;
+    let mut values = values.into_iter();
+    let found = values.find(|value| !matches!(value, Value::Null) && *value != Value::String(String::new()));
+    found.ok_or_else(|| arguments.fail("every argument is null or empty".to_owned()))
 }

@@ -5,14 +5,19 @@ mod arguments;
 mod collection;
 mod convert;
 mod documentation;
+mod encoding;
+mod format;
 mod number;
+mod pattern;
+mod set;
 mod text;
+mod time;
 
 use arguments::Arguments;
 pub(crate) use documentation::DOCUMENTATION;
 
 use super::accept::unknown_type;
-use super::evaluate::{Evaluator, Failure, Result};
+use super::evaluate::{Evaluator, Failure, Result, as_number};
 use super::tree::{Call, ExpressionKind};
 use super::value::Value;
 use crate::diagnostic::{Diagnostic, codes, suggestion};
@@ -22,36 +27,70 @@ use crate::source::Span;
 type Function = fn(&Arguments) -> Result<Value>;
 
 /// Name, fewest and most arguments, and what it does. Sorted by name.
-const FUNCTIONS: [(&str, usize, usize, Function); 42] = [
+const FUNCTIONS: [(&str, usize, usize, Function); 79] = [
     ("abs", 1, 1, number::abs),
+    ("alltrue", 1, 1, collection::all_true),
+    ("anytrue", 1, 1, collection::any_true),
+    ("base64decode", 1, 1, encoding::base64_decode),
+    ("base64encode", 1, 1, encoding::base64_encode),
     ("ceil", 1, 1, number::ceil),
+    ("chomp", 1, 1, text::chomp),
+    ("chunklist", 2, 2, collection::chunk_list),
     ("coalesce", 1, MANY, convert::coalesce),
+    ("coalescelist", 1, MANY, collection::coalesce_list),
+    ("compact", 1, 1, collection::compact),
     ("concat", 0, MANY, collection::concat),
     ("contains", 2, 2, collection::contains),
+    ("csvdecode", 1, 1, encoding::csv_decode),
     ("distinct", 1, 1, collection::distinct),
     ("element", 2, 2, collection::element),
     ("endswith", 2, 2, text::ends_with),
     ("flatten", 1, 1, collection::flatten),
     ("floor", 1, 1, number::floor),
-    ("format", 1, MANY, text::format),
+    ("format", 1, MANY, format::format),
+    ("formatdate", 2, 2, time::format_date),
+    ("formatlist", 1, MANY, format::format_list),
+    ("indent", 2, 2, text::indent),
+    ("index", 2, 2, collection::index),
     ("join", 2, 2, text::join),
-    ("jsondecode", 1, 1, convert::json_decode),
-    ("jsonencode", 1, 1, convert::json_encode),
+    ("jsondecode", 1, 1, encoding::json_decode),
+    ("jsonencode", 1, 1, encoding::json_encode),
     ("keys", 1, 1, collection::keys),
     ("length", 1, 1, collection::length),
+    ("log", 2, 2, number::log),
     ("lookup", 2, 3, collection::lookup),
     ("lower", 1, 1, text::lower),
+    ("matchkeys", 3, 3, collection::match_keys),
     ("max", 1, MANY, number::max),
+    ("md5", 1, 1, encoding::md5),
     ("merge", 0, MANY, collection::merge),
     ("min", 1, MANY, number::min),
+    ("one", 1, 1, collection::one),
+    ("parseint", 2, 2, number::parse_int),
+    ("pow", 2, 2, number::pow),
     ("range", 1, 3, number::range),
-    ("replace", 3, 3, text::replace),
+    ("regex", 2, 2, pattern::regex),
+    ("regexall", 2, 2, pattern::regex_all),
+    ("replace", 3, 3, pattern::replace),
     ("reverse", 1, 1, collection::reverse),
+    ("setintersection", 1, MANY, set::intersection),
+    ("setproduct", 2, MANY, set::product),
+    ("setsubtract", 2, 2, set::subtract),
+    ("setunion", 1, MANY, set::union),
+    ("sha1", 1, 1, encoding::sha1),
+    ("sha256", 1, 1, encoding::sha256),
+    ("sha512", 1, 1, encoding::sha512),
+    ("signum", 1, 1, number::signum),
     ("slice", 3, 3, collection::slice),
     ("sort", 1, 1, collection::sort),
     ("split", 2, 2, text::split),
     ("startswith", 2, 2, text::starts_with),
+    ("strcontains", 2, 2, text::contains),
+    ("strrev", 1, 1, text::reverse),
     ("substr", 3, 3, text::substr),
+    ("sum", 1, 1, number::sum),
+    ("timeadd", 2, 2, time::time_add),
+    ("timecmp", 2, 2, time::time_compare),
     ("title", 1, 1, text::title),
     ("tobool", 1, 1, convert::to_bool),
     ("tolist", 1, 1, convert::to_list),
@@ -59,12 +98,15 @@ const FUNCTIONS: [(&str, usize, usize, Function); 42] = [
     ("tonumber", 1, 1, convert::to_number),
     ("toset", 1, 1, convert::to_set),
     ("tostring", 1, 1, convert::to_string),
+    ("transpose", 1, 1, collection::transpose),
     ("trim", 2, 2, text::trim),
     ("trimprefix", 2, 2, text::trim_prefix),
     ("trimspace", 1, 1, text::trim_space),
     ("trimsuffix", 2, 2, text::trim_suffix),
     ("upper", 1, 1, text::upper),
+    ("urlencode", 1, 1, encoding::url_encode),
     ("values", 1, 1, collection::values),
+    ("zipmap", 2, 2, collection::zip_map),
 ];
 
 const MANY: usize = usize::MAX;
@@ -81,7 +123,7 @@ pub(super) fn call(evaluator: &mut Evaluator<'_>, call: &Call, span: Span) -> Re
             let arguments = evaluate_arguments(evaluator, call, span)?;
             arguments.count(1, 1)?;
             let text = evaluator.scope.read_file(arguments.string(0)?);
-            text.map(Value::String).map_err(|error| arguments.fail_at(0, error))
+            text.map(Value::text).map_err(|error| arguments.fail_at(0, error))
         }
         name => {
             let Ok(position) = FUNCTIONS.binary_search_by_key(&name, |(known, ..)| known) else {
@@ -90,8 +132,23 @@ pub(super) fn call(evaluator: &mut Evaluator<'_>, call: &Call, span: Span) -> Re
             let (_, least, most, function) = FUNCTIONS[position];
             let arguments = evaluate_arguments(evaluator, call, span)?;
             arguments.count(least, most)?;
+            evaluator.spend(cost(name, &arguments), span)?;
             function(&arguments)
         }
+    }
+}
+
+/// Steps that a call takes beside the making of its result.
+fn cost(name: &str, arguments: &Arguments) -> usize {
+    let text = |index: usize| match arguments.value(index) {
+        Value::String(text) => text.len(),
+        _ => 0,
+    };
+    match name {
+        // To compile an expression takes longer than to use it.
+        "regex" | "regexall" | "replace" => 500 + (text(0) + text(1)) / 8,
+        "md5" | "sha1" | "sha256" | "sha512" => text(0) / 8,
+        _ => 0,
     }
 }
 
