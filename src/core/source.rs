@@ -152,11 +152,11 @@ impl Sources {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Type and position (from 0) of the block inside.
-    pub block: Option<(&'static str, usize)>,
+    pub block: Option<(&'static str, u32)>,
     /// The attribute; empty for the name of the block inside.
     pub attribute: &'static str,
     /// Position of the element in the attribute's list.
-    pub element: Option<usize>,
+    pub element: Option<u32>,
 }
 
 impl Place {
@@ -167,12 +167,12 @@ impl Place {
 
     /// An element of a list of the object's block.
     pub const fn element(attribute: &'static str, element: usize) -> Self {
-        Self { block: None, attribute, element: Some(element) }
+        Self { block: None, attribute, element: Some(narrow(element)) }
     }
 
     /// The name of a block inside.
     pub const fn block(kind: &'static str, position: usize) -> Self {
-        Self { block: Some((kind, position)), attribute: "", element: None }
+        Self { block: Some((kind, narrow(position))), attribute: "", element: None }
     }
 
     /// The same place, at an attribute of the block inside.
@@ -184,8 +184,14 @@ impl Place {
     /// The same attribute, at an element.
     #[must_use]
     pub const fn nth(self, element: usize) -> Self {
-        Self { element: Some(element), ..self }
+        Self { element: Some(narrow(element)), ..self }
     }
+}
+
+/// A position; a file of 4 GiB, which is no file of definitions, could hold more.
+#[expect(clippy::cast_possible_truncation, reason = "it is looked at first")]
+const fn narrow(position: usize) -> u32 {
+    if position > u32::MAX as usize { u32::MAX } else { position as u32 }
 }
 
 /// Where an object stands: in a side table, so that the model's types stay plain and comparable.
@@ -203,6 +209,11 @@ impl Origin {
     /// Of a block with this header and name.
     pub const fn new(header: Span, name: Span) -> Self {
         Self { header, name, places: Vec::new() }
+    }
+
+    /// Makes room for so many places.
+    pub fn reserve(&mut self, places: usize) {
+        self.places.reserve_exact(places);
     }
 
     /// Remembers a place. They come in order, nearly.

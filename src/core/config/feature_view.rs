@@ -40,6 +40,8 @@ pub(super) const MATERIALIZATION: Schema =
     Schema { labels: &[], attributes: &["available_after", "lateness"], single: &[], blocks: &[] };
 
 pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Object> {
+    // One for each feature, the source, and, as a rule, an entity.
+    origin.reserve(reader.blocks("feature").count() + 2);
     let entities = entities(reader, origin);
     let source = source(reader, origin);
     let duration = |name: &str| reader.optional::<Duration>(name).map(|located| located.value);

@@ -9,7 +9,7 @@ use super::module::{self, ModuleUse, ScopeId, Scopes};
 use super::object::{self, NameForm};
 use super::parse::{ParsedFile, parse};
 use super::refactoring::Refactorings;
-use super::scope::{Constants, NamedDefinition, ProjectScope, Shared};
+use super::scope::{Constants, NamedDefinition, Names, ProjectScope, ReadFile, Shared};
 use super::top_level::TopLevel;
 use super::variable::{self, Given};
 use super::{data_source, each, entity, feature_service, feature_view, on_demand_feature_view};
@@ -31,7 +31,7 @@ pub struct LoadInput<'a> {
     /// type string the text is the value (or a quoted HCL string); for others it is an HCL expression.
     pub variables: &'a BTreeMap<String, String>,
     /// Text of a file for the function `file`, by path relative to the project folder; or why it cannot be read.
-    pub read_file: &'a dyn Fn(&str) -> Result<String, String>,
+    pub read_file: &'a (dyn Fn(&str) -> Result<String, String> + Sync),
     /// Definition files of a module's folder, which is relative to the project folder, with paths that are too; or why
     /// they cannot be read.
     pub module_files: &'a dyn Fn(&str) -> Result<Vec<SourceFile>, String>,
@@ -124,21 +124,14 @@ impl<'a> Loader<'a> {
         for value in sensitive.filter_map(|variable| variable.value.as_ref()) {
             value.texts(&mut self.secrets.borrow_mut());
         }
-        let shared = Shared {
-            read_file: self.input.read_file,
-            findings,
-            named: &self.named,
-            steps: &self.steps,
-            incomplete: self.definitions.borrow().incomplete,
-        };
+        let shared = self.shared();
         let folder = self.scopes.borrow().folder(id).to_owned();
-        let scope = ProjectScope::new((id, &folder), variables, &top.locals, shared);
+        let mut names = Names::new((id, &folder), variables, &top.locals, findings);
+        names.evaluate_locals(shared);
+        let scope = ProjectScope::new(&names, shared);
         let context = Context { scope: &scope, findings };
-        scope.evaluate_locals();
-        variable::validate(&context, &scope.variables);
-        for (kind, block) in &top.objects {
-            each::rounds(&context, block, |context| self.object(context, id, *kind, block));
-        }
+        variable::validate(&context, &names.variables);
+        self.objects(&names, &top.objects);
         for block in &top.modules {
             each::rounds(&context, block, |context| self.module(context, id, block));
         }
@@ -154,11 +147,40 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn object(&self, context: &Context<'_>, scope: ScopeId, kind: ObjectKind, block: &Block) {
-        let definitions = &mut *self.definitions.borrow_mut();
-        let objects = &mut self.scopes.borrow_mut().objects;
-        if let Some(address) = read_object(context, kind, block, definitions) {
-            objects.insert(address, scope);
+    fn shared(&self) -> Shared<'_> {
+        Shared {
+            read_file: self.input.read_file,
+            findings: &self.findings,
+            named: &self.named,
+            steps: &self.steps,
+            incomplete: self.definitions.borrow().incomplete,
+        }
+    }
+
+    /// Reads the objects of a scope, on all processors when there are many.
+    fn objects(&self, names: &Names<'_>, blocks: &[(ObjectKind, &Block)]) {
+        let incomplete = self.definitions.borrow().incomplete;
+        let steps = self.steps.get();
+        let (input, share) = (self.input.read_file, share_of(blocks.len()));
+        let parts: Vec<Part> = std::thread::scope(|threads| {
+            let mut shares = blocks.chunks(share);
+            let first = shares.next().unwrap_or_default();
+            let read = move |share| Part::read(names, share, input, (incomplete, steps));
+            let others: Vec<_> = shares.map(|share| threads.spawn(move || read(share))).collect();
+            let first = read(first);
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            std::iter::once(first).chain(others.into_iter().map(join)).collect()
+        });
+        for part in parts {
+            let mut findings = self.findings.borrow_mut();
+            findings.extend(part.findings);
+            self.named.borrow_mut().extend(part.named);
+            self.steps.set(self.steps.get() + part.steps - steps);
+            let mut scopes = self.scopes.borrow_mut();
+            scopes.objects.extend(part.addresses.into_iter().map(|address| (address, names.id)));
+            self.definitions.borrow_mut().absorb(part.definitions, &mut findings);
         }
     }
 
@@ -227,6 +249,53 @@ impl<'a> Loader<'a> {
         let project = (!findings.has_errors()).then_some(Project { name, objects, moved, removed, allowed });
         Loaded { project, ranges, diagnostics: findings, sources }
     }
+}
+
+/// What one thread reads of a scope's objects.
+struct Part {
+    definitions: Definitions,
+    addresses: Vec<Address>,
+    findings: Diagnostics,
+    named: Vec<NamedDefinition>,
+    steps: usize,
+}
+
+impl Part {
+    fn read(
+        names: &Names<'_>,
+        blocks: &[(ObjectKind, &Block)],
+        read_file: ReadFile<'_>,
+        (incomplete, steps): (bool, usize),
+    ) -> Self {
+        let (findings, named, steps) = (RefCell::default(), RefCell::default(), Cell::new(steps));
+        let mut definitions = Definitions::default();
+        let mut addresses = Vec::with_capacity(blocks.len());
+        let shared = Shared { read_file, findings: &findings, named: &named, steps: &steps, incomplete };
+        let scope = ProjectScope::new(names, shared);
+        for (kind, block) in blocks {
+            each::rounds(&Context { scope: &scope, findings: &findings }, block, |context| {
+                addresses.extend(read_object(context, *kind, block, &mut definitions));
+            });
+        }
+        drop(scope);
+        Self {
+            definitions,
+            addresses,
+            steps: steps.get(),
+            findings: findings.into_inner(),
+            named: named.into_inner(),
+        }
+    }
+}
+
+/// Fewer objects than this are read faster by one thread than by two.
+const ALONE: usize = 500;
+
+/// How many of so many objects one thread reads.
+fn share_of(objects: usize) -> usize {
+    let threads =
+        if objects < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    objects.div_ceil(threads).max(1)
 }
 
 /// The files without those in folders that are modules of this very scope. Files higher up speak first: a module's own

@@ -42,10 +42,13 @@ impl Scope for Constants {
     }
 }
 
-/// What a scope shares with all others of the project.
+/// Reads a file for the function `file`.
+pub(super) type ReadFile<'a> = &'a (dyn Fn(&str) -> Result<String, String> + Sync);
+
+/// What a scope shares with all others that one thread reads.
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {
-    pub(super) read_file: &'a dyn Fn(&str) -> Result<String, String>,
+    pub(super) read_file: ReadFile<'a>,
     pub(super) findings: &'a RefCell<Diagnostics>,
     /// Every definition that an expression named.
     pub(super) named: &'a RefCell<Vec<NamedDefinition>>,
@@ -65,69 +68,73 @@ pub(super) struct NamedDefinition {
     pub(super) span: Span,
 }
 
-/// The scope of the project's own files, or of one module in use.
-pub(super) struct ProjectScope<'a> {
-    id: ScopeId,
+/// The names of a scope: of the project's own files, or of one module in use. Threads that read its blocks share them.
+pub(super) struct Names<'a> {
+    pub(super) id: ScopeId,
     /// Of a module: where its files are, relative to the project folder.
     folder: &'a str,
     pub(super) variables: BTreeMap<String, Variable<'a>>,
-    locals: BTreeMap<&'a str, Local<'a>>,
-    shared: Shared<'a>,
-    /// Locals that are being evaluated, outermost first, with the place that needs the next one.
-    running: RefCell<Vec<&'a str>>,
-    /// Whether something sensitive was read.
-    sensitive: Cell<bool>,
+    locals: BTreeMap<&'a str, &'a Attribute>,
+    /// What is known of the locals.
+    states: BTreeMap<&'a str, State>,
 }
 
-struct Local<'a> {
-    attribute: &'a Attribute,
-    state: RefCell<State>,
-}
-
+#[derive(Clone)]
 enum State {
-    New,
     Running,
     /// Its value, and whether that was made of something sensitive.
     Done(Value, bool),
     Failed,
 }
 
-impl<'a> ProjectScope<'a> {
+impl<'a> Names<'a> {
     pub(super) fn new(
         (id, folder): (ScopeId, &'a str),
         variables: BTreeMap<String, Variable<'a>>,
         locals: &[&'a Block],
-        shared: Shared<'a>,
+        findings: &RefCell<Diagnostics>,
     ) -> Self {
-        let mut scope = Self {
-            id,
-            folder,
-            variables,
-            locals: BTreeMap::new(),
-            shared,
-            running: RefCell::default(),
-            sensitive: Cell::default(),
-        };
+        let mut names = Self { id, folder, variables, locals: BTreeMap::new(), states: BTreeMap::new() };
         for attribute in locals.iter().flat_map(|block| &block.body.attributes) {
             let name = attribute.key.text.as_str();
-            if let Some(first) = scope.locals.get(name) {
+            if let Some(first) = names.locals.get(name) {
                 let message = format!("the local `{name}` is defined twice");
                 let diagnostic = Diagnostic::error(codes::DUPLICATE, attribute.key.span, message);
-                let diagnostic = diagnostic.also(first.attribute.key.span, "the first");
-                shared.findings.borrow_mut().push(diagnostic);
+                findings.borrow_mut().push(diagnostic.also(first.key.span, "the first"));
                 continue;
             }
-            scope.locals.insert(name, Local { attribute, state: RefCell::new(State::New) });
+            names.locals.insert(name, attribute);
         }
-        scope
+        names
     }
 
-    /// Evaluates every local, so that mistakes in unused ones are found too.
-    pub(super) fn evaluate_locals(&self) {
-        for (name, local) in &self.locals {
+    /// Evaluates every local, so that mistakes in unused ones are found too, and none is evaluated twice.
+    pub(super) fn evaluate_locals(&mut self, shared: Shared<'_>) {
+        let scope = ProjectScope::new(self, shared);
+        for (name, attribute) in &self.locals {
             // What goes wrong is reported by `local` itself.
-            let _ = self.local(name, local.attribute.key.span);
+            let _ = scope.local(name, attribute.key.span);
         }
+        let states = scope.states.into_inner();
+        self.states = states;
+    }
+}
+
+/// A scope, as one thread sees it.
+pub(super) struct ProjectScope<'n, 'a> {
+    names: &'n Names<'a>,
+    shared: Shared<'n>,
+    states: RefCell<BTreeMap<&'a str, State>>,
+    /// Locals that are being evaluated, outermost first, with the place that needs the next one.
+    running: RefCell<Vec<&'a str>>,
+    /// Whether something sensitive was read.
+    sensitive: Cell<bool>,
+}
+
+impl<'n, 'a> ProjectScope<'n, 'a> {
+    pub(super) fn new(names: &'n Names<'a>, shared: Shared<'n>) -> Self {
+        let states = RefCell::new(names.states.clone());
+        Self { names, shared, states, running: RefCell::default(), sensitive: Cell::default() }
     }
 
     fn cycle(&self, name: &str) -> Diagnostic {
@@ -136,7 +143,7 @@ impl<'a> ProjectScope<'a> {
         let path: Vec<&str> = running[start..].to_vec();
         let text: Vec<String> = path.iter().chain([&name]).map(|name| format!("`local.{name}`")).collect();
         let span =
-            |name: &str| self.locals.get(name).map_or_else(Span::default, |local| local.attribute.key.span);
+            |name: &str| self.names.locals.get(name).map_or_else(Span::default, |local| local.key.span);
         let message = format!("locals need each other in a circle: {}", text.join(" → "));
         let mut diagnostic = Diagnostic::error(codes::CYCLE, span(name), message);
         for (position, member) in path.iter().enumerate() {
@@ -150,17 +157,17 @@ impl<'a> ProjectScope<'a> {
         diagnostic
     }
 
-    fn evaluate(&self, local: &Local<'a>, span: Span) -> Result<(Value, bool), Failure> {
+    fn evaluate(&self, local: &Attribute, span: Span) -> Result<(Value, bool), Failure> {
         if self.running.borrow().len() > DEPTH_LIMIT {
             let message = format!("locals need each other more than {DEPTH_LIMIT} deep");
             return Err(Diagnostic::error(codes::LIMIT, span, message).into());
         }
-        let (value, sensitive) = evaluate_any(self, &local.attribute.value);
+        let (value, sensitive) = evaluate_any(self, &local.value);
         let value = value?;
         let (size, depth) = value.size();
         if size > SIZE_LIMIT || depth > DEPTH_LIMIT {
-            let message = format!("the local `{}` holds too much", local.attribute.key.text);
-            return Err(Diagnostic::error(codes::LIMIT, local.attribute.key.span, message).into());
+            let message = format!("the local `{}` holds too much", local.key.text);
+            return Err(Diagnostic::error(codes::LIMIT, local.key.span, message).into());
         }
         Ok((value, sensitive))
     }
@@ -172,9 +179,9 @@ impl<'a> ProjectScope<'a> {
     }
 }
 
-impl Scope for ProjectScope<'_> {
+impl Scope for ProjectScope<'_, '_> {
     fn variable(&self, name: &str, span: Span) -> Result<Value, Failure> {
-        match self.variables.get(name) {
+        match self.names.variables.get(name) {
             Some(variable) => {
                 let value = variable.value.as_ref().ok_or(Failure::Reported)?;
                 Ok(self.seen(value, variable.sensitive))
@@ -182,7 +189,7 @@ impl Scope for ProjectScope<'_> {
             None if self.shared.incomplete => Err(Failure::Reported),
             None => {
                 let message = format!("there is no variable `{name}`");
-                let known: Vec<&str> = self.variables.keys().map(String::as_str).collect();
+                let known: Vec<&str> = self.names.variables.keys().map(String::as_str).collect();
                 let help = help_for(name, &known, || format!("declare it: `variable \"{name}\" {{ … }}`"));
                 Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into())
             }
@@ -190,37 +197,37 @@ impl Scope for ProjectScope<'_> {
     }
 
     fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
-        let Some((name, local)) = self.locals.get_key_value(name) else {
+        let Some((name, local)) = self.names.locals.get_key_value(name) else {
             if self.shared.incomplete {
                 return Err(Failure::Reported);
             }
             let message = format!("there is no local `{name}`");
-            let known: Vec<&str> = self.locals.keys().copied().collect();
+            let known: Vec<&str> = self.names.locals.keys().copied().collect();
             let help = help_for(name, &known, || format!("define it: `locals {{ {name} = … }}`"));
             return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into());
         };
-        match &*local.state.borrow() {
-            State::Done(value, sensitive) => return Ok(self.seen(value, *sensitive)),
-            State::Failed => return Err(Failure::Reported),
-            State::Running => {
+        match self.states.borrow().get(name) {
+            Some(State::Done(value, sensitive)) => return Ok(self.seen(value, *sensitive)),
+            Some(State::Failed) => return Err(Failure::Reported),
+            Some(State::Running) => {
                 let cycle = self.cycle(name);
                 self.shared.findings.borrow_mut().push(cycle);
                 return Err(Failure::Reported);
             }
-            State::New => {}
+            None => {}
         }
-        local.state.replace(State::Running);
+        self.states.borrow_mut().insert(name, State::Running);
         self.running.borrow_mut().push(name);
         let result = self.evaluate(local, span);
         self.running.borrow_mut().pop();
         match result {
             Ok((value, sensitive)) => {
                 let seen = self.seen(&value, sensitive);
-                local.state.replace(State::Done(value, sensitive));
+                self.states.borrow_mut().insert(name, State::Done(value, sensitive));
                 Ok(seen)
             }
             Err(failure) => {
-                local.state.replace(State::Failed);
+                self.states.borrow_mut().insert(name, State::Failed);
                 if let Failure::Finding(diagnostic) = failure {
                     self.shared.findings.borrow_mut().push(*diagnostic);
                 }
@@ -230,7 +237,7 @@ impl Scope for ProjectScope<'_> {
     }
 
     fn read_file(&self, path: &str) -> Result<String, String> {
-        (self.shared.read_file)(&joined(self.folder, path))
+        (self.shared.read_file)(&joined(self.names.folder, path))
     }
 
     fn steps(&self) -> Option<&Cell<usize>> {
@@ -243,7 +250,7 @@ impl Scope for ProjectScope<'_> {
 
     fn refer(&self, reference: &Reference, module: Option<&str>) {
         self.shared.named.borrow_mut().push(NamedDefinition {
-            scope: self.id,
+            scope: self.names.id,
             module: module.map(str::to_owned),
             address: Address::new(reference.kind, &reference.name),
             span: reference.span,

@@ -23,6 +23,7 @@ pub(super) const VALIDATION: Schema =
     Schema { labels: &[], attributes: &["condition", "error_message"], single: &[], blocks: &[] };
 
 /// A variable with its value; none when that went wrong.
+#[derive(Clone)]
 pub(super) struct Variable<'a> {
     pub(super) block: &'a Block,
     pub(super) value: Option<Value>,

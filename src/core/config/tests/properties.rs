@@ -200,3 +200,44 @@ fn load_a_thousand_views() {
     times.sort();
     eprintln!("median {:?}, best {:?}", times[5], times[0]);
 }
+
+/// Objects of a large project are read by several threads. What comes out is what one thread reads: of the same files in two
+/// halves, which are small enough for one, the objects, and of mistakes the findings, in one order.
+#[test]
+fn many_threads_read_what_one_reads() {
+    use std::fmt::Write as _;
+    let part = |from: usize| {
+        let mut text = String::new();
+        for number in from..from + 400 {
+            let _ = writeln!(
+                text,
+                "entity \"e{number}\" {{\n  value_type = int64\n  tags = {{ round = local.round }}\n}}"
+            );
+        }
+        text
+    };
+    let locals = SourceFile::new("locals.hcl", "locals { round = \"${1 + 1}\" }\n");
+    let (first, second) = (SourceFile::new("a.hcl", part(0)), SourceFile::new("b.hcl", part(400)));
+    let read = |files: &[SourceFile]| load_with(files, &environment(), &BTreeMap::new());
+    let whole = read(&[locals.clone(), first.clone(), second.clone()]);
+    assert_eq!(rendered(&whole), "");
+    let mut objects = whole.project.unwrap().objects.0;
+    assert_eq!(objects.len(), 800);
+    for half in [&first, &second] {
+        let mut read = read(&[locals.clone(), half.clone()]).project.unwrap().objects.0;
+        objects.retain(|address, object| read.remove(address).as_ref() != Some(object));
+        assert!(read.is_empty());
+    }
+    assert!(objects.is_empty());
+
+    let mistakes = SourceFile::new(
+        "c.hcl",
+        "entity \"E7\" { value_type = int64 }\nentity \"x\" { value_type = local.none }\n",
+    );
+    let broken =
+        SourceFile::new("a.hcl", format!("entity \"y\" {{ value_type = local.one }}\n{}", first.text));
+    let said = rendered(&read(&[locals, broken, second, mistakes]));
+    let places: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("--> ")).collect();
+    assert_eq!(places, ["a.hcl:1:27", "c.hcl:1:8", "c.hcl:2:27"], "{said}");
+    assert!(said.contains("a.hcl:30"), "the first of the two is named: {said}");
+}
