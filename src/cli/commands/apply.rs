@@ -134,7 +134,11 @@ pub(crate) async fn confirm_and_execute(
 ) -> CommandResult {
     // With `--quiet --auto-approve` nobody is to read it.
     if !(ui.is_quiet() && execution.auto_approve) {
-        show(ui, plan, ViewArgs { format: PlanFormat::Text, max_bytes: None, verbose: false })?;
+        show(
+            ui,
+            plan,
+            ViewArgs { format: PlanFormat::Text, max_bytes: None, verbose: false, concise: false },
+        )?;
     }
     if tell_refused(ui, plan, &plan.gate.gates, true) {
         return Ok(Exit::Refused);

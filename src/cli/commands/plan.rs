@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use provender_core::plan::{Gate, Plan, Risk};
 use provender_core::view;
 use provender_core::view::markdown::{MarkdownOptions, TooShort};
+use provender_core::view::text::Detail;
 
 use crate::arguments::GlobalArguments;
 use crate::error::{CommandError, CommandResult, Exit};
@@ -41,6 +42,19 @@ pub(crate) struct ViewArgs {
     /// Every attribute, unchanged and metadata-only ones too
     #[arg(long)]
     pub(crate) verbose: bool,
+    /// One line for each change; text alone can be concise
+    #[arg(long, conflicts_with = "verbose")]
+    pub(crate) concise: bool,
+}
+
+impl ViewArgs {
+    pub(crate) const fn detail(self) -> Detail {
+        match (self.concise, self.verbose) {
+            (true, _) => Detail::Concise,
+            (false, true) => Detail::Everything,
+            (false, false) => Detail::Changes,
+        }
+    }
 }
 
 /// Forms in which a plan is printed.
@@ -110,7 +124,7 @@ pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: 
 pub(crate) fn show(ui: &Ui, plan: &Plan, args: ViewArgs) -> CommandResult<()> {
     match args.format {
         PlanFormat::Text => {
-            let options = view::text::TextOptions { width: ui.width(), verbose: args.verbose };
+            let options = view::text::TextOptions { width: ui.width(), detail: args.detail() };
             ui.text(&view::text::plan(plan, &options));
         }
         PlanFormat::Json => ui.data(&format!("{:#}", view::json::plan(plan))),
@@ -127,6 +141,11 @@ pub(crate) fn check_view(args: ViewArgs) -> CommandResult<()> {
     if args.max_bytes.is_some() && args.format != PlanFormat::Markdown {
         return Err(CommandError::new("`--max-bytes` is a limit of Markdown, and another form is asked for")
             .with_hint("add `--format markdown`, or leave `--max-bytes` out"));
+    }
+    if args.concise && args.format != PlanFormat::Text {
+        return Err(CommandError::new("`--concise` is for text, and another form is asked for").with_hint(
+            "leave `--concise` out; `--format markdown --max-bytes N` leaves out detail as well",
+        ));
     }
     markdown_options(args).check().map_err(too_short)
 }

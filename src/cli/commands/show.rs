@@ -37,7 +37,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     if args.view.format == PlanFormat::Json {
         ui.json(&state)?;
     } else {
-        let options = view::text::TextOptions { width: ui.width(), verbose: args.view.verbose };
+        let options = view::text::TextOptions { width: ui.width(), detail: args.view.detail() };
         ui.text(&view::text::registry(&state, &options));
     }
     Ok(Exit::Done)

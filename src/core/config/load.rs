@@ -10,6 +10,7 @@ use super::object::{self, NameForm};
 use super::parse::{ParsedFile, parse};
 use super::refactoring::Refactorings;
 use super::scope::{Constants, NamedDefinition, Names, ProjectScope, ReadFile, Shared};
+use super::share::{on_all_processors, shares};
 use super::top_level::TopLevel;
 use super::variable::{self, Given};
 use super::{data_source, each, entity, feature_service, feature_view, on_demand_feature_view};
@@ -161,18 +162,12 @@ impl<'a> Loader<'a> {
     fn objects(&self, names: &Names<'_>, blocks: &[(ObjectKind, &Block)]) {
         let incomplete = self.definitions.borrow().incomplete;
         let steps = self.steps.get();
-        let (input, share) = (self.input.read_file, share_of(blocks.len()));
-        let parts: Vec<Part> = std::thread::scope(|threads| {
-            let mut shares = blocks.chunks(share);
-            let first = shares.next().unwrap_or_default();
-            let read = move |share| Part::read(names, share, input, (incomplete, steps));
-            let others: Vec<_> = shares.map(|share| threads.spawn(move || read(share))).collect();
-            let first = read(first);
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Part>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            std::iter::once(first).chain(others.into_iter().map(join)).collect()
-        });
+        let read_file = self.input.read_file;
+        let weight =
+            |(_, block): &(ObjectKind, &Block)| 1 + block.body.attributes.len() + block.body.blocks.len();
+        let shares = shares(blocks, ALONE, weight);
+        let parts =
+            on_all_processors(&shares, |share| Part::read(names, share, read_file, (incomplete, steps)));
         for part in parts {
             let mut findings = self.findings.borrow_mut();
             findings.extend(part.findings);
@@ -288,15 +283,8 @@ impl Part {
     }
 }
 
-/// Fewer objects than this are read faster by one thread than by two.
-const ALONE: usize = 500;
-
-/// How many of so many objects one thread reads.
-fn share_of(objects: usize) -> usize {
-    let threads =
-        if objects < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    objects.div_ceil(threads).max(1)
-}
+/// Fewer attributes and blocks than this are read faster by one thread than by two.
+const ALONE: usize = 1_500;
 
 /// The files without those in folders that are modules of this very scope. Files higher up speak first: a module's own
 /// modules are none of the project.

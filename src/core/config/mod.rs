@@ -18,6 +18,7 @@ mod parse;
 mod refactoring;
 pub mod reference;
 mod scope;
+mod share;
 #[cfg(test)]
 mod tests;
 mod top_level;

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use super::share::{on_all_processors, shares};
+use crate::diagnostic::Diagnostics;
 use crate::hcl::{Body, Piece, parse_json, parse_piece, pieces};
 use crate::source::{SourceFile, Sources};
 
-/// Less text than this is parsed faster by one thread than by two.
+/// Less text than this, in bytes, is parsed faster by one thread than by two.
 const ALONE: usize = 64 << 10;
 
 /// What stands in one file.
@@ -38,8 +39,11 @@ pub(super) fn parse(
         work.extend(pieces(id, &file.text).map(|piece| (parsed.len(), piece)));
         parsed.push(ParsedFile { path: file.path.clone(), body: Body::default() });
     }
-    let size: usize = files.iter().map(|file| file.text.len()).sum();
-    for (file, result) in shared_out(&work, size) {
+    let shares = shares(&work, ALONE, |(_, piece)| piece.len());
+    let outcomes = on_all_processors(&shares, |share| {
+        share.iter().map(|(file, piece)| (*file, parse_piece(*piece))).collect::<Vec<_>>()
+    });
+    for (file, result) in outcomes.into_iter().flatten() {
         match result {
             Ok(body) => {
                 parsed[file].body.attributes.extend(body.attributes);
@@ -49,25 +53,4 @@ pub(super) fn parse(
         }
     }
     parsed
-}
-
-type Outcome = (usize, Result<Body, Box<Diagnostic>>);
-
-/// Parses pieces on all processors, in order.
-fn shared_out(work: &[(usize, Piece<'_>)], size: usize) -> Vec<Outcome> {
-    let parse = |share: &[(usize, Piece<'_>)]| -> Vec<Outcome> {
-        share.iter().map(|(file, piece)| (*file, parse_piece(*piece))).collect()
-    };
-    let threads = if size < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    if threads == 1 {
-        return parse(work);
-    }
-    let share = work.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let running: Vec<_> = work.chunks(share).map(|share| scope.spawn(move || parse(share))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<Outcome>>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        running.into_iter().flat_map(join).collect()
-    })
 }

@@ -27,6 +27,13 @@ pub(crate) struct Piece<'a> {
     broken: Option<Broken>,
 }
 
+impl Piece<'_> {
+    /// Bytes of text.
+    pub(crate) const fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
 /// The pieces of a file, in order.
 pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece<'_>> {
     let (text, mark) = without_mark(text);

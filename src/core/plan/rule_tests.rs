@@ -295,7 +295,7 @@ fn a_plan_is_stale_when_what_it_read_moves_and_only_then() {
 /// The whole way to text, for a reader's eyes.
 #[test]
 fn as_text() {
-    let options = crate::view::text::TextOptions { width: 100, verbose: false };
+    let options = crate::view::text::TextOptions::default();
     let text = |plan: &Plan| {
         let text = crate::view::text::plan(plan, &options);
         text.parts().map(|(_, part)| part).collect::<String>()

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Label, Text, TextOptions};
+use super::{Detail, Label, Text, TextOptions};
 use crate::plan::{Action, AttributeChange, Change, Work};
 use crate::view::value::value;
 use crate::view::wording::{
@@ -14,6 +14,9 @@ use crate::view::wording::{
 /// Writes a change: header with its place, attributes, data work, who is affected.
 pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
     header(text, change, options);
+    if options.detail == Detail::Concise {
+        return;
+    }
     match change.actions.first() {
         Some(Action::Create) => whole(text, Label::Added, "+", change.after.as_ref()),
         Some(Action::Delete) => {}
@@ -96,7 +99,7 @@ fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
 }
 
 fn attributes(text: &mut Text, change: &Change, options: &TextOptions) {
-    let shown = shown_attributes(change, options.verbose);
+    let shown = shown_attributes(change, options.detail == Detail::Everything);
     let name = |attribute: &AttributeChange| attribute_name(&attribute.path);
     let widest = shown.iter().map(|attribute| name(attribute).chars().count()).max().unwrap_or(0);
     for attribute in &shown {

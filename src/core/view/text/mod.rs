@@ -48,13 +48,25 @@ pub enum Label {
 pub struct TextOptions {
     /// Columns of the terminal.
     pub width: usize,
-    /// Show every attribute and metadata-only changes.
-    pub verbose: bool,
+    /// How much of each change.
+    pub detail: Detail,
+}
+
+/// How much of a change is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Its header alone.
+    Concise,
+    /// What changes; metadata is counted.
+    #[default]
+    Changes,
+    /// Every attribute, and changes of metadata alone.
+    Everything,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { width: 100, verbose: false }
+        Self { width: 100, detail: Detail::default() }
     }
 }
 

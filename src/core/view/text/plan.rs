@@ -1,7 +1,7 @@
 //! A whole plan: counts, changes by severity, infrastructure, findings, what waits.
 
 use super::change::change;
-use super::{Label, Text, TextOptions};
+use super::{Detail, Label, Text, TextOptions};
 use crate::plan::{Action, Change, Contract, Finding, FindingSeverity, InfrastructureChange, Plan, Work};
 use crate::view::wording::{self, counted, is_folded, reason};
 
@@ -68,7 +68,7 @@ fn counts(text: &mut Text, plan: &Plan, options: &TextOptions) {
     text.say(Label::Heading, "Plan:");
     text.plain(format!(" {}", wording::counts(plan)));
     if summary.metadata > 0 {
-        let hidden = if options.verbose { "" } else { " hidden" };
+        let hidden = if options.detail == Detail::Everything { "" } else { " hidden" };
         text.say(Label::Muted, format!(" {}{hidden}.", counted(summary.metadata, "metadata-only change")));
     }
     text.end();
@@ -102,7 +102,9 @@ fn changes(text: &mut Text, plan: &Plan, options: &TextOptions) {
         let shown: Vec<&Change> = plan
             .changes
             .iter()
-            .filter(|change| change.contract == contract && (options.verbose || !is_folded(change)))
+            .filter(|change| {
+                change.contract == contract && (options.detail == Detail::Everything || !is_folded(change))
+            })
             .collect();
         if shown.is_empty() {
             continue;
@@ -111,6 +113,9 @@ fn changes(text: &mut Text, plan: &Plan, options: &TextOptions) {
         text.say(label, heading).end().end();
         for shown in shown {
             change(text, shown, options);
+        }
+        if options.detail == Detail::Concise {
+            text.end();
         }
     }
 }
@@ -156,6 +161,9 @@ fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions)
         text.say(Label::Muted, format!("# {reason}"));
     }
     text.end();
+    if options.detail == Detail::Concise {
+        return;
+    }
     for (setting, after) in change.after.iter().flat_map(|object| &object.attributes) {
         let before = change.before.as_ref().and_then(|object| object.attributes.get(setting));
         if change.actions == [Action::Update] && before != Some(after) {

@@ -1,6 +1,6 @@
 //! What a registry holds, as text.
 
-use super::{Label, Text, TextOptions};
+use super::{Detail, Label, Text, TextOptions};
 use crate::registry::{Registry, TableState};
 use crate::view::wording::counted;
 
@@ -33,7 +33,7 @@ pub fn registry(registry: &Registry, options: &TextOptions) -> Text {
             (TableState::Live, None) => &mut text,
         };
         text.end();
-        for column in table.columns.iter().filter(|_| options.verbose) {
+        for column in table.columns.iter().filter(|_| options.detail == Detail::Everything) {
             text.safe(
                 Label::Muted,
                 &format!("      {}  {} = {}", column.id.0, column.name, column.value_type),

@@ -1,12 +1,16 @@
 //! What a reader sees, as snapshots at a width of 100 columns.
 
-use super::{Label, TextOptions, plan as text};
+use super::{Detail, Label, TextOptions, plan as text};
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::view::tests::{applied, fleet, planned};
 
 fn shown(plan: &Plan, verbose: bool) -> String {
-    text(plan, &TextOptions { width: 100, verbose }).to_string()
+    text(
+        plan,
+        &TextOptions { width: 100, detail: if verbose { Detail::Everything } else { Detail::Changes } },
+    )
+    .to_string()
 }
 
 #[test]
@@ -25,7 +29,7 @@ fn a_plan_fits_narrow_and_wide_terminals() {
     let registry = applied(fleet("float32", "d"));
     let plan = planned(fleet("string", "d"), &registry);
     for width in [80, 200] {
-        let shown = text(&plan, &TextOptions { width, verbose: false }).to_string();
+        let shown = text(&plan, &TextOptions { width, detail: Detail::Changes }).to_string();
         insta::assert_snapshot!(format!("at_{width}_columns"), shown);
     }
 }
@@ -51,4 +55,16 @@ fn nothing_to_do_says_so() {
     );
     let labels: Vec<Label> = text(&plan, &TextOptions::default()).parts().map(|(label, _)| *label).collect();
     assert!(!labels.contains(&Label::Added) && !labels.contains(&Label::Breaking));
+}
+
+#[test]
+fn a_concise_plan_has_a_line_for_each_change() {
+    let plan = planned(fleet("float32", "d"), &Registry::default());
+    let concise = text(&plan, &TextOptions { width: 100, detail: Detail::Concise }).to_string();
+    assert!(concise.lines().count() < shown(&plan, false).lines().count());
+    for change in &plan.changes {
+        let lines = concise.lines().filter(|line| line.contains(&format!(" {} ", change.address)));
+        assert_eq!(lines.count(), 1, "{concise}");
+    }
+    assert!(!concise.contains(" = "), "{concise}");
 }
