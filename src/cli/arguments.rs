@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 /// Options that every command takes.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GlobalArguments {
     /// The project folder, or its feature_store.yaml
     #[arg(short = 'C', long, short_alias = 'c', global = true, default_value = ".", value_name = "FOLDER")]
@@ -54,7 +54,10 @@ pub(crate) enum Command {
     #[command(alias = "teardown")]
     Destroy(commands::destroy::Args),
     Show(commands::show::Args),
+    Diff(commands::diff::Args),
+    Graph(commands::graph::Args),
     List(commands::list::Args),
+    Describe(commands::describe::Args),
     History(commands::history::Args),
     Registry(commands::registry::Args),
     Unlock(commands::unlock::Args),
@@ -62,6 +65,7 @@ pub(crate) enum Command {
     MaterializeIncremental(commands::materialize_incremental::Args),
     GetOnlineFeatures(commands::get_online_features::Args),
     GetHistoricalFeatures(commands::get_historical_features::Args),
+    Completions(commands::completions::Args),
     Version(commands::version::Args),
 }
 

@@ -48,7 +48,10 @@ fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
         Command::Apply(args) => commands::apply::run(ui, global, args),
         Command::Destroy(args) => commands::destroy::run(ui, global, args),
         Command::Show(args) => commands::show::run(ui, global, args),
+        Command::Diff(args) => commands::diff::run(ui, global, args),
+        Command::Graph(args) => commands::graph::run(ui, global, args),
         Command::List(args) => commands::list::run(ui, global, args),
+        Command::Describe(args) => commands::describe::run(ui, global, args),
         Command::History(args) => commands::history::run(ui, global, args),
         Command::Registry(args) => commands::registry::run(ui, global, args),
         Command::Unlock(args) => commands::unlock::run(ui, global, args),
@@ -56,6 +59,7 @@ fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
         Command::MaterializeIncremental(args) => commands::materialize_incremental::run(ui, global, args),
         Command::GetOnlineFeatures(args) => commands::get_online_features::run(ui, global, args),
         Command::GetHistoricalFeatures(args) => commands::get_historical_features::run(ui, global, args),
+        Command::Completions(args) => commands::completions::run(ui, args),
         Command::Version(args) => commands::version::run(ui, args),
     }
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use provender_core::config::Loaded;
-use provender_core::diagnostic::suggestion;
+use provender_core::diagnostic::{Diagnostics, suggestion};
 use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
 use provender_core::plan::{Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, Registry, TableId};
+use provender_core::source::Sources;
 use provender_core::time::Timestamp;
 use provender_runtime::provider::{OfflineStore, Provider, SourceDescription};
 use provender_runtime::registry::{Export, RegistryLog};
@@ -50,6 +51,12 @@ pub(crate) struct PlanningArgs {
     /// Plan against a registry that `registry export` wrote; implies `--refresh=false`
     #[arg(long, value_name = "FILE")]
     pub(crate) prior: Option<PathBuf>,
+    /// Plan the way back to what the registry had at this revision; reads no definitions
+    #[arg(long, value_name = "N", conflicts_with = "prior")]
+    pub(crate) to_revision: Option<u64>,
+    /// Plan only what is needed to undo drift of infrastructure; reads no definitions
+    #[arg(long, conflicts_with_all = ["prior", "to_revision"])]
+    pub(crate) refresh_only: bool,
 }
 
 impl PlanningArgs {
@@ -63,6 +70,8 @@ impl PlanningArgs {
             || !self.fail_on.is_empty()
             || !self.accepted.is_empty()
             || self.prior.is_some()
+            || self.to_revision.is_some()
+            || self.refresh_only
     }
 }
 
@@ -83,10 +92,15 @@ pub(crate) async fn make_plan(
 ) -> CommandResult<Plan> {
     // The registry is read on another thread while this one loads the definitions, whose errors come first.
     let prior = tokio::spawn(read_prior(prior_source(workspace, args)));
-    let loaded = project::definitions(ui, global, workspace)?;
+    let reads_definitions = args.to_revision.is_none() && !args.refresh_only;
+    let defined = reads_definitions.then(|| project::definitions(ui, global, workspace)).transpose()?;
     let prior = prior
         .await
         .map_err(|error| CommandError::new("reading the registry ended in a bug").because(error))??;
+    let loaded = match defined {
+        Some(loaded) => loaded,
+        None => registered(&prior, args.to_revision).await?,
+    };
     let provider = if args.prior.is_some() { None } else { Some(workspace.provider()?) };
     let observed = match &provider {
         Some(provider) if args.refresh => Some(observe(provider, &prior.state).await?),
@@ -100,6 +114,30 @@ pub(crate) async fn make_plan(
         check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
     }
     Ok(made)
+}
+
+/// What the registry had at a revision, or has now, in the place of definitions.
+async fn registered(prior: &Prior, revision: Option<u64>) -> CommandResult<Loaded> {
+    let objects = match (&prior.log, revision) {
+        (Some(log), Some(revision)) if revision < prior.state.revision => {
+            log.state_at(revision).await?.objects
+        }
+        (_, Some(revision)) if revision > prior.state.revision => {
+            let newest = prior.state.revision;
+            return Err(CommandError::new(format!(
+                "there is no revision {revision}: the newest is {newest}"
+            ))
+            .with_hint("`provender history` lists what was applied"));
+        }
+        _ => prior.state.objects.clone(),
+    };
+    let project = Project { name: prior.state.project.clone(), objects, ..Project::default() };
+    Ok(Loaded {
+        project: Some(project),
+        ranges: BTreeMap::new(),
+        diagnostics: Diagnostics::default(),
+        sources: Sources::default(),
+    })
 }
 
 /// Plans the deletion of everything that the registry holds; reads no definitions.

@@ -1,10 +1,14 @@
 //! One command, one file, one shape: `struct Args` and `fn run(ui, global, args)`.
 
 pub(crate) mod apply;
+pub(crate) mod completions;
+pub(crate) mod describe;
 pub(crate) mod destroy;
+pub(crate) mod diff;
 pub(crate) mod fmt;
 pub(crate) mod get_historical_features;
 pub(crate) mod get_online_features;
+pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod list;

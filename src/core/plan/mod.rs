@@ -96,6 +96,23 @@ impl Plan {
     pub const fn would_write(&self) -> bool {
         !self.steps.is_empty()
     }
+
+    /// The registry as this plan leaves it when nothing was registered before; for a comparison without one.
+    #[must_use]
+    pub fn applied_first(&self) -> Registry {
+        const REVISION: u64 = 1;
+        let mut registry =
+            Registry { project: self.project.clone(), revision: REVISION, ..Registry::default() };
+        registry.environment = self.environment.clone();
+        for step in &self.steps {
+            registry.apply_change(&step.change.resolve(REVISION));
+            if let StepAction::Infrastructure(InfraStep::Create { object }) = &step.action {
+                let object = object.resolve(REVISION);
+                registry.infrastructure.insert(object.id.clone(), object);
+            }
+        }
+        registry
+    }
 }
 
 /// Compares what should be with what was applied and what is there.

@@ -2,6 +2,7 @@
 //! `difference` hold what more than one view says; making it safe is the work of each view.
 
 mod difference;
+pub mod graph;
 pub mod html;
 pub mod json;
 pub mod markdown;

@@ -24,6 +24,15 @@ pub(super) fn shortened(names: &[&str]) -> String {
     }
 }
 
+/// At which revision of the registry it was planned; nothing for a comparison of two folders, which has no registry.
+pub(super) fn at_revision(plan: &Plan) -> String {
+    match plan.base_revision {
+        0 => " (no registry yet)".to_owned(),
+        _ if plan.lineage.is_empty() => String::new(),
+        revision => format!(" at revision {revision}"),
+    }
+}
+
 /// How many definitions and tables come, change and go: `1 to add, 2 to change, 0 to destroy.`
 pub(super) fn counts(plan: &Plan) -> String {
     let summary = &plan.summary;

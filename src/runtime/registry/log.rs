@@ -187,6 +187,26 @@ impl RegistryLog {
         }
     }
 
+    /// The state as it was at a revision; reads every entry up to there.
+    ///
+    /// # Errors
+    /// As [`RegistryLog::state`]; there are fewer entries.
+    pub async fn state_at(&self, revision: u64) -> Result<Registry> {
+        let mut state = Registry::default();
+        while state.revision < revision {
+            let name = entry_name(state.revision + 1);
+            let entry = self.entry(state.revision + 1).await?;
+            let entry =
+                entry.ok_or_else(|| Error::corrupt(format!("`{name}` of the registry is missing")))?;
+            state.fold(&entry).map_err(|error| {
+                Error::corrupt(format!("`{name}` of the registry does not follow the entries before it"))
+                    .with_source(error)
+            })?;
+        }
+        self.check_project(&state)?;
+        Ok(state)
+    }
+
     /// All entries, oldest first.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use self::drawing::drawing;
 use self::graph::Graph;
 use crate::plan::{Change, Contract, Plan};
 use crate::view::visible::{clipped, visible};
-use crate::view::wording::{counted, impact, is_folded, risks};
+use crate::view::wording::{at_revision, counted, impact, is_folded, risks};
 
 /// Changes that get a card; the rest get a line, up to [`LINES`].
 const CARDS: usize = 500;
@@ -83,7 +83,7 @@ fn title(plan: &Plan, is_nothing: bool) -> Markup {
             h1 { (clipped(&plan.project, 200)) }
             p.place {
                 (clipped(&plan.registry, 400))
-                @if plan.base_revision == 0 { " (no registry yet)" } @else { " at revision " (plan.base_revision) }
+                (at_revision(plan))
             }
         }
         @if plan.partial { p.notice.warning { strong { "Partial. " } "--target or --exclude left something out." } }

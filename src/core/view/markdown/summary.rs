@@ -5,7 +5,7 @@ use super::escape::{code, fence, inert, marker_part, sentence};
 use super::table::first;
 use crate::plan::{Action, Finding, FindingSeverity, Plan, Risk, StepAction};
 use crate::view::visible::{clipped, visible};
-use crate::view::wording::{allow, counted, counts, impact, is_folded, refusing};
+use crate::view::wording::{allow, at_revision, counted, counts, impact, is_folded, refusing};
 
 /// Refused risks that the head names.
 const REFUSALS: usize = 3;
@@ -19,10 +19,7 @@ pub(super) fn marker(plan: &Plan) -> String {
 
 /// Title, counts and impact: the least that any length has room for. `verbose` folds nothing.
 pub(super) fn title(plan: &Plan, verbose: bool) -> String {
-    let revision = match plan.base_revision {
-        0 => " (no registry yet)".to_owned(),
-        revision => format!(" at revision {revision}"),
-    };
+    let revision = at_revision(plan);
     let mut text = format!("### Plan for {}{revision}\n\n", code(&clipped(&plan.project, TITLE)));
     if !plan.would_write() && plan.changes.is_empty() {
         text.push_str("No changes. The registry and the infrastructure match the definitions.\n");

@@ -69,7 +69,7 @@ fn header(text: &mut Text, change: &Change, options: &TextOptions) {
 }
 
 /// Every attribute of a definition, aligned.
-fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
+pub(super) fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
     let Some(fields) = definition.and_then(Json::as_object) else { return };
     let plain: Vec<(&String, &Json)> =
         fields.iter().filter(|(name, item)| *name != "kind" && !is_features(name, item)).collect();

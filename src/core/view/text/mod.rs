@@ -2,11 +2,13 @@
 //! `plan` and `registry` write it; what they take from definitions is made safe to print here.
 
 mod change;
+mod describe;
 mod plan;
 mod registry;
 #[cfg(test)]
 mod tests;
 
+pub use describe::describe;
 pub use plan::plan;
 pub use registry::registry;
 

@@ -28,10 +28,7 @@ pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
 
 fn title(text: &mut Text, plan: &Plan) {
     text.say(Label::Heading, "provender plan").plain(format!(" · {} · {}", plan.project, plan.registry));
-    text.plain(match plan.base_revision {
-        0 => " (no registry yet)".to_owned(),
-        revision => format!(" at revision {revision}"),
-    });
+    text.plain(wording::at_revision(plan));
     if plan.partial {
         text.say(Label::Warning, " · partial: --target or --exclude left something out");
     }
