@@ -3,33 +3,61 @@
 
 use std::sync::Arc;
 
-use provender_core::provider::StoreSpec;
+use provender_aws::DynamoDbSpec;
+use provender_core::model::{StoreIdentity, StoreSettings};
+use provender_core::provider::{StoreSpec, identity_of};
+use provender_gcp::DatastoreSpec;
 use provender_local::{EmbeddedSpec, LocalOptions, LocalProvider};
+use provender_redis::RedisSpec;
 use provender_runtime::provider::Provider;
 
 use crate::error::{CommandError, CommandResult};
 use crate::workspace::Workspace;
 
-/// Opens the provider that `feature_store.yaml` names.
+/// Opens the provider that `feature_store.yaml` names, with its stores.
 pub(crate) fn provider(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
-    match workspace.environment.provider.as_str() {
-        "local" => local(workspace),
-        other => {
-            Err(CommandError::new(format!("provider `{other}` cannot be used by this version of provender"))
-                .with_hint("`provider: local` is what this version can apply and materialize with"))
-        }
+    match out_of_reach(workspace) {
+        None => local(workspace),
+        Some(what) => Err(CommandError::new(format!("this version of provender plans for {what} and cannot reach it yet"))
+            .with_hint("`plan`, `show` and `diff` work; `provider: local` is what this version can apply and materialize with")),
     }
 }
 
-/// The pure half of an online store.
-pub(crate) fn store_spec(kind: &str) -> CommandResult<&'static dyn StoreSpec> {
-    match kind {
-        "embedded" => Ok(&EmbeddedSpec),
-        other => Err(CommandError::new(format!(
-            "online store `{other}` is not supported by this version of provender"
-        ))
-        .with_hint("`online_store: { type: embedded }` is; it is the default of `provider: local`")),
-    }
+/// What of the environment this version knows and cannot look at or change; none where everything can be done.
+pub(crate) fn out_of_reach(workspace: &Workspace) -> Option<&str> {
+    let environment = &workspace.environment;
+    let online = environment.online_store.as_ref().map(|store| store.kind.as_str());
+    let stores = [online, Some(environment.offline_store.kind.as_str())];
+    stores.into_iter().flatten().find(|kind| !matches!(*kind, "embedded" | "file"))
+}
+
+/// The pure half of an online store, with its settings.
+pub(crate) fn store_spec(settings: &StoreSettings) -> CommandResult<Arc<dyn StoreSpec>> {
+    Ok(match settings.kind.as_str() {
+        "embedded" => Arc::new(EmbeddedSpec),
+        "dynamodb" => Arc::new(DynamoDbSpec::new(settings)),
+        "datastore" => Arc::new(DatastoreSpec),
+        "redis" => Arc::new(RedisSpec),
+        other => {
+            let message = format!("online store `{other}` is not supported by this version of provender");
+            return Err(
+                CommandError::new(message).with_hint("`embedded`, `redis`, `datastore` and `dynamodb` are")
+            );
+        }
+    })
+}
+
+/// What identifies the data of an offline store: never where results are put, nor by whom.
+pub(crate) fn offline_identity(settings: &StoreSettings) -> StoreIdentity {
+    identity_of(
+        settings,
+        match settings.kind.as_str() {
+            "bigquery" => &["project_id", "dataset", "location"],
+            "redshift" => &["region", "cluster_id", "workgroup", "database"],
+            "athena" => &["region", "data_source", "database"],
+            _ => &[],
+        },
+    )
 }
 
 fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {

@@ -18,6 +18,7 @@ use provender_runtime::registry::{Export, RegistryLog};
 use provender_runtime::source_check::check_view;
 
 use crate::arguments::GlobalArguments;
+use crate::backends;
 use crate::clock;
 use crate::error::{CommandError, CommandResult};
 use crate::output::Ui;
@@ -101,7 +102,16 @@ pub(crate) async fn make_plan(
         Some(loaded) => loaded,
         None => registered(&prior, args.to_revision).await?,
     };
-    let provider = if args.prior.is_some() { None } else { Some(workspace.provider()?) };
+    let provider = match backends::out_of_reach(workspace) {
+        _ if args.prior.is_some() => None,
+        None => Some(workspace.provider()?),
+        Some(what) => {
+            ui.warning(&format!(
+                "this version cannot reach {what}: infrastructure and sources were not looked at"
+            ));
+            None
+        }
+    };
     let observed = match &provider {
         Some(provider) if args.refresh => Some(observe(provider, &prior.state).await?),
         _ => None,
@@ -157,7 +167,7 @@ pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> Command
         prior: &state,
         ledgers: &ledgers,
         observed: Some(&observed),
-        store: workspace.online_spec()?,
+        store: workspace.online_spec()?.as_deref(),
         now: clock::now(),
         gates: &BTreeSet::new(),
         accepted: &[],
@@ -260,7 +270,7 @@ async fn compare(
             prior: &prior.state,
             ledgers,
             observed,
-            store,
+            store: store.as_deref(),
             now,
             gates: &gates,
             accepted: &args.accepted,

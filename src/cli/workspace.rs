@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use provender_core::config::environment::{self, Environment};
 use provender_core::diagnostic::{Diagnostics, RenderOptions, render};
-use provender_core::model::StoreIdentity;
 use provender_core::provider::StoreSpec;
 use provender_core::registry::{AppliedEnvironment, Author, Registry};
 use provender_core::source::{SourceFile, Sources};
@@ -87,12 +86,8 @@ impl Workspace {
     }
 
     /// The pure half of the online store; none where the project has no online store.
-    pub(crate) fn online_spec(&self) -> CommandResult<Option<&'static dyn StoreSpec>> {
-        self.environment
-            .online_store
-            .as_ref()
-            .map(|settings| backends::store_spec(&settings.kind))
-            .transpose()
+    pub(crate) fn online_spec(&self) -> CommandResult<Option<Arc<dyn StoreSpec>>> {
+        self.environment.online_store.as_ref().map(backends::store_spec).transpose()
     }
 
     /// What of the environment a plan compares with the registry.
@@ -101,9 +96,7 @@ impl Workspace {
             (Some(settings), Some(spec)) => Some(spec.identity(settings)),
             _ => None,
         };
-        let offline = &self.environment.offline_store;
-        let offline_store =
-            Some(StoreIdentity { kind: offline.kind.clone(), settings: offline.settings.clone() });
+        let offline_store = Some(backends::offline_identity(&self.environment.offline_store));
         Ok(AppliedEnvironment { provider: self.environment.provider.clone(), online_store, offline_store })
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::model::{StoreIdentity, StoreSettings, ValueType};
+use crate::model::{StoreIdentity, StoreSettings};
 use crate::registry::{OnlineTable, TableId};
 
 /// Type and physical name of an infrastructure object.
@@ -107,6 +107,13 @@ pub enum UpdateKind {
     },
 }
 
+/// The identity that these settings make, where they are given.
+pub fn identity_of(settings: &StoreSettings, names: &[&str]) -> StoreIdentity {
+    let given =
+        names.iter().filter_map(|name| Some(((*name).to_owned(), settings.settings.get(*name)?.clone())));
+    StoreIdentity { kind: settings.kind.clone(), settings: given.collect() }
+}
+
 /// The pure half of an online store. The same input gives the same output, always.
 pub trait StoreSpec: fmt::Debug + Send + Sync {
     /// The kind as in `online_store: { type: … }`.
@@ -114,11 +121,6 @@ pub trait StoreSpec: fmt::Debug + Send + Sync {
 
     /// The part of the settings that identifies the data; never a secret.
     fn identity(&self, settings: &StoreSettings) -> StoreIdentity;
-
-    /// Types that the store cannot hold; a view with one gets a diagnostic.
-    fn unsupported_types(&self) -> &[ValueType] {
-        &[]
-    }
 
     /// The infrastructure that these tables of a project need, one or more objects for each.
     fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject>;

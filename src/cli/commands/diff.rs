@@ -54,7 +54,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
                 prior,
                 ledgers: &BTreeMap::new(),
                 observed: None,
-                store: workspace.online_spec()?,
+                store: workspace.online_spec()?.as_deref(),
                 now: clock::now(),
                 gates: &gates,
                 accepted: &[],

@@ -5,6 +5,7 @@
 mod expand;
 mod keys;
 mod read;
+pub mod reference;
 mod stores;
 #[cfg(test)]
 mod tests;

@@ -246,14 +246,21 @@ impl Reader {
 
     fn check_settings(&mut self, kind: &str, entries: &[Entry]) {
         let Some(known) = stores::settings(kind) else { return };
-        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+        for entry in entries {
+            if let Some((name, takes, _)) = known.iter().find(|(name, ..)| *name == entry.key) {
+                if let Some(wanted) = entry.value.text().and_then(|text| takes.refuses(&text)) {
+                    let message = format!("`{name}` of the store `{kind}` takes {wanted}");
+                    self.error(codes::YAML_VALUE, entry.value.span, message);
+                }
+                continue;
+            }
             let diagnostic = if let Some(note) = stores::note_on_feast(kind, &entry.key) {
                 let message = format!("`{}` is a key of Feast's that means nothing here", entry.key);
                 Diagnostic::error(codes::YAML_FEAST, entry.key_span, message).help(note)
             } else {
                 let message = format!("the store `{kind}` has no setting `{}`", entry.key);
                 Diagnostic::error(codes::YAML_KEY, entry.key_span, message)
-                    .maybe_help(suggestion(&entry.key, known.iter().copied()))
+                    .maybe_help(suggestion(&entry.key, known.iter().map(|(name, ..)| *name)))
             };
             self.push(diagnostic);
         }
@@ -276,8 +283,17 @@ impl Reader {
     fn flatten(&mut self, of: &str, entries: Vec<Entry>) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         for Entry { key, value, .. } in entries {
-            if let Some(text) = value.text() {
+            let is_map = stores::settings(of).is_some_and(|known| {
+                known.iter().any(|(name, takes, _)| *name == key && *takes == stores::Takes::Map)
+            });
+            if let (true, Data::Map(entries)) = (is_map, &value.data) {
+                let texts = entries.iter().filter_map(|entry| Some((&entry.key, entry.value.text()?)));
+                settings.extend(texts.map(|(name, text)| (format!("{key}.{name}"), text)));
+            } else if let Some(text) = value.text().filter(|_| !is_map) {
                 settings.insert(key, text);
+            } else if is_map {
+                let message = format!("`{key}` of `{of}` must be a map of texts, not {}", value.kind());
+                self.error(codes::YAML_VALUE, value.span, message);
             } else {
                 let message = format!("`{key}` of `{of}` must be text or a number, not {}", value.kind());
                 self.error(codes::YAML_VALUE, value.span, message);

@@ -52,12 +52,154 @@ pub(super) fn defaults(provider: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// The settings that a store takes; none when the store itself says so.
-pub(super) fn settings(kind: &str) -> Option<&'static [&'static str]> {
-    match kind {
-        "embedded" => Some(&["path"]),
-        "file" => Some(&[]),
-        _ => None,
+/// What a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Any text.
+    Text,
+    /// A whole number, more than 0.
+    Count,
+    /// `true` or `false`.
+    Truth,
+    /// One of these, in upper or lower case.
+    OneOf(&'static [&'static str]),
+    /// A map of texts.
+    Map,
+}
+
+/// A setting: its name, what it takes, and what it is for.
+pub(super) type Setting = (&'static str, Takes, &'static str);
+
+/// Stores and their settings, in the order of the reference.
+pub(super) const STORES: [(&str, &[Setting]); 8] = [
+    (
+        "embedded",
+        &[
+            ("path", Takes::Text, "The folder, beside `feature_store.yaml`; `data/online` unless given."),
+            (
+                "map_size",
+                Takes::Count,
+                "The most bytes that it can ever hold; 1 TiB of address space unless given.",
+            ),
+        ],
+    ),
+    (
+        "dynamodb",
+        &[
+            ("region", Takes::Text, "The region; part of the store's identity."),
+            ("endpoint_url", Takes::Text, "Another address than Amazon's; part of the store's identity."),
+            (
+                "billing_mode",
+                Takes::OneOf(&["PAY_PER_REQUEST", "PROVISIONED"]),
+                "How a table is paid for; `PAY_PER_REQUEST` unless given. Changed in place.",
+            ),
+            (
+                "read_capacity",
+                Takes::Count,
+                "Units of a provisioned table, 5 unless given. Changed in place.",
+            ),
+            (
+                "write_capacity",
+                Takes::Count,
+                "Units of a provisioned table, 5 unless given. Changed in place.",
+            ),
+            (
+                "table_class",
+                Takes::OneOf(&["STANDARD", "STANDARD_INFREQUENT_ACCESS"]),
+                "The class of tables; `STANDARD` unless given. Changed in place.",
+            ),
+            ("point_in_time_recovery", Takes::Truth, "Whether Amazon keeps backups; changed in place."),
+            ("tags", Takes::Map, "Tags of every table; changed in place."),
+        ],
+    ),
+    (
+        "datastore",
+        &[
+            ("project_id", Takes::Text, "The Google Cloud project; part of the store's identity."),
+            (
+                "database",
+                Takes::Text,
+                "The database, `(default)` unless given; part of the store's identity.",
+            ),
+            ("namespace", Takes::Text, "The namespace; part of the store's identity."),
+        ],
+    ),
+    (
+        "redis",
+        &[
+            (
+                "connection_string",
+                Takes::Text,
+                "`HOST:PORT`, several with commas, or `redis://…`; the address without user and password is the store's identity.",
+            ),
+            (
+                "redis_type",
+                Takes::OneOf(&["redis", "redis_cluster"]),
+                "Whether it is a cluster; part of the store's identity.",
+            ),
+            ("username", Takes::Text, "Kept nowhere: write `${NAME}`."),
+            ("password", Takes::Text, "Kept nowhere: write `${NAME}`."),
+            ("ssl", Takes::Truth, "Whether the connection is encrypted."),
+        ],
+    ),
+    ("file", &[]),
+    (
+        "bigquery",
+        &[
+            ("project_id", Takes::Text, "The Google Cloud project of the data."),
+            ("billing_project_id", Takes::Text, "The project that pays for queries."),
+            ("dataset", Takes::Text, "Where results are put."),
+            ("location", Takes::Text, "The location of the data."),
+        ],
+    ),
+    (
+        "redshift",
+        &[
+            ("region", Takes::Text, "The region."),
+            ("cluster_id", Takes::Text, "The cluster."),
+            ("workgroup", Takes::Text, "The workgroup, where there is no cluster."),
+            ("database", Takes::Text, "The database."),
+            ("user", Takes::Text, "The user of the database."),
+            ("s3_staging_location", Takes::Text, "Where results are put."),
+            ("iam_role", Takes::Text, "The role by which Redshift reads and writes there."),
+        ],
+    ),
+    (
+        "athena",
+        &[
+            ("region", Takes::Text, "The region."),
+            ("data_source", Takes::Text, "The catalog."),
+            ("database", Takes::Text, "The database."),
+            ("workgroup", Takes::Text, "The workgroup."),
+            ("s3_staging_location", Takes::Text, "Where results are put."),
+        ],
+    ),
+];
+
+/// The settings that a store takes; none of a store that this version does not have.
+pub(super) fn settings(kind: &str) -> Option<&'static [Setting]> {
+    STORES.iter().find(|(known, _)| *known == kind).map(|(_, settings)| *settings)
+}
+
+impl Takes {
+    /// What is wrong with a value, which is as written: `${NAME}` may become anything.
+    pub(super) fn refuses(self, value: &str) -> Option<String> {
+        if value.contains("${") {
+            return None;
+        }
+        match self {
+            Self::Text | Self::Map => None,
+            Self::Count => {
+                let is_count = value.parse::<u64>().is_ok_and(|count| count > 0);
+                (!is_count).then(|| "a whole number, more than 0".to_owned())
+            }
+            Self::Truth => (!matches!(value, "true" | "false")).then(|| "`true` or `false`".to_owned()),
+            Self::OneOf(known) => {
+                let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(value));
+                (!is_known)
+                    .then(|| known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(" or "))
+            }
+        }
     }
 }
 

@@ -32,6 +32,12 @@ fn functions() {
     page("functions.md", &reference::functions());
 }
 
+#[test]
+fn stores() {
+    let text = crate::config::environment::reference::stores();
+    page("stores.md", &text.unwrap_or_else(|missing| panic!("without words: {missing}")));
+}
+
 /// The shortest finding of that code in the fixtures.
 fn example(code: &str) -> Option<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/diagnostics");

@@ -163,7 +163,9 @@ fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions)
     }
     for (setting, after) in change.after.iter().flat_map(|object| &object.attributes) {
         let before = change.before.as_ref().and_then(|object| object.attributes.get(setting));
-        if change.actions == [Action::Update] && before != Some(after) {
+        if change.actions.first() == Some(&Action::Create) && options.detail == Detail::Everything {
+            text.plain("      ").say(Label::Added, "+").plain(format!(" {setting} = {after}")).end();
+        } else if change.actions == [Action::Update] && before != Some(after) {
             let before = before.map_or_else(|| "null".to_owned(), ToString::to_string);
             text.plain("      ")
                 .say(Label::Changed, "~")
