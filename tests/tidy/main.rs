@@ -66,7 +66,20 @@ fn crates_know_only_whom_they_may() {
         ("provender-core", &[] as &[&str]),
         ("provender-runtime", &["provender-core"]),
         ("provender-local", &["provender-core", "provender-runtime"]),
-        ("provender", &["provender-core", "provender-runtime", "provender-local"]),
+        ("provender-aws", &["provender-core"]),
+        ("provender-gcp", &["provender-core"]),
+        ("provender-redis", &["provender-core"]),
+        (
+            "provender",
+            &[
+                "provender-core",
+                "provender-runtime",
+                "provender-aws",
+                "provender-gcp",
+                "provender-local",
+                "provender-redis",
+            ],
+        ),
     ]
     .into();
     for package in metadata["packages"].as_array().unwrap() {
