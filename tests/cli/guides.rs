@@ -80,3 +80,23 @@ fn printed(folder: &Path, command: &str) -> String {
     }
     text
 }
+
+/// Every command in a workflow of the templates is one that this version has, with options that it has.
+#[test]
+fn workflows_use_what_there_is() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("template/github");
+    let mut commands = 0;
+    for workflow in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = fs::read_to_string(&workflow).unwrap();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+            let Some((_, line)) = line.split_once("provender -C ") else { continue };
+            let line = line.split([';', '>', '|']).next().unwrap().replace('"', "");
+            let mut arguments = words(&line);
+            arguments.extend(["--color".to_owned(), "never".to_owned(), "--help".to_owned()]);
+            let output = provender(Path::new(".")).arg("-C").args(arguments).output().unwrap();
+            assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+            commands += 1;
+        }
+    }
+    assert!(commands >= 5, "{commands}");
+}

@@ -13,12 +13,33 @@ pub(crate) struct Args {
     /// Folder of the new project; made when it is not there
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// What to make
+    #[arg(long, value_enum, default_value_t)]
+    template: Template,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Template {
+    /// A project on this machine, with generated data
+    #[default]
+    Local,
+    /// Workflows for GitHub that plan on pull requests and apply after the merge
+    GithubActions,
 }
 
 pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
     let folder = std::path::absolute(&args.dir).map_err(|error| {
         CommandError::new(format!("could not resolve `{}`", args.dir.display())).because(error)
     })?;
+    if args.template == Template::GithubActions {
+        let files = template::github_actions();
+        template::write(&folder, &files)?;
+        for file in files {
+            ui.message(&format!("Made {}.", file.path));
+        }
+        ui.message("Put `provender` on the PATH of the jobs, and make the environments that they name.");
+        return Ok(Exit::Done);
+    }
     let name = template::project_name(&folder);
     template::write(&folder, &template::local(&name, clock::now())?)?;
     ui.message(&format!("Made project `{name}` in {}.", printable(&args.dir.display().to_string())));

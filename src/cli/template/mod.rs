@@ -36,6 +36,15 @@ pub(crate) fn local(project: &str, now: Timestamp) -> Result<Vec<TemplateFile>, 
     ])
 }
 
+/// Workflows for GitHub: plans on pull requests, applies after the merge.
+pub(crate) fn github_actions() -> Vec<TemplateFile> {
+    let text = |path, contents: &str| TemplateFile { path, contents: contents.as_bytes().to_vec() };
+    vec![
+        text(".github/workflows/provender-plan.yaml", include_str!("github/provender-plan.yaml")),
+        text(".github/workflows/provender-apply.yaml", include_str!("github/provender-apply.yaml")),
+    ]
+}
+
 /// Writes the files, or none of them when one is there already.
 pub(crate) fn write(folder: &Path, files: &[TemplateFile]) -> Result<(), CommandError> {
     let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(file.path)).collect();
