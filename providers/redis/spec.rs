@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use provender_core::config::environment::redis_place;
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind, identity_of};
 use provender_core::registry::OnlineTable;
@@ -20,9 +21,9 @@ impl StoreSpec for RedisSpec {
 
     fn identity(&self, settings: &StoreSettings) -> StoreIdentity {
         let mut identity = identity_of(settings, &["redis_type"]);
-        if let Some(address) = settings.settings.get("connection_string") {
-            identity.settings.insert("address".to_owned(), without_secrets(address));
-        }
+        // What is of another form was refused when the file was read.
+        let place = settings.settings.get("connection_string").and_then(|text| redis_place(text));
+        identity.settings.extend(place.map(|place| ("place".to_owned(), place)));
         identity
     }
 
@@ -42,48 +43,9 @@ impl StoreSpec for RedisSpec {
     }
 }
 
-/// The addresses and the number of the database in `host:6379,host:6380,db=1,ssl=true,password=…` or
-/// `redis://user:password@host:6379/1`. What is not known to be harmless is left out.
-fn without_secrets(connection: &str) -> String {
-    if let Some((scheme, rest)) = connection.split_once("://") {
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-        return format!("{scheme}://{place}");
-    }
-    // A password may hold a comma: behind the first setting, nothing but the number of the database is taken for what it says.
-    let mut parts = connection.split(',').map(str::trim);
-    let mut kept: Vec<&str> = Vec::new();
-    let is_number =
-        |part: &&str| part.strip_prefix("db=").is_some_and(|number| number.parse::<u32>().is_ok());
-    for part in parts.by_ref() {
-        if part.contains(['=', '@']) {
-            kept.extend(Some(part).filter(is_number));
-            break;
-        }
-        kept.push(part);
-    }
-    kept.extend(parts.filter(is_number));
-    kept.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_holds_no_secret() {
-        for (written, kept) in [
-            ("localhost:6379", "localhost:6379"),
-            ("${REDIS_HOST}:6379", "${REDIS_HOST}:6379"),
-            ("a:1,b:2,ssl=true,password=canary,db=3", "a:1,b:2,db=3"),
-            ("a:1, username=canary, password=can,ary,db=x", "a:1"),
-            ("redis://canary:canary@host:6379/1?password=canary", "redis://host:6379/1"),
-            ("rediss://:can@ary@host:6379", "rediss://host:6379"),
-            ("canary@host:1", ""),
-        ] {
-            assert_eq!(without_secrets(written), kept, "{written}");
-        }
-    }
 
     #[test]
     fn the_password_of_its_own_is_no_part_of_the_identity() {
@@ -93,7 +55,7 @@ mod tests {
             settings: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         let identity = RedisSpec.identity(&settings);
-        assert_eq!(identity.settings["address"], "h:1");
+        assert_eq!(identity.settings["place"], "h:1");
         assert!(!format!("{identity:?}").contains("canary"));
     }
 }

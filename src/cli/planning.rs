@@ -105,6 +105,12 @@ pub(crate) async fn make_plan(
     let provider = match backends::out_of_reach(workspace) {
         _ if args.prior.is_some() => None,
         None => Some(workspace.provider()?),
+        Some(what) if args.refresh_only || gates(workspace, args).contains(&Gate::Drift) => {
+            return Err(CommandError::new(format!(
+                "this version cannot reach {what}, so it cannot tell whether there is drift"
+            ))
+            .with_hint("leave the gate `drift` and `--refresh-only` out for this environment"));
+        }
         Some(what) => {
             ui.warning(&format!(
                 "this version cannot reach {what}: infrastructure and sources were not looked at"
@@ -243,6 +249,10 @@ async fn observe(
     Ok(provider.observe(&ids).await?)
 }
 
+fn gates(workspace: &Workspace, args: &PlanningArgs) -> BTreeSet<Gate> {
+    workspace.environment.gates.iter().chain(&args.fail_on).copied().collect()
+}
+
 /// Plans once with the ledgers that are always needed, and again with those of tables that turn out to change: reading
 /// every ledger of a large registry would be most of the time of a plan that changes nothing.
 async fn compare(
@@ -257,7 +267,7 @@ async fn compare(
     let environment = workspace.applied_environment()?;
     let store = workspace.online_spec()?;
     let now = args.now.unwrap_or_else(clock::now);
-    let gates: BTreeSet<Gate> = workspace.environment.gates.iter().chain(&args.fail_on).copied().collect();
+    let gates = gates(workspace, args);
     let definitions_digest = loaded.definitions_digest();
     let plan_with = |ledgers: &BTreeMap<TableId, Ledger>| {
         plan(&PlanInput {

@@ -57,7 +57,7 @@ impl Workspace {
         let (environment, diagnostics) = environment::parse(&source);
         let workspace =
             environment.filter(|_| !diagnostics.has_errors()).map(|environment| Self { folder, environment });
-        Ok((workspace, diagnostics, Sources::of(source)))
+        Ok((workspace, diagnostics, Sources::of(environment::without_secrets(&source))))
     }
 
     /// Opens the registry for reading and writing; nothing is read or written yet.

@@ -6,6 +6,7 @@ mod expand;
 mod keys;
 mod read;
 pub mod reference;
+mod secrets;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use expand::UnsetVariable;
+pub use secrets::without_secrets;
+pub use stores::redis_place;
 
 use crate::diagnostic::Diagnostics;
 use crate::model::StoreSettings;

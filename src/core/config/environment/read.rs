@@ -287,8 +287,18 @@ impl Reader {
                 known.iter().any(|(name, takes, _)| *name == key && *takes == stores::Takes::Map)
             });
             if let (true, Data::Map(entries)) = (is_map, &value.data) {
-                let texts = entries.iter().filter_map(|entry| Some((&entry.key, entry.value.text()?)));
-                settings.extend(texts.map(|(name, text)| (format!("{key}.{name}"), text)));
+                for entry in entries {
+                    match entry.value.text().filter(|text| !text.contains("${")) {
+                        Some(text) => drop(settings.insert(format!("{key}.{}", entry.key), text)),
+                        None => {
+                            let message = format!(
+                                "`{}` of `{key}` must be text, without `${{NAME}}`: plans show it",
+                                entry.key
+                            );
+                            self.error(codes::YAML_VALUE, entry.value.span, message);
+                        }
+                    }
+                }
             } else if let Some(text) = value.text().filter(|_| !is_map) {
                 settings.insert(key, text);
             } else if is_map {

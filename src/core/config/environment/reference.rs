@@ -66,6 +66,7 @@ pub fn stores() -> Result<String, String> {
                     known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")
                 }
                 Takes::Map => "a map of texts".to_owned(),
+                Takes::Redis => "`HOST:PORT,…` or `redis://…`".to_owned(),
             };
             let _ = writeln!(page, "| `{name}` | {takes} | {about} |");
         }

@@ -12,7 +12,7 @@ pub(super) enum Kind {
 }
 
 /// Kinds of online stores that may be written.
-pub(super) const ONLINE: [&str; 6] = ["embedded", "redis", "datastore", "bigtable", "dynamodb", "null"];
+pub(super) const ONLINE: [&str; 5] = ["embedded", "redis", "datastore", "dynamodb", "null"];
 /// Kinds of offline stores that may be written.
 pub(super) const OFFLINE: [&str; 4] = ["file", "bigquery", "redshift", "athena"];
 
@@ -21,6 +21,9 @@ pub(super) fn online(name: &str) -> Option<Kind> {
     Some(match name {
         "embedded" | "sqlite" => Kind::Store("embedded"),
         "null" => Kind::Nothing,
+        "bigtable" => Kind::Absent(
+            "there is no such online store here yet; `datastore` is, and `redis` works with every provider",
+        ),
         "remote" => Kind::Absent("a client of the server needs no online store of its own"),
         "snowflake.online" | "postgres" | "mysql" | "cassandra" | "scylladb" | "hbase" | "hazelcast"
         | "elasticsearch" | "milvus" | "qdrant" | "faiss" | "singlestore" | "ikv" | "mongodb"
@@ -63,6 +66,8 @@ pub(super) enum Takes {
     Truth,
     /// One of these, in upper or lower case.
     OneOf(&'static [&'static str]),
+    /// Where a Redis is; see [`redis_place`].
+    Redis,
     /// A map of texts.
     Map,
 }
@@ -129,8 +134,8 @@ pub(super) const STORES: [(&str, &[Setting]); 8] = [
         &[
             (
                 "connection_string",
-                Takes::Text,
-                "`HOST:PORT`, several with commas, or `redis://…`; the address without user and password is the store's identity.",
+                Takes::Redis,
+                "Hosts, ports and the number of the database are the store's identity; the rest is kept nowhere.",
             ),
             (
                 "redis_type",
@@ -148,7 +153,7 @@ pub(super) const STORES: [(&str, &[Setting]); 8] = [
         &[
             ("project_id", Takes::Text, "The Google Cloud project of the data."),
             ("billing_project_id", Takes::Text, "The project that pays for queries."),
-            ("dataset", Takes::Text, "Where results are put."),
+            ("dataset", Takes::Text, "Of tables that are named without one; results are put there as well."),
             ("location", Takes::Text, "The location of the data."),
         ],
     ),
@@ -181,26 +186,95 @@ pub(super) fn settings(kind: &str) -> Option<&'static [Setting]> {
     STORES.iter().find(|(known, _)| *known == kind).map(|(_, settings)| *settings)
 }
 
+/// Settings that are kept nowhere, and shown nowhere.
+const SECRETS: [&str; 3] = ["connection_string", "password", "username"];
+
+/// Whether a setting is known and no secret, so that its value may be shown.
+pub(super) fn is_public(name: &str) -> bool {
+    let mut known = STORES.iter().flat_map(|(_, settings)| settings.iter());
+    known.any(|(setting, ..)| *setting == name) && !SECRETS.contains(&name)
+}
+
 impl Takes {
-    /// What is wrong with a value, which is as written: `${NAME}` may become anything.
+    /// What the setting takes, where that is something else than this value; never the value itself.
     pub(super) fn refuses(self, value: &str) -> Option<String> {
-        if value.contains("${") {
-            return None;
-        }
-        match self {
-            Self::Text | Self::Map => None,
-            Self::Count => {
-                let is_count = value.parse::<u64>().is_ok_and(|count| count > 0);
-                (!is_count).then(|| "a whole number, more than 0".to_owned())
-            }
-            Self::Truth => (!matches!(value, "true" | "false")).then(|| "`true` or `false`".to_owned()),
-            Self::OneOf(known) => {
-                let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(value));
-                (!is_known)
-                    .then(|| known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(" or "))
-            }
-        }
+        let is_good = match self {
+            Self::Text | Self::Map => true,
+            // Plans show these, so they stand in the file as they are.
+            Self::Count => value.parse::<u64>().is_ok_and(|count| count > 0),
+            Self::Truth => matches!(value, "true" | "false"),
+            Self::OneOf(known) => known.iter().any(|known| known.eq_ignore_ascii_case(value)),
+            Self::Redis => redis_place(value).is_some(),
+        };
+        let wanted = match self {
+            Self::Text | Self::Map => String::new(),
+            Self::Count => "a whole number, more than 0".to_owned(),
+            Self::Truth => "`true` or `false`".to_owned(),
+            Self::OneOf(known) => known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(" or "),
+            Self::Redis => "`HOST:PORT`, several of them with commas and settings such as `db=1` behind them, or \
+                            `redis://[USER[:PASSWORD]@]HOST[:PORT][/DB]`, with `%…` for characters that mean something else"
+                .to_owned(),
+        };
+        (!is_good).then_some(wanted)
     }
+}
+
+/// The part of a Redis connection that says where the data is: hosts, ports, and the number of the database. None for
+/// text of another form, of which nobody could say which part is a secret. `${NAME}` may stand for a whole part.
+pub fn redis_place(connection: &str) -> Option<String> {
+    if is_variable(connection) {
+        return Some(connection.to_owned());
+    }
+    let (places, database) =
+        match connection.strip_prefix("redis://").or(connection.strip_prefix("rediss://")) {
+            Some(rest) => {
+                let place = match rest.rsplit_once('@') {
+                    Some((user, _)) if user.contains(['/', '?', '#', '@', ',']) => return None,
+                    Some((_, place)) => place,
+                    None => rest,
+                };
+                let (place, database) = place.split_once('/').unwrap_or((place, ""));
+                (vec![place], database)
+            }
+            None => {
+                let parts: Vec<&str> = connection.split(',').map(str::trim).collect();
+                let hosts = parts.iter().take_while(|part| !part.contains('=')).count();
+                let (hosts, settings) = parts.split_at(hosts);
+                let mut database = "";
+                for setting in settings {
+                    match setting.split_once('=')? {
+                        ("db", number) => database = number,
+                        ("ssl" | "username" | "password", _) => {}
+                        _ => return None,
+                    }
+                }
+                (hosts.to_vec(), database)
+            }
+        };
+    let is_place = |place: &&str| {
+        // A port is behind the last colon that is outside of a `${NAME}`.
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !port.contains('}') || is_variable(port) => (host, port),
+            _ => (*place, "0"),
+        };
+        let is_host =
+            !host.is_empty() && host.chars().all(|one| one.is_ascii_alphanumeric() || "._-${}".contains(one));
+        is_host && (port.parse::<u16>().is_ok() || is_variable(port))
+    };
+    let is_database = database.is_empty() || database.parse::<u32>().is_ok() || is_variable(database);
+    if places.is_empty() || !places.iter().all(is_place) || !is_database {
+        return None;
+    }
+    let database = if database.is_empty() { String::new() } else { format!("/{database}") };
+    Some(places.join(",") + &database)
+}
+
+/// `${NAME}` and nothing else.
+fn is_variable(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
+    })
 }
 
 /// Why a setting of Feast's store means nothing here.

@@ -41,12 +41,14 @@ fn stores_of_feast_are_understood() {
 fn settings_are_kept_as_written() {
     let environment = read(
         "project: a\nprovider: gcp\nregistry: { path: '${BUCKET}/r', endpoint: http://localhost:4443, region: eu }\n\
-         online_store: { type: redis, connection_string: \"${REDIS_HOST}:6379\", db: 007, ratio: 1.0, tls: true }\n\
+         online_store: { type: redis, connection_string: \"${REDIS_HOST}:6379\", ssl: true }\nauth: { db: 007, ratio: 1.0, tls: true }\n\
          variables: { dataset: \"acme.staging\", with_trips: false, n: 5, list: [a, 1.5] }\n\
          gates: [breaking, destructive, breaking]\nmetrics: { statsd: \"127.0.0.1:8125\" }\nkeep_superseded: 1d\n",
     );
     let settings = environment.online_store.unwrap().settings;
     assert_eq!(settings["connection_string"], "${REDIS_HOST}:6379");
+    assert_eq!(settings["ssl"], "true");
+    let settings = environment.authentication;
     assert_eq!(
         (settings["db"].as_str(), settings["ratio"].as_str(), settings["tls"].as_str()),
         ("007", "1.0", "true")
@@ -67,4 +69,53 @@ fn an_unset_variable_is_an_error_only_where_it_is_used() {
         error.to_string(),
         "the environment variable `NOWHERE` is not set, and `${NOWHERE}/r` needs it"
     );
+}
+
+#[test]
+fn a_place_of_redis_holds_no_secret() {
+    for (written, place) in [
+        ("localhost:6379", "localhost:6379"),
+        ("${REDIS_HOST}:6379", "${REDIS_HOST}:6379"),
+        ("${HOST}:${PORT}", "${HOST}:${PORT}"),
+        ("${REDIS_URL}", "${REDIS_URL}"),
+        ("a:1,b:2,ssl=true,password=canary,db=3", "a:1,b:2/3"),
+        ("redis://canary:canary@host:6379/1", "host:6379/1"),
+        ("rediss://host", "host"),
+        ("redis://:${PASSWORD}@host:1", "host:1"),
+    ] {
+        assert_eq!(redis_place(written).as_deref(), Some(place), "{written}");
+    }
+    for refused in [
+        "",
+        "redis://h:6379,password=canary",
+        "redis://:canary#x@h:6379",
+        "redis://:canary?x@h:6379",
+        "redis://:can@ary@h:6379",
+        "redis://h:6379/1?password=canary",
+        "user:canary,x@h:6379",
+        "canary@h:1",
+        "a:1,password=can,ary",
+        "a:1,secret=canary",
+        "a:1,db=canary",
+        "h:canary",
+        "h:1/canary",
+        "http://h:1",
+    ] {
+        assert_eq!(redis_place(refused), None, "{refused}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_password_is_part_of_a_place(user in "[a-z]{0,4}", password in "[ -~]{1,12}", form in 0..4) {
+        let password = format!("Zq7{password}");
+        let connection = match form {
+            0 => format!("redis://{user}:{password}@host:6379/1"),
+            1 => format!("host:6379,password={password},db=1"),
+            2 => format!("host:6379,db=1,password={password}"),
+            _ => format!("{user}:{password}@host:6379"),
+        };
+        let place = redis_place(&connection).unwrap_or_default();
+        proptest::prop_assert!(!place.contains("Zq7"), "{} {}", connection, place);
+    }
 }
