@@ -34,6 +34,7 @@ lint: toolchain
 
 bench: release
 	benches/startup
+	benches/load
 
 install: toolchain
 	$(CARGO) install --locked --path src/cli
