@@ -14,21 +14,34 @@ use provender_runtime::provider::Provider;
 use crate::error::{CommandError, CommandResult};
 use crate::workspace::Workspace;
 
-/// Opens the provider that `feature_store.yaml` names, with its stores.
-pub(crate) fn provider(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
-    match out_of_reach(workspace) {
+/// What of a provider a command works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Infrastructure and the online store.
+    Online,
+    /// The offline store.
+    Offline,
+}
+
+/// Opens the provider that `feature_store.yaml` names, for these parts of it.
+pub(crate) fn provider(workspace: &Workspace, parts: &[Part]) -> CommandResult<Arc<dyn Provider>> {
+    match parts.iter().find_map(|part| out_of_reach(workspace, *part)) {
         None => local(workspace),
-        Some(what) => Err(CommandError::new(format!("this version of provender plans for {what} and cannot reach it yet"))
-            .with_hint("`plan`, `show` and `diff` work; `provider: local` is what this version can apply and materialize with")),
+        Some(what) => {
+            let message = format!("this version of provender plans for {what} and cannot reach it yet");
+            Err(CommandError::new(message).with_hint("`plan`, `show` and `diff` work without it"))
+        }
     }
 }
 
-/// What of the environment this version knows and cannot look at or change; none where everything can be done.
-pub(crate) fn out_of_reach(workspace: &Workspace) -> Option<&str> {
+/// The store that this part of the environment names, where this version knows it and cannot reach it.
+pub(crate) fn out_of_reach(workspace: &Workspace, part: Part) -> Option<&str> {
     let environment = &workspace.environment;
-    let online = environment.online_store.as_ref().map(|store| store.kind.as_str());
-    let stores = [online, Some(environment.offline_store.kind.as_str())];
-    stores.into_iter().flatten().find(|kind| !matches!(*kind, "embedded" | "file"))
+    let store = match part {
+        Part::Online => environment.online_store.as_ref(),
+        Part::Offline => Some(&environment.offline_store),
+    };
+    store.map(|store| store.kind.as_str()).filter(|kind| !matches!(*kind, "embedded" | "file"))
 }
 
 /// The pure half of an online store, with its settings.

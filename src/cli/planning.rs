@@ -18,7 +18,7 @@ use provender_runtime::registry::{Export, RegistryLog};
 use provender_runtime::source_check::check_view;
 
 use crate::arguments::GlobalArguments;
-use crate::backends;
+use crate::backends::{self, Part};
 use crate::clock;
 use crate::error::{CommandError, CommandResult};
 use crate::output::Ui;
@@ -102,19 +102,17 @@ pub(crate) async fn make_plan(
         Some(loaded) => loaded,
         None => registered(&prior, args.to_revision).await?,
     };
-    let provider = match backends::out_of_reach(workspace) {
+    let provider = match backends::out_of_reach(workspace, Part::Online) {
         _ if args.prior.is_some() => None,
-        None => Some(workspace.provider()?),
+        None => Some(workspace.online_provider()?),
         Some(what) if args.refresh_only || gates(workspace, args).contains(&Gate::Drift) => {
-            return Err(CommandError::new(format!(
-                "this version cannot reach {what}, so it cannot tell whether there is drift"
-            ))
-            .with_hint("leave the gate `drift` and `--refresh-only` out for this environment"));
+            let message =
+                format!("this version cannot reach {what}, so it cannot tell whether there is drift");
+            return Err(CommandError::new(message)
+                .with_hint("leave the gate `drift` and `--refresh-only` out for this environment"));
         }
         Some(what) => {
-            ui.warning(&format!(
-                "this version cannot reach {what}: infrastructure and sources were not looked at"
-            ));
+            ui.warning(&format!("this version cannot reach {what}: infrastructure was not looked at"));
             None
         }
     };
@@ -124,8 +122,11 @@ pub(crate) async fn make_plan(
     };
     let outcome = compare(workspace, &loaded, prior, observed.as_ref(), args).await?;
     let made = finish(ui, outcome)?;
-    if let (Some(provider), false, Some(project)) = (&provider, args.skip_source_validation, &loaded.project)
-        && let Some(offline) = provider.offline()
+    let checks = !args.skip_source_validation && args.prior.is_none();
+    if let (true, Some(what)) = (checks, backends::out_of_reach(workspace, Part::Offline)) {
+        ui.warning(&format!("this version cannot reach {what}: sources were not looked at"));
+    } else if let (true, Some(project)) = (checks, &loaded.project)
+        && let Some(offline) = workspace.offline_provider()?.offline()
     {
         check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
     }
@@ -161,7 +162,7 @@ pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> Command
     let log = workspace.registry()?;
     let state = log.state().await?;
     let ledgers = read_ledgers(&log, state.tables.keys().cloned()).await?;
-    let observed = observe(&workspace.provider()?, &state).await?;
+    let observed = observe(&workspace.online_provider()?, &state).await?;
     let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
     let outcome = destroy(&PlanInput {
         project: &project,

@@ -12,7 +12,7 @@ use provender_runtime::provider::Provider;
 use provender_runtime::registry::{RegistryLog, open_location};
 
 use crate::arguments::GlobalArguments;
-use crate::backends;
+use crate::backends::{self, Part};
 use crate::commands::version::VERSION;
 use crate::error::{CommandError, CommandResult};
 use crate::output::Ui;
@@ -80,9 +80,19 @@ impl Workspace {
         Ok(state)
     }
 
-    /// Opens the provider.
+    /// Opens the provider, for infrastructure and both stores.
     pub(crate) fn provider(&self) -> CommandResult<Arc<dyn Provider>> {
-        backends::provider(self)
+        backends::provider(self, &[Part::Online, Part::Offline])
+    }
+
+    /// Opens the provider for infrastructure and the online store.
+    pub(crate) fn online_provider(&self) -> CommandResult<Arc<dyn Provider>> {
+        backends::provider(self, &[Part::Online])
+    }
+
+    /// Opens the provider for the offline store.
+    pub(crate) fn offline_provider(&self) -> CommandResult<Arc<dyn Provider>> {
+        backends::provider(self, &[Part::Offline])
     }
 
     /// The pure half of the online store; none where the project has no online store.

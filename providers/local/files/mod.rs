@@ -43,7 +43,7 @@ impl FileStore {
     async fn files(&self, source: &DataSource) -> Result<(Vec<SourceFile>, FileFormat)> {
         match &source.kind {
             SourceKind::File { path, format, .. } => Ok((locate(&self.base, path, *format).await?, *format)),
-            other => Err(Error::invalid(format!("a `{}` source cannot be read from files", other.as_str()))
+            other => Err(Error::invalid(format!("`{}` sources cannot be read from files", other.as_str()))
                 .with_hint("use a `file` source, or a provider whose offline store reads that kind")),
         }
     }

@@ -146,6 +146,8 @@ pub(crate) async fn confirm_and_execute(
     if !plan.would_write() {
         return Ok(Exit::Done);
     }
+    // Nobody is asked for what cannot be done.
+    drop(workspace.online_provider()?);
     if !execution.auto_approve {
         if !ui.interactive() {
             return Err(CommandError::new("nobody can be asked: stdin is no terminal")
@@ -171,7 +173,7 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
         return Ok(Exit::Done);
     }
     let log = workspace.registry()?;
-    let provider = workspace.provider()?;
+    let provider = workspace.online_provider()?;
     let quiet = ui.is_quiet();
     let options = ApplyOptions {
         parallelism: usize::from(execution.parallelism),

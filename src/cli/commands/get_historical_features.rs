@@ -64,7 +64,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         let format = args.output.as_deref().map(TableFormat::of_path).transpose()?;
         let request = request(args)?;
         let state = workspace.applied(&workspace.registry()?).await?;
-        let provider = workspace.provider()?;
+        let provider = workspace.offline_provider()?;
         let offline = provider.offline().ok_or_else(|| {
             CommandError::new("this project has no offline store")
                 .with_hint("set `offline_store` in feature_store.yaml")

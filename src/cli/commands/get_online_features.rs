@@ -90,7 +90,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         let log = workspace.registry()?;
         let store = FeatureStore::new(
             Applied::of(&log, workspace.applied(&log).await?).await?,
-            workspace.provider()?,
+            workspace.online_provider()?,
         );
         let response = store.get_online_features(&request, clock::now()).await?;
         ui.data(&one_column_a_line(&response)?);

@@ -32,7 +32,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let loaded = project::definitions(ui, global, &workspace)?;
     let objects = loaded.project.map(|project| project.objects).unwrap_or_default();
     if args.sources
-        && let Some(offline) = workspace.provider()?.offline()
+        && let Some(offline) = workspace.offline_provider()?.offline()
     {
         let views: BTreeSet<String> = objects.feature_views().map(|(name, _)| name.to_owned()).collect();
         block_on(check_sources(ui, &objects, &views, &offline))?;

@@ -162,6 +162,7 @@ impl World {
     pub(super) fn apply_all(&mut self, objects: &Objects) -> Plan {
         let plan = self.plan(objects);
         self.apply(&plan, plan.steps.len());
+        self.registry.lineage = "lineage".to_owned();
         self.check_infrastructure();
         plan
     }

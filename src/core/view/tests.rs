@@ -102,7 +102,12 @@ pub(super) fn planned(objects: Objects, prior: &Registry) -> Plan {
 
 pub(super) fn applied(objects: Objects) -> Registry {
     let plan = planned(objects, &Registry::default());
-    let mut registry = Registry { project: "staging".to_owned(), revision: 41, ..Registry::default() };
+    let mut registry = Registry {
+        project: "staging".to_owned(),
+        lineage: "lineage".to_owned(),
+        revision: 41,
+        ..Registry::default()
+    };
     for step in &plan.steps {
         registry.apply_change(&step.change.resolve(37));
         if let StepAction::Infrastructure(InfraStep::Create { object }) = &step.action {
