@@ -288,6 +288,12 @@ impl Reader {
             });
             if let (true, Data::Map(entries)) = (is_map, &value.data) {
                 for entry in entries {
+                    if ["aws:", "provender:"].iter().any(|ours| entry.key.starts_with(ours)) {
+                        let message = format!("`{}` of `{key}` is not yours to set", entry.key);
+                        let diagnostic = Diagnostic::error(codes::YAML_VALUE, entry.key_span, message);
+                        self.push(diagnostic.help("names that begin with `aws:` or `provender:` are taken"));
+                        continue;
+                    }
                     match entry.value.text().filter(|text| !text.contains("${")) {
                         Some(text) => drop(settings.insert(format!("{key}.{}", entry.key), text)),
                         None => {

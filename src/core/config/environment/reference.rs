@@ -28,7 +28,8 @@ const ABOUT: [(&str, &str); 8] = [
     ),
     (
         "redis",
-        "Online store for every provider. An online table is a `redis_prefix`: all keys that begin with `PROJECT:TABLE:`. To plan: \
+        "Online store for every provider. An online table is a `redis_prefix` named `PROJECT.TABLE`: all keys \
+         that begin with `PROJECT:TABLE:`. To plan: \
          `GET`; to apply: `SET`, `SCAN`, `UNLINK` on that prefix. Plans only in this version.",
     ),
     ("file", "Offline store of `provider: local`: Parquet and CSV files."),
