@@ -58,16 +58,16 @@ fn run_guide(text: &str) -> String {
     actual
 }
 
-/// What a command prints, and how it ends where that is not well. Beside it, a guide may use `git`.
+/// What a command prints, and how it ends where that is not well. Beside it, a guide may make a repository.
 fn printed(folder: &Path, command: &str) -> String {
+    if command == "git init -q ." {
+        // A repository is a folder that holds `.git`; the machine of the test need not have git.
+        fs::create_dir(folder.join(".git")).unwrap();
+        return String::new();
+    }
     let (name, arguments) = command.split_once(' ').unwrap_or((command, ""));
     let mut command = match name {
         "provender" => provender(folder),
-        "git" => {
-            let mut command = std::process::Command::new(name);
-            command.current_dir(folder);
-            command
-        }
         other => panic!("a guide uses `{other}`"),
     };
     let output = command.args(words(arguments)).output().unwrap();
