@@ -200,6 +200,7 @@ impl Reader {
         known: &[&'static str],
         default: &'static str,
     ) -> Option<StoreSettings> {
+        let span = node.span;
         let entries = match node.data {
             Data::Map(entries) => entries,
             // `online_store: redis` and `online_store: null` name the kind alone.
@@ -240,12 +241,16 @@ impl Reader {
             }
         };
         let entries: Vec<Entry> = entries.into_iter().filter(|entry| entry.key != "type").collect();
-        self.check_settings(kind, &entries);
+        self.check_settings(kind, &entries, span);
         Some(StoreSettings { kind: kind.to_owned(), settings: self.flatten(kind, entries) })
     }
 
-    fn check_settings(&mut self, kind: &str, entries: &[Entry]) {
+    fn check_settings(&mut self, kind: &str, entries: &[Entry], store: Span) {
         let Some(known) = stores::settings(kind) else { return };
+        let setting = |name: &str| entries.iter().find(|entry| entry.key == name)?.value.text();
+        if let Some(message) = stores::conflict(kind, setting) {
+            self.error(codes::YAML_VALUE, store, message);
+        }
         for entry in entries {
             if let Some((name, takes, _)) = known.iter().find(|(name, ..)| *name == entry.key) {
                 if let Some(wanted) = entry.value.text().and_then(|text| takes.refuses(&text)) {

@@ -219,6 +219,21 @@ impl Takes {
     }
 }
 
+/// What is wrong with these settings together.
+pub(super) fn conflict(kind: &str, setting: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    let provisioned = setting("billing_mode").is_some_and(|mode| mode.eq_ignore_ascii_case("PROVISIONED"));
+    let capacity = setting("read_capacity").or_else(|| setting("write_capacity"));
+    match kind {
+        "redis" if setting("connection_string").is_none() => {
+            Some("`redis` has no `connection_string`, such as `localhost:6379`")
+        }
+        "dynamodb" if capacity.is_some() && !provisioned => {
+            Some("capacity is for tables with `billing_mode: PROVISIONED`; others have none")
+        }
+        _ => None,
+    }
+}
+
 /// The part of a Redis connection that says where the data is: hosts, ports, and the number of the database. None for
 /// text of another form, of which nobody could say which part is a secret. `${NAME}` may stand for a whole part.
 pub fn redis_place(connection: &str) -> Option<String> {
