@@ -354,6 +354,11 @@ prop_compose! {
     }
 }
 
+/// How many cases each property gets: `PROVENDER_CASES=10000 cargo test -p provender-core --lib plan::tests`.
+fn cases() -> u32 {
+    std::env::var("PROVENDER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(64)
+}
+
 fn plan_is_empty(world: &World, objects: &Objects) -> Result<(), TestCaseError> {
     let again = world.plan(objects);
     prop_assert!(
@@ -366,7 +371,34 @@ fn plan_is_empty(world: &World, objects: &Objects) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    /// An object is named exactly if applying changes its definition or, of a view, its online tables.
+    #[test]
+    fn the_plan_names_what_applying_changes(first in shape(), second in shape(), fill: bool) {
+        let mut world = World::default();
+        world.apply_all(&first.objects());
+        if fill {
+            world.materialize();
+        }
+        let before = world.registry.clone();
+        let plan = world.plan(&second.objects());
+        world.apply(&plan, plan.steps.len());
+        let after = &world.registry;
+        let tables = |registry: &Registry, address: &Address| -> Vec<OnlineTable> {
+            registry.tables.values().filter(|table| table.view == *address).cloned().collect()
+        };
+        let everything: BTreeSet<&Address> = before.objects.0.keys().chain(after.objects.0.keys()).collect();
+        let changed: BTreeSet<&Address> = everything
+            .into_iter()
+            .filter(|address| {
+                before.objects.get(address) != after.objects.get(address)
+                    || tables(&before, address) != tables(after, address)
+            })
+            .collect();
+        let named: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
+        prop_assert_eq!(named, changed);
+    }
 
     /// Random edits, materialization and loss in between: what was applied is what was wanted, and then nothing is left.
     #[test]
