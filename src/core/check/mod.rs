@@ -38,15 +38,15 @@ pub(crate) struct Definitions {
     /// Objects that `enabled` leaves out.
     pub(crate) disabled: BTreeSet<Address>,
     /// Every name, in lower case, with the name as written and its place; those that could not be read too.
-    declared: BTreeMap<(ObjectKind, String), (Address, Origin)>,
+    declared: BTreeMap<(ObjectKind, String), (Address, Span)>,
 }
 
 impl Definitions {
     /// Makes a name known; gives back the place of the first when there is one already.
-    pub(crate) fn declare(&mut self, address: Address, origin: Origin) -> Option<Span> {
-        let key = (address.kind, address.name.to_lowercase());
+    pub(crate) fn declare(&mut self, address: Address, name: Span) -> Option<Span> {
+        let mut key = (address.kind, address.name.to_lowercase());
         if let Some((_, first)) = self.declared.get(&key) {
-            return Some(first.name);
+            return Some(*first);
         }
         // Clients write `view:feature` for views of both kinds.
         let other = match address.kind {
@@ -54,19 +54,22 @@ impl Definitions {
             ObjectKind::OnDemandFeatureView => Some(ObjectKind::FeatureView),
             _ => None,
         };
-        if let Some((_, first)) = other.and_then(|kind| self.declared.get(&(kind, key.1.clone()))) {
-            return Some(first.name);
+        if let Some(other) = other {
+            key.0 = other;
+            if let Some((_, first)) = self.declared.get(&key) {
+                return Some(*first);
+            }
+            key.0 = address.kind;
         }
-        self.declared.insert(key, (address, origin));
+        self.declared.insert(key, (address, name));
         None
     }
 
     /// Adds what another thread read of the same scope, after what is here: of two definitions with one name, the first
     /// counts.
     pub(crate) fn absorb(&mut self, mut other: Self, findings: &mut Diagnostics) {
-        for (address, origin) in std::mem::take(&mut other.declared).into_values() {
-            let name = origin.name;
-            if let Some(first) = self.declare(address.clone(), origin) {
+        for (address, name) in std::mem::take(&mut other.declared).into_values() {
+            if let Some(first) = self.declare(address.clone(), name) {
                 findings.push(duplicate(&address, name, first));
                 other.objects.0.remove(&address);
                 other.origins.remove(&address);
@@ -102,7 +105,7 @@ impl Definitions {
 
     /// Where a name is declared.
     pub(crate) fn declaration(&self, address: &Address) -> Option<Span> {
-        self.declared.get(&(address.kind, address.name.to_lowercase())).map(|(_, origin)| origin.name)
+        self.declared.get(&(address.kind, address.name.to_lowercase())).map(|(_, name)| *name)
     }
 
     /// All names of a kind.

@@ -329,14 +329,14 @@ fn read_object(
         // A data source of no known kind: its name is known all the same.
         let name = block.labels.get(label)?;
         let address = Address::new(kind, &name.text);
-        definitions.declare(address.clone(), object::origin(block, name.span));
+        definitions.declare(address.clone(), name.span);
         return Some(address);
     };
     let reader = BlockReader::new(context, block, schema);
     let named = object::named(&reader, label, NameForm::Object)?;
     let address = Address::new(kind, &named.name);
     let mut origin = object::origin(block, named.span);
-    if let Some(first) = definitions.declare(address.clone(), origin.clone()) {
+    if let Some(first) = definitions.declare(address.clone(), named.span) {
         context.report(check::duplicate(&address, named.span, first));
         return None;
     }

@@ -11,6 +11,7 @@ mod functions;
 mod json;
 mod operator;
 mod parse;
+mod plain;
 mod split;
 mod template;
 #[cfg(test)]
@@ -23,6 +24,8 @@ pub(crate) use block::{BlockReader, Context, Schema};
 pub(crate) use evaluate::{Each, Evaluator, Failure, Scope, evaluate_any, evaluate_public};
 pub(crate) use functions::DOCUMENTATION;
 pub(crate) use json::parse_json;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use parse::plain_pieces;
 pub(crate) use parse::{Piece, meaning, parse_expression, parse_piece, pieces};
 pub(crate) use tree::{Attribute, BinaryOperator, Block, Body, Expression, ExpressionKind, Part, Step};
 pub(crate) use value::{Number, Reference, Value};

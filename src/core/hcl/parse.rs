@@ -7,6 +7,7 @@ use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::template::HeredocTemplate;
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
+use super::plain;
 use super::split::{Broken, Pieces, split};
 use super::template::{self, Literals};
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
@@ -32,6 +33,11 @@ impl Piece<'_> {
     pub(crate) const fn len(&self) -> usize {
         self.text.len()
     }
+
+    /// Whether all strings and brackets in it are closed.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.broken.is_none()
+    }
 }
 
 /// The pieces of a file, in order.
@@ -46,10 +52,32 @@ pub(crate) fn pieces(source: SourceId, text: &str) -> impl Iterator<Item = Piece
 
 /// The tree of a piece. The parser stops at its first error.
 pub(crate) fn parse_piece(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
+    let lower = Lower { source: piece.source, text: piece.text, shift: piece.shift, has_spans: true };
+    plain::body(&lower, piece).map_or_else(|| parse_wholly(piece), Ok)
+}
+
+/// The same by the parser of the whole language.
+fn parse_wholly(piece: Piece<'_>) -> Result<Body, Box<Diagnostic>> {
     let text = without_empty_heredocs(piece.text);
     let lower = Lower { source: piece.source, text: &text, shift: piece.shift, has_spans: true };
     let body = edited(&lower, piece)?;
     Ok(lower.body(body))
+}
+
+/// Whether the reader of plain text says of each piece what the parser of the whole language says; `Err` is a piece of which
+/// it does not. `Ok` is how many pieces are plain.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn plain_pieces(text: &str) -> Result<usize, String> {
+    let mut plain_pieces = 0;
+    for piece in pieces(SourceId::default(), text) {
+        let lower = Lower { source: piece.source, text: piece.text, shift: piece.shift, has_spans: true };
+        let Some(body) = plain::body(&lower, piece) else { continue };
+        if parse_wholly(piece).ok().as_ref() != Some(&body) {
+            return Err(format!("{:?} is read as {body:?}", piece.text));
+        }
+        plain_pieces += 1;
+    }
+    Ok(plain_pieces)
 }
 
 /// What a file says, without places: equal for two layouts of the same.
@@ -392,9 +420,7 @@ mod tests {
         }
     }
 
-    /// Of every file of fixtures that is HCL as a whole.
-    #[test]
-    fn the_pieces_are_the_whole() {
+    fn fixtures() -> Vec<String> {
         fn files(folder: &Path, found: &mut Vec<String>) {
             for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
                 let path = entry.path();
@@ -407,8 +433,89 @@ mod tests {
         }
         let mut texts = Vec::new();
         files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"), &mut texts);
+        texts
+    }
+
+    #[test]
+    fn plain_text_is_read_as_the_parser_reads_it() {
+        let all: usize = fixtures().iter().map(|text| plain_pieces(text).unwrap()).sum();
+        assert!(all > 300, "{all}");
+        let plain = r#"
+            a "b" c { # d
+              e-f = "g – h" // i
+              j   = [k, l.m.n, { o = 1, "p" : [true, null,] }, # q
+                f(1, "r"),
+              ]
+              s { t = { } }
+              u {}
+            }
+            v = {
+              w = x
+              y = 10
+            }
+        "#;
+        // The third is the end of the text.
+        assert_eq!(plain_pieces(plain), Ok(3));
+        let others = [
+            "a = 1.5",
+            "a = -1",
+            "a = 01",
+            "a = b + c",
+            "a = b[0]",
+            "a = b ? c : d",
+            "a = \"${b}\"",
+            "a = \"\\n\"",
+            "a = b.*.c",
+            "a = (b)",
+            "a = !b",
+            "a = <<E\nE",
+            "a = [for b in c : b]",
+            "a = { for b in c : b => b }",
+            "a = b(c...)",
+            "a = b::c()",
+            "a = { (b) = c }",
+            "/* a */ b = c",
+            "a = b\r\n",
+            "ä = b",
+            "a = b\n.c",
+            "a = [b\n.c]",
+            "a = { b = c\nd = e, f = g h = i }",
+        ];
+        for other in others {
+            assert_eq!(plain_pieces(other), Ok(0), "{other}");
+        }
+        for wrong in [
+            "a",
+            "a =",
+            "a = b c",
+            "a {",
+            "a { b = c",
+            "a { b = c d = e }",
+            "a = [b c]",
+            "a = [,]",
+            "a = 1\na = 2",
+            "a = { b = 1, b = 2 }",
+            "a b = c",
+            "a = b = c",
+            "a = { b }",
+            "a = \"",
+            "a = b, c",
+            "a }",
+            "a = null.b",
+            "a = true()",
+            "a = f(b,)",
+            "\"a\" {}",
+            "a {} b {}",
+        ] {
+            assert_eq!(plain_pieces(wrong), Ok(0), "{wrong}");
+        }
+    }
+
+    /// Of every file of fixtures that is HCL as a whole.
+    #[test]
+    fn the_pieces_are_the_whole() {
         let mut several = 0;
-        for text in texts {
+        for text in fixtures() {
             let (text, shift) = without_mark(&text);
             let source = SourceId::default();
             if pieces(source, text).any(|piece| piece.broken.is_some()) {
