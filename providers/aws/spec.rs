@@ -77,6 +77,7 @@ impl StoreSpec for DynamoDbSpec {
         tables
             .iter()
             .map(|table| InfraObject {
+                store: None,
                 id: InfraId { kind: DYNAMODB_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
                 table: Some(table.id.clone()),
                 attributes: attributes.clone(),

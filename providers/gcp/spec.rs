@@ -27,6 +27,7 @@ impl StoreSpec for DatastoreSpec {
         tables
             .iter()
             .map(|table| InfraObject {
+                store: None,
                 id: InfraId { kind: DATASTORE_KIND.to_owned(), name: format!("{project}.{}", table.id) },
                 table: Some(table.id.clone()),
                 attributes: BTreeMap::new(),

@@ -55,8 +55,8 @@ impl LocalProvider {
 
 #[async_trait]
 impl Provider for LocalProvider {
-    async fn observe(&self, ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>> {
-        self.online.observe(ids).await
+    async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
+        self.online.observe(objects).await
     }
 
     async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {

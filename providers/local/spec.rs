@@ -37,6 +37,7 @@ impl StoreSpec for EmbeddedSpec {
         tables
             .iter()
             .map(|table| InfraObject {
+                store: None,
                 id: InfraId { kind: EMBEDDED_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
                 table: Some(table.id.clone()),
                 attributes: BTreeMap::from([("join_keys".to_owned(), join_keys(table))]),

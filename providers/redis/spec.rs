@@ -31,6 +31,7 @@ impl StoreSpec for RedisSpec {
         tables
             .iter()
             .map(|table| InfraObject {
+                store: None,
                 id: InfraId { kind: REDIS_PREFIX.to_owned(), name: format!("{project}.{}", table.id) },
                 table: Some(table.id.clone()),
                 attributes: BTreeMap::new(),

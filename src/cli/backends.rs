@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use provender_aws::DynamoDbSpec;
+use provender_core::config::environment::Environment;
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::provider::{StoreSpec, identity_of};
 use provender_gcp::DatastoreSpec;
 use provender_local::{EmbeddedSpec, LocalOptions, LocalProvider};
 use provender_redis::RedisSpec;
+use provender_runtime::Error;
+use provender_runtime::places::Places;
 use provender_runtime::provider::Provider;
 
 use crate::error::{CommandError, CommandResult};
@@ -76,11 +79,9 @@ pub(crate) fn offline_identity(settings: &StoreSettings) -> StoreIdentity {
 fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
     let mut options = LocalOptions::new(&workspace.environment.project, &workspace.folder);
     if let Some(store) = &workspace.environment.online_store {
-        options.online_path = store
-            .settings
-            .get("path")
-            .map(|path| workspace.expand("online_store.path", path).map(Into::into))
-            .transpose()?;
+        let path = store.settings.get("path");
+        options.online_path =
+            path.map(|path| workspace.expand("online_store.path", path).map(Into::into)).transpose()?;
         options.map_size = store
             .settings
             .get("map_size")
@@ -93,5 +94,20 @@ fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
             })
             .transpose()?;
     }
-    Ok(Arc::new(LocalProvider::open(options)))
+    let identity = workspace.applied_environment()?.online_store;
+    let current = Arc::new(LocalProvider::open(options.clone()));
+    Ok(Arc::new(Places::new(current, identity, move |store| another(&options, store))))
+}
+
+/// The place of tables that were made when `online_store` was another.
+fn another(options: &LocalOptions, store: &StoreIdentity) -> provender_runtime::Result<Arc<dyn Provider>> {
+    if store.kind != "embedded" {
+        return Err(Error::invalid(format!("this version of provender cannot reach {}", store.kind)));
+    }
+    let path = store.settings.get("path").map(|path| {
+        let variable = |name: &str| std::env::var(name).ok();
+        Environment::expand(path, &variable).map_err(|unset| Error::invalid(unset.to_string()))
+    });
+    let online_path = path.transpose()?.map(Into::into);
+    Ok(Arc::new(LocalProvider::open(LocalOptions { online_path, ..options.clone() })))
 }

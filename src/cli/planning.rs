@@ -8,7 +8,7 @@ use std::sync::Arc;
 use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
 use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
-use provender_core::plan::{Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan};
+use provender_core::plan::{Acceptance, Change, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, Registry, TableId};
 use provender_core::source::Sources;
@@ -246,8 +246,8 @@ async fn observe(
     provider: &Arc<dyn Provider>,
     state: &Registry,
 ) -> CommandResult<BTreeMap<InfraId, InfraObject>> {
-    let ids: Vec<InfraId> = state.infrastructure.keys().cloned().collect();
-    Ok(provider.observe(&ids).await?)
+    let known: Vec<InfraObject> = state.infrastructure.values().cloned().collect();
+    Ok(provider.observe(&known).await?)
 }
 
 fn gates(workspace: &Workspace, args: &PlanningArgs) -> BTreeSet<Gate> {
@@ -291,11 +291,15 @@ async fn compare(
     };
     let first = plan_with(&prior.ledgers);
     let (Some(plan), Some(log)) = (&first.plan, &prior.log) else { return Ok(first) };
-    let changing = plan.preconditions.tables.keys();
-    let unread: Vec<TableId> = changing
-        .filter(|table| prior.state.tables.contains_key(table) && !prior.ledgers.contains_key(table))
-        .cloned()
-        .collect();
+    // A longer ttl changes no table as long as nothing is known to be stored in it.
+    let addresses = |change: &Change| [Some(change.address.clone()), change.previous_address.clone()];
+    let changed: BTreeSet<Address> = plan.changes.iter().flat_map(addresses).flatten().collect();
+    let concerned =
+        prior.state.tables.values().filter(|table| {
+            plan.preconditions.tables.contains_key(&table.id) || changed.contains(&table.view)
+        });
+    let unread: Vec<TableId> =
+        concerned.map(|table| table.id.clone()).filter(|id| !prior.ledgers.contains_key(id)).collect();
     if unread.is_empty() {
         return Ok(first);
     }

@@ -75,6 +75,9 @@ impl<'de> Deserialize<'de> for InfraId {
 pub struct InfraObject {
     /// Type and physical name.
     pub id: InfraId,
+    /// The store that it lies in; the plan fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreIdentity>,
     /// The online table it holds, if it holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<TableId>,
@@ -89,6 +92,7 @@ impl InfraObject {
     pub fn resolve(&self, revision: u64) -> Self {
         Self {
             id: self.id.resolve(revision),
+            store: self.store.clone(),
             table: self.table.as_ref().map(|table| table.resolve(revision)),
             attributes: self.attributes.clone(),
         }

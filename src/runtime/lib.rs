@@ -2,7 +2,7 @@
 //! `FeatureStore` façade. It does what a plan says and decides nothing.
 //!
 //! Libraries here never build an async runtime and never block on one; CPU work over half a millisecond leaves the async
-//! threads. Read in this order: `error`, `provider`, `columns`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
+//! threads. Read in this order: `error`, `provider`, `places`, `columns`, `registry`, `apply`, `materialize`, `historical`, `feature_store`.
 
 pub mod apply;
 mod blocking;
@@ -14,6 +14,7 @@ pub mod feature_store;
 pub mod historical;
 pub mod materialize;
 mod newest_rows;
+pub mod places;
 pub mod provider;
 pub mod registry;
 pub mod source_check;

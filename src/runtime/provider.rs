@@ -21,8 +21,9 @@ use crate::{Error, ErrorKind, Result};
 /// A place where a project lives: infrastructure and the stores on it.
 #[async_trait]
 pub trait Provider: Debug + Send + Sync {
-    /// What is really there of these objects; one that is not there is left out. Changes nothing and creates no file.
-    async fn observe(&self, ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>>;
+    /// What is really there of these objects, in the stores that they name; one that is not there is left out. Changes
+    /// nothing and creates no file.
+    async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>>;
 
     /// Carries out one step and returns the object as it is afterwards (`None` after a delete). Idempotent: safe to run
     /// again after a crash. An object of the same name that does not carry our mark is an error, never adopted, never

@@ -52,15 +52,16 @@ impl EmbeddedStore {
     }
 
     /// What is there of these objects.
-    pub(crate) async fn observe(&self, ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>> {
+    pub(crate) async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
         let Some(environment) = self.existing().await? else { return Ok(BTreeMap::new()) };
-        let ids: Vec<InfraId> = ids.iter().filter(|id| id.kind == EMBEDDED_TABLE).cloned().collect();
+        let asked = objects.iter().filter(|object| object.id.kind == EMBEDDED_TABLE);
+        let asked: Vec<_> = asked.map(|object| (object.id.clone(), object.store.clone())).collect();
         blocking(move || {
             environment.reading(BTreeMap::new(), |databases, txn| {
                 let mut found = BTreeMap::new();
-                for id in ids {
+                for (id, store) in asked {
                     if let Some((_, record)) = databases.table(txn, &id.name)? {
-                        found.insert(id.clone(), record.object());
+                        found.insert(id, InfraObject { store, ..record.object() });
                     }
                 }
                 Ok(found)

@@ -56,6 +56,7 @@ impl Record {
     /// The object that this is the record of.
     pub(super) fn object(self) -> InfraObject {
         InfraObject {
+            store: None,
             id: InfraId { kind: EMBEDDED_TABLE.to_owned(), name: self.name() },
             table: Some(self.table),
             attributes: self.attributes,

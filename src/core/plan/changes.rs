@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::{Difference, differences};
 use super::gate::{self, Risk, Weight};
-use super::readers::{FeatureName, Readers, features_of, view_address};
+use super::readers::{FeatureName, Readers, features_of, request_source, view_address};
 use super::rules::{self, States, Verdict};
 use super::scope::stored;
 use super::tables::TableDecision;
@@ -258,6 +258,11 @@ impl Judge<'_> {
             && list == "feature"
         {
             return BTreeSet::from([(address.name.clone(), name.clone())]);
+        }
+        if let ([list, name, ..], ObjectKind::DataSource) = (difference.path.as_slice(), address.kind)
+            && list == "field"
+        {
+            return BTreeSet::from([(request_source(&address.name), name.clone())]);
         }
         if address.kind == ObjectKind::OnDemandFeatureView {
             return features_of(&address.name, [self.states.prior, self.states.desired]);

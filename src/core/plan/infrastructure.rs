@@ -78,6 +78,9 @@ fn wanted(input: &Indexed<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<In
     };
     let tables: Vec<&OnlineTable> = after.values().filter(here).collect();
     let mut objects = store.lower(&input.project.name, &tables);
+    for object in &mut objects {
+        object.store.clone_from(&input.environment.online_store);
+    }
     objects.sort_by(|a, b| a.id.cmp(&b.id));
     objects.dedup_by(|a, b| a.id == b.id);
     objects

@@ -5,8 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Affected;
 use crate::model::{Address, FeatureService, Object, ObjectKind, Objects};
 
-/// A feature: view and name.
+/// A feature, as view and name; or a field of a request source, as [`request_source`] and name.
 pub(super) type FeatureName = (String, String);
+
+/// What stands for a view where a field of a request source is meant: no name of a view has a dot.
+pub(super) fn request_source(name: &str) -> String {
+    format!("{}.{name}", ObjectKind::DataSource)
+}
 
 /// What a service gives, in order: output name, and the feature behind it.
 pub(super) fn outputs(service: &FeatureService, objects: &Objects) -> Vec<(String, FeatureName)> {
@@ -27,11 +32,15 @@ pub(super) fn outputs(service: &FeatureService, objects: &Objects) -> Vec<(Strin
     selected.chain(used).collect()
 }
 
-/// The features that an on-demand feature is computed from.
+/// The features and request fields that an on-demand feature is computed from.
 fn behind((view, feature): &FeatureName, objects: &Objects) -> Vec<FeatureName> {
     let Some(view) = objects.on_demand_feature_view(view) else { return Vec::new() };
     let columns = view.feature(feature).map(|feature| view.columns_of(feature)).unwrap_or_default();
-    columns.into_iter().map(|column| (column.source, column.name)).collect()
+    let place = |source: String| match objects.feature_view(&source).is_some() {
+        true => source,
+        false => request_source(&source),
+    };
+    columns.into_iter().map(|column| (place(column.source), column.name)).collect()
 }
 
 /// Names of the keys and request fields that a request must send.

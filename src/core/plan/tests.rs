@@ -27,6 +27,7 @@ impl StoreSpec for TestStore {
     fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
         let parts = ["data_table", "index_table"];
         let object = |kind: &str, table: &OnlineTable| InfraObject {
+            store: None,
             id: InfraId { kind: kind.to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
             attributes: BTreeMap::new(),

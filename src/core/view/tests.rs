@@ -28,6 +28,7 @@ impl StoreSpec for OneTable {
 
     fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
         let object = |table: &&OnlineTable| InfraObject {
+            store: None,
             id: InfraId { kind: "test_table".to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
             attributes: BTreeMap::new(),

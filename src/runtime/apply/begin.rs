@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use provender_core::plan::{InfraStep, Plan, StepAction};
-use provender_core::provider::InfraId;
+use provender_core::provider::InfraObject;
 use provender_core::registry::{ApplyBegin, ApplyEnd, ApplyOutcome, EntryBody, OpenApply, Registry};
 use tokio::task::JoinSet;
 
@@ -101,8 +101,11 @@ async fn check_preconditions(plan: &Plan, state: &Registry, provider: &Arc<dyn P
     if crate::testing::sabotage::skips(crate::testing::sabotage::Guard::Preconditions) {
         return Ok(());
     }
-    let ids: Vec<_> = plan.preconditions.observed.keys().cloned().collect();
-    let observed = if ids.is_empty() { None } else { Some(provider.observe(&ids).await?) };
+    let looked_at = plan.preconditions.observed.iter();
+    let known = looked_at.filter_map(|(id, seen)| state.infrastructure.get(id).or(seen.as_ref()));
+    let objects: Vec<InfraObject> = known.cloned().collect();
+    let observed =
+        if plan.preconditions.observed.is_empty() { None } else { Some(provider.observe(&objects).await?) };
     let moved = plan.preconditions.check(state, observed.as_ref());
     if moved.is_empty() {
         return Ok(());
@@ -116,14 +119,14 @@ async fn check_preconditions(plan: &Plan, state: &Registry, provider: &Arc<dyn P
 /// that name is of a registry that was lost: its values are not those of the definitions.
 async fn taken_name(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Provider>) -> Result<Option<Error>> {
     let created = plan.steps.iter().filter_map(|step| match &step.action {
-        StepAction::Infrastructure(InfraStep::Create { object }) => Some(object.id.resolve(begin_revision)),
+        StepAction::Infrastructure(InfraStep::Create { object }) => Some(object.resolve(begin_revision)),
         _ => None,
     });
-    let ids: Vec<InfraId> = created.collect();
-    if ids.is_empty() {
+    let objects: Vec<InfraObject> = created.collect();
+    if objects.is_empty() {
         return Ok(None);
     }
-    let observed = provider.observe(&ids).await?;
+    let observed = provider.observe(&objects).await?;
     Ok(observed.keys().next().map(|taken| {
         Error::invalid(format!(
             "{} \"{}\" is there already, and this registry never created it",

@@ -19,6 +19,7 @@ use crate::testing::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
 
 fn step(name: &str, after: &[&str]) -> Step {
     let object = InfraObject {
+        store: None,
         id: InfraId { kind: "memory_table".to_owned(), name: name.to_owned() },
         table: None,
         attributes: BTreeMap::new(),
@@ -71,7 +72,9 @@ fn options(stop: watch::Receiver<bool>) -> ApplyOptions {
 fn infrastructure() -> Arc<dyn Provider> {
     let hook: Hook = Arc::new(|operation, moment| {
         async move {
-            if let (Operation::Execute(InfraStep::Create { object }), Moment::Before) = (operation, moment) {
+            if let (Operation::Execute(step), Moment::Before) = (operation, moment)
+                && let InfraStep::Create { object } = *step
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 if object.id.name.starts_with("bad") {
                     return Err(Error::unavailable("no such luck"));

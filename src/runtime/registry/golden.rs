@@ -107,6 +107,7 @@ fn state() -> Registry {
     let (old, new) = (table_id("driver_stats", 7), table_id("driver_stats", 42));
     let infra = InfraId { kind: "embedded_table".to_owned(), name: format!("shop.{old}") };
     let object = InfraObject {
+        store: None,
         id: infra.clone(),
         table: Some(old.clone()),
         attributes: [("size".to_owned(), serde_json::json!(3))].into(),

@@ -22,7 +22,7 @@ pub enum Operation {
     /// [`Provider::observe`]
     Observe,
     /// [`Provider::execute`]
-    Execute(InfraStep),
+    Execute(Box<InfraStep>),
     /// [`OnlineStore::write`] of this many rows
     Write(TableId, usize),
     /// [`OnlineStore::read`] from these tables
@@ -128,15 +128,16 @@ impl fmt::Debug for MemoryProvider {
 
 #[async_trait]
 impl Provider for MemoryProvider {
-    async fn observe(&self, ids: &[InfraId]) -> Result<BTreeMap<InfraId, InfraObject>> {
+    async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
         self.around(Operation::Observe, |world| {
-            Ok(ids.iter().filter_map(|id| Some((id.clone(), world.objects.get(id)?.clone()))).collect())
+            let found = objects.iter().filter_map(|object| world.objects.get_key_value(&object.id));
+            Ok(found.map(|(id, object)| (id.clone(), object.clone())).collect())
         })
         .await
     }
 
     async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {
-        self.around(Operation::Execute(step.clone()), |world| match step {
+        self.around(Operation::Execute(Box::new(step.clone())), |world| match step {
             InfraStep::Create { object } => {
                 world.objects.entry(object.id.clone()).or_insert_with(|| object.clone());
                 if let Some(table) = &object.table {
@@ -255,6 +256,7 @@ impl StoreSpec for MemorySpec {
         tables
             .iter()
             .map(|table| InfraObject {
+                store: None,
                 id: InfraId { kind: "memory_table".to_owned(), name: format!("{project}.{}", table.id) },
                 table: Some(table.id.clone()),
                 attributes: BTreeMap::new(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use provender_core::model::ValueType;
+use provender_core::model::{StoreIdentity, ValueType};
 use provender_core::plan::InfraStep;
-use provender_core::provider::{InfraId, UpdateKind};
+use provender_core::provider::{InfraObject, UpdateKind};
 
 use super::fixture::{Backend, Bench, int, int_key, online_row, online_table, times};
 
@@ -18,9 +18,8 @@ pub async fn provider(backend: &dyn Backend) {
     many_tables_at_once(backend).await;
 }
 
-fn ids(bench: &Bench<'_>, view: &str) -> Vec<InfraId> {
-    let table = online_table(view, 1, &[(1, ValueType::Int64)]);
-    bench.objects(&table).into_iter().map(|object| object.id).collect()
+fn objects(bench: &Bench<'_>, view: &str) -> Vec<InfraObject> {
+    bench.objects(&online_table(view, 1, &[(1, ValueType::Int64)]))
 }
 
 fn what_is_lowered_depends_on_no_column(backend: &dyn Backend) {
@@ -41,7 +40,7 @@ fn what_is_lowered_depends_on_no_column(backend: &dyn Backend) {
 async fn observe_sees_what_execute_did(backend: &dyn Backend) {
     let bench = Bench::new(backend, "observing");
     let table = online_table("seen", 1, &[(1, ValueType::Int64)]);
-    let wanted = [ids(&bench, "seen"), ids(&bench, "unseen")].concat();
+    let wanted = [objects(&bench, "seen"), objects(&bench, "unseen")].concat();
     assert_eq!(bench.provider.observe(&wanted).await.unwrap(), BTreeMap::new());
     for object in bench.objects(&table) {
         let created = bench.provider.execute(&InfraStep::Create { object: object.clone() }).await.unwrap();
@@ -52,7 +51,12 @@ async fn observe_sees_what_execute_did(backend: &dyn Backend) {
     let fresh = backend.provider("observing");
     assert_eq!(fresh.observe(&wanted).await.unwrap(), expected, "another handle sees it as it was made");
     assert_eq!(fresh.observe(&[]).await.unwrap(), BTreeMap::new(), "only what was asked for");
-    let foreign = InfraId { kind: "another_kind".to_owned(), name: wanted[0].name.clone() };
+    let elsewhere = Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() });
+    let named = InfraObject { store: elsewhere, ..wanted[0].clone() };
+    let seen = fresh.observe(std::slice::from_ref(&named)).await.unwrap();
+    assert_eq!(seen.get(&named.id).map(|seen| &seen.table), Some(&named.table));
+    let mut foreign = wanted[0].clone();
+    foreign.id.kind = "another_kind".to_owned();
     assert_eq!(fresh.observe(&[foreign]).await.unwrap(), BTreeMap::new());
     bench.delete(&table).await;
     assert_eq!(fresh.observe(&wanted).await.unwrap(), BTreeMap::new());
@@ -100,8 +104,7 @@ async fn many_tables_at_once(backend: &dyn Backend) {
         bench.write(table, &[online_row(table, &int_key(1), times(1, None), &[int(1)])]).await;
     }))
     .await;
-    let wanted: Vec<_> =
-        tables.iter().flat_map(|table| bench.objects(table)).map(|object| object.id).collect();
+    let wanted: Vec<_> = tables.iter().flat_map(|table| bench.objects(table)).collect();
     assert_eq!(bench.provider.observe(&wanted).await.unwrap().len(), wanted.len());
     join_all(tables.iter().map(|table| bench.delete(table))).await;
     assert!(bench.provider.observe(&wanted).await.unwrap().is_empty());

@@ -61,6 +61,6 @@ fn every_plan_rule_has_its_line() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/plan-rules.md");
     let page = fs::read_to_string(path).unwrap();
     for code in crate::plan::CODES {
-        assert!(page.contains(&format!("| {code} |")), "{code}");
+        assert!(page.contains(&format!("| [{code}](rules/{code}.md) |")), "{code}");
     }
 }

@@ -15,10 +15,16 @@ pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
         pending(&mut text, plan);
         return text;
     }
-    legend(&mut text, plan);
+    let shown = |change: &&Change| options.detail == Detail::Everything || !is_folded(change);
+    let shown: Vec<&Change> = plan.changes.iter().filter(shown).collect();
+    legend(&mut text, plan, &shown);
     counts(&mut text, plan, options);
+    if shown.is_empty() && plan.infrastructure.is_empty() && plan.findings.is_empty() {
+        pending(&mut text, plan);
+        return text;
+    }
     text.end();
-    changes(&mut text, plan, options);
+    changes(&mut text, &shown, options);
     infrastructure(&mut text, plan, options);
     findings(&mut text, plan);
     pending(&mut text, plan);
@@ -36,8 +42,8 @@ fn title(text: &mut Text, plan: &Plan) {
 }
 
 /// Only the symbols in use.
-fn legend(text: &mut Text, plan: &Plan) {
-    let definition = |action| plan.changes.iter().any(|change| change.actions.contains(&action));
+fn legend(text: &mut Text, plan: &Plan, shown: &[&Change]) {
+    let definition = |action| shown.iter().any(|change| change.actions.contains(&action));
     let object = |actions: &[Action]| plan.infrastructure.iter().any(|change| change.actions == actions);
     let lines = [
         (Label::Added, "  +", "create", definition(Action::Create) || object(&[Action::Create])),
@@ -90,20 +96,14 @@ fn impact(text: &mut Text, plan: &Plan, width: usize) {
     text.end();
 }
 
-fn changes(text: &mut Text, plan: &Plan, options: &TextOptions) {
+fn changes(text: &mut Text, shown: &[&Change], options: &TextOptions) {
     for (contract, heading) in [
         (Contract::Breaking, "Breaking"),
         (Contract::NonBreaking, "Non-breaking"),
         (Contract::Metadata, "Metadata"),
     ] {
-        let shown: Vec<&Change> = plan
-            .changes
-            .iter()
-            .filter(|change| {
-                change.contract == contract && (options.detail == Detail::Everything || !is_folded(change))
-            })
-            .collect();
-        if shown.is_empty() {
+        let mut shown = shown.iter().filter(|change| change.contract == contract).peekable();
+        if shown.peek().is_none() {
             continue;
         }
         let label = if contract == Contract::Breaking { Label::Breaking } else { Label::Heading };

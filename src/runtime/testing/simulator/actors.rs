@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use object_store::path::Path;
 use provender_core::model::{Fingerprint, Objects, Project, StoreIdentity};
 use provender_core::plan::{Plan, PlanInput, plan};
-use provender_core::provider::{InfraId, InfraObject};
+use provender_core::provider::InfraObject;
 use provender_core::registry::{AppliedEnvironment, Author, Ledger, Registry, TableId};
 use provender_core::time::{Duration, Timestamp};
 use tokio::sync::watch;
@@ -67,8 +67,8 @@ impl Process {
         for table in state.tables.keys() {
             ledgers.insert(table.clone(), self.log.ledger().read(table).await?);
         }
-        let ids: Vec<InfraId> = state.infrastructure.keys().cloned().collect();
-        let observed: BTreeMap<InfraId, InfraObject> = self.provider.observe(&ids).await?;
+        let known: Vec<InfraObject> = state.infrastructure.values().cloned().collect();
+        let observed = self.provider.observe(&known).await?;
         let identity = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };
         let project =
             Project { name: project::NAME.to_owned(), objects: desired.clone(), ..Project::default() };
