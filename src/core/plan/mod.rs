@@ -137,3 +137,5 @@ mod rule_tests;
 mod state_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_tests;

@@ -356,7 +356,7 @@ prop_compose! {
 }
 
 /// How many cases each property gets: `PROVENDER_CASES=10000 cargo test -p provender-core --lib plan::tests`.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROVENDER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(64)
 }
 
