@@ -72,6 +72,7 @@ impl<'de> Deserialize<'de> for InfraId {
 
 /// An infrastructure object as it should be, was left, or is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InfraObject {
     /// Type and physical name.
     pub id: InfraId,

@@ -18,6 +18,7 @@ pub struct StoreSettings {
 /// What identifies the data of a store: the part of its settings that the registry keeps (never secrets). A table whose
 /// store has another identity lives somewhere else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StoreIdentity {
     /// Kind of the store.
     #[serde(rename = "type")]

@@ -16,6 +16,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// A plan: everything that every view and `apply` need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
     /// Version of this document's format.
     pub format_version: u32,
@@ -68,6 +69,7 @@ pub struct Plan {
 /// Counts of a plan. `add`, `change`, `destroy` count definitions once each; those with metadata changes only are counted
 /// in `metadata` alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Definitions created.
     pub add: usize,
@@ -95,6 +97,7 @@ pub struct Summary {
 
 /// What happens to a definition or an infrastructure object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Nothing.
@@ -115,6 +118,7 @@ pub enum Action {
 
 /// What readers of features can notice, least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Contract {
     /// Nothing: words about the object changed.
@@ -128,6 +132,7 @@ pub enum Contract {
 
 /// Kinds of work on stored values, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Values are added to the table that serves.
@@ -140,6 +145,7 @@ pub enum Work {
 
 /// One kind of data work of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DataWork {
     /// What kind.
     pub work: Work,
@@ -162,6 +168,7 @@ pub struct DataWork {
 
 /// A change of one definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// The object.
     pub address: Address,
@@ -195,6 +202,7 @@ pub struct Change {
 
 /// One attribute that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AttributeChange {
     /// Where in the definition: `ttl`, `tags.team`, `feature.acc_rate.type`. Elements of lists of named things go by name.
     pub path: Vec<String>,
@@ -214,6 +222,7 @@ pub struct AttributeChange {
 
 /// A service that notices a change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Affected {
     /// The service.
     pub address: Address,
@@ -225,6 +234,7 @@ pub struct Affected {
 
 /// A place in a file, relative to the project folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SourceRange {
     /// The file.
     pub filename: String,
@@ -236,6 +246,7 @@ pub struct SourceRange {
 
 /// Line and column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SourcePosition {
     /// Line.
     pub line: usize,
@@ -245,6 +256,7 @@ pub struct SourcePosition {
 
 /// A change of one infrastructure object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InfrastructureChange {
     /// The object after the change; the old one when it is deleted.
     pub id: InfraId,
@@ -267,6 +279,7 @@ pub struct InfrastructureChange {
 
 /// Why an infrastructure object changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// A view is served for the first time, or again.
@@ -292,6 +305,7 @@ pub enum Reason {
 
 /// What a rule says about a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule.
     pub code: String,
@@ -306,6 +320,7 @@ pub struct Finding {
 
 /// Weight of a finding, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingSeverity {
     /// Good to know.
@@ -318,6 +333,7 @@ pub enum FindingSeverity {
 
 /// A table that waits to be filled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PendingWork {
     /// The table.
     pub table: TableId,
@@ -332,6 +348,7 @@ pub type StepId = String;
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     /// Its name.
     pub id: StepId,
@@ -349,6 +366,7 @@ pub struct Step {
 /// What a step does.
 #[expect(clippy::large_enum_variant, reason = "a plan has few steps, and most are of the larger kind")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum StepAction {
     /// Records definitions and tables in the registry; touches nothing else.
@@ -359,6 +377,7 @@ pub enum StepAction {
 
 /// A change of one infrastructure object, for a provider to execute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "infra_action", rename_all = "snake_case")]
 pub enum InfraStep {
     /// Make it; succeeds when it is there already with our mark.
@@ -396,6 +415,7 @@ impl InfraStep {
 
 /// What must still be so when a plan is applied. Each is about what the plan read, never about the whole registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Preconditions {
     /// Objects that change, and everything upstream of them: their fingerprint, or none where there was no such object.
     pub objects: BTreeMap<Address, Option<Fingerprint>>,

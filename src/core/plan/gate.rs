@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 
 /// A kind of change that can be refused: `gates:` of `feature_store.yaml`, `--fail-on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// Readers may break.
@@ -75,6 +76,7 @@ pub const DRIFT: &str = "drift";
 
 /// A finding that somebody accepts: `--allow CODE:ADDRESS`, or an `allow` block.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Acceptance {
     /// The rule.
     pub code: String,
@@ -108,6 +110,7 @@ impl FromStr for Acceptance {
 
 /// Something that a gate can refuse.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Risk {
     /// The object.
     pub address: Address,
@@ -119,6 +122,7 @@ pub struct Risk {
 
 /// What gates have to say about a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GateReport {
     /// The gates that count for this plan.
     pub gates: BTreeSet<Gate>,

@@ -134,6 +134,8 @@ mod move_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod state_tests;
 #[cfg(test)]
 mod tests;

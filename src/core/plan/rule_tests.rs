@@ -14,7 +14,7 @@ fn shape() -> Shape {
     Shape { key: 0, path: 0, views: vec![view], service: Some(1), words: 0 }
 }
 
-fn applied() -> World {
+pub(super) fn applied() -> World {
     let mut world = World::default();
     world.apply_all(&shape().objects());
     world.materialize();

@@ -179,6 +179,7 @@ pub struct StateChange {
 
 /// What of `feature_store.yaml` was applied: what a later plan compares with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AppliedEnvironment {
     /// The provider.
     pub provider: String,
