@@ -13,6 +13,7 @@ use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, Registry, TableId};
 use provender_core::source::Sources;
 use provender_core::time::Timestamp;
+use provender_runtime::data_work;
 use provender_runtime::provider::{OfflineStore, Provider, SourceDescription};
 use provender_runtime::registry::{Export, RegistryLog};
 use provender_runtime::source_check::check_view;
@@ -121,7 +122,7 @@ pub(crate) async fn make_plan(
         _ => None,
     };
     let outcome = compare(workspace, &loaded, prior, observed.as_ref(), args).await?;
-    let made = finish(ui, outcome)?;
+    let mut made = finish(ui, outcome)?;
     let checks = !args.skip_source_validation && args.prior.is_none();
     if let (true, Some(what)) = (checks, backends::out_of_reach(workspace, Part::Offline)) {
         ui.warning(&format!("this version cannot reach {what}: sources were not looked at"));
@@ -129,6 +130,7 @@ pub(crate) async fn make_plan(
         && let Some(offline) = workspace.offline_provider()?.offline()
     {
         check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
+        data_work::measure(&mut made, &project.objects, offline.as_ref()).await;
     }
     Ok(made)
 }

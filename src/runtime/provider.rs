@@ -148,12 +148,24 @@ pub struct SourceDescription {
     pub bytes: Option<u64>,
 }
 
+/// What a scan would read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanSize {
+    /// Rows, where the store tells without reading them; more than the range holds where parts of files do.
+    pub rows: Option<u64>,
+    /// Bytes as they are stored, of the columns that are asked for where they lie apart.
+    pub bytes: Option<u64>,
+}
+
 /// A store of history.
 #[async_trait]
 pub trait OfflineStore: Debug + Send + Sync {
     /// Columns and size of a source, without reading its rows. A source that is not there is
     /// [`crate::ErrorKind::NotFound`].
     async fn describe(&self, source: &DataSource) -> Result<SourceDescription>;
+
+    /// What a scan would read, as far as it costs little to tell: nothing of a source is opened but the ends of its files.
+    async fn measure(&self, scan: &SourceScan) -> Result<ScanSize>;
 
     /// Reads a source. A column that is missing is an error with the nearest name suggested.
     async fn scan(&self, scan: &SourceScan) -> Result<SourceRows>;

@@ -16,7 +16,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::{DataSource, FileFormat, SourceKind};
-use provender_runtime::provider::{OfflineStore, SourceDescription, SourceRows, SourceScan};
+use provender_runtime::provider::{OfflineStore, ScanSize, SourceDescription, SourceRows, SourceScan};
 use provender_runtime::{Error, Result};
 
 use self::locate::{SourceFile, locate};
@@ -65,6 +65,22 @@ impl OfflineStore for FileStore {
             rows: rows.filter(|_| files.len() <= FILES_DESCRIBED),
             bytes: Some(files.iter().map(|file| file.meta.size).sum()),
         })
+    }
+
+    /// Of Parquet files, the row groups and columns that the scan would decode; a source of too many files is not known.
+    async fn measure(&self, scan: &SourceScan) -> Result<ScanSize> {
+        let (files, format) = self.files(&scan.source).await?;
+        if format == FileFormat::Csv {
+            return Ok(ScanSize { rows: None, bytes: Some(files.iter().map(|file| file.meta.size).sum()) });
+        }
+        if files.len() > FILES_DESCRIBED {
+            return Ok(ScanSize::default());
+        }
+        let shape = &Shape::new(scan, format)?;
+        let sizes = stream::iter(files).map(|file| async move { parquet::measure(&file, shape).await });
+        let sizes: Vec<(u64, u64)> = sizes.buffered(FILES_AT_ONCE).try_collect().await?;
+        let (rows, bytes) = sizes.into_iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+        Ok(ScanSize { rows: Some(rows), bytes: Some(bytes) })
     }
 
     async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {

@@ -96,6 +96,20 @@ pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output)
     Ok(true)
 }
 
+/// Rows of the row groups that a scan would decode, and compressed bytes of its columns in them.
+pub(super) async fn measure(file: &SourceFile, shape: &Shape) -> Result<(u64, u64)> {
+    let footer = footer(file).await?;
+    let positions = shape.positions(&file.label, footer.schema())?;
+    let mask = ProjectionMask::roots(footer.parquet_schema(), positions);
+    let keep = row_groups_in_range(&footer, shape);
+    let groups = footer.metadata().row_groups().iter().zip(keep).filter(|(_, keep)| *keep);
+    Ok(groups.fold((0, 0), |(rows, bytes), (group, _)| {
+        let columns = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+        let size: u64 = columns.map(|(_, column)| column.byte_range().1).sum();
+        (rows + u64::try_from(group.num_rows()).unwrap_or(0), bytes + size)
+    }))
+}
+
 /// For each row group, whether its statistics allow an event time in the range. Rows without event time in a group that
 /// is left out are counted from its statistics.
 fn row_groups_in_range(footer: &ArrowReaderMetadata, shape: &Shape) -> Vec<bool> {

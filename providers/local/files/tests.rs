@@ -429,3 +429,35 @@ fn a_description_has_columns_rows_and_bytes() {
     assert_eq!(description.schema.field(0).data_type(), &DataType::Int64);
     assert!(columns::is_time(description.schema.field(1).data_type(), None));
 }
+
+#[test]
+fn a_scan_is_measured_by_the_row_groups_and_columns_that_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, first) in [("m/1.parquet", 0), ("m/2.parquet", 40)] {
+        let times: Vec<Option<i64>> = (first..first + 40).map(Some).collect();
+        let wide: ArrayRef =
+            Arc::new(StringArray::from_iter_values((0..40).map(|row| format!("{row:>500}"))));
+        let columns = vec![("id", ints((0..40).collect())), ("ts", nanos(times)), ("wide", wide)];
+        write_parquet(folder.path(), file, &table(columns), 10);
+    }
+    let store = FileStore::new(folder.path());
+    let measure = |source: DataSource, columns: &[(&str, ValueType)], range: Option<(i64, i64)>| {
+        let range = range
+            .map(|(from, to)| Interval { from: Timestamp::from_nanos(from), to: Timestamp::from_nanos(to) });
+        let scan = SourceScan { source, columns: ask(columns), range };
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.measure(&scan))
+    };
+    let id = [("id", ValueType::Int64)];
+    let all = measure(parquet("m"), &id, None).unwrap();
+    assert_eq!(all.rows, Some(80));
+    let some = measure(parquet("m"), &id, Some((35, 44))).unwrap();
+    assert_eq!(some.rows, Some(20), "the last ten of one file and the first ten of the other");
+    assert!(some.bytes < all.bytes);
+    let wide = measure(parquet("m"), &[("id", ValueType::Int64), ("wide", ValueType::String)], None).unwrap();
+    assert!(wide.bytes.unwrap() > 10 * all.bytes.unwrap() / 2, "{wide:?} {all:?}");
+    assert_eq!(measure(parquet("m"), &id, Some((1_000, 2_000))).unwrap().rows, Some(0));
+    fs::write(folder.path().join("f.csv"), "id,ts\n1,2021-04-12\n").unwrap();
+    let text = measure(csv("f.csv"), &id, None).unwrap();
+    assert_eq!((text.rows, text.bytes), (None, Some(19)));
+    assert_eq!(measure(parquet("gone"), &id, None).unwrap_err().kind(), ErrorKind::NotFound);
+}

@@ -82,6 +82,9 @@ fn ranged(plan: &Plan, work: Work) -> String {
     let sum = all.cloned().reduce(|mut sum, next| {
         sum.from = sum.from.min(next.from).or(sum.from).or(next.from);
         sum.to = sum.to.max(next.to);
+        // What is not known of one is not known of all.
+        sum.rows = sum.rows.zip(next.rows).map(|(a, b)| a + b);
+        sum.bytes = sum.bytes.zip(next.bytes).map(|(a, b)| a + b);
         sum
     });
     sum.map(|mut sum| {

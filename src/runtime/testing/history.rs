@@ -13,7 +13,9 @@ use futures::StreamExt as _;
 use provender_core::model::{DataSource, SourceKind};
 
 use crate::columns::{cast, to_nanos};
-use crate::provider::{CREATED_TIME, EVENT_TIME, OfflineStore, SourceDescription, SourceRows, SourceScan};
+use crate::provider::{
+    CREATED_TIME, EVENT_TIME, OfflineStore, ScanSize, SourceDescription, SourceRows, SourceScan,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Histories in memory.
@@ -57,6 +59,11 @@ impl OfflineStore for MemoryHistory {
             rows: Some(rows.num_rows() as u64),
             bytes: None,
         })
+    }
+
+    async fn measure(&self, scan: &SourceScan) -> Result<ScanSize> {
+        let rows = self.rows(&scan.source)?.num_rows();
+        Ok(ScanSize { rows: Some(rows as u64), bytes: None })
     }
 
     async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {
