@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use provender_core::model::StoreIdentity;
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_runtime::Result;
@@ -57,6 +58,11 @@ impl LocalProvider {
 impl Provider for LocalProvider {
     async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
         self.online.observe(objects).await
+    }
+
+    async fn list(&self, store: Option<&StoreIdentity>) -> Result<Vec<InfraObject>> {
+        let found = self.online.list().await?;
+        Ok(found.into_iter().map(|object| InfraObject { store: store.cloned(), ..object }).collect())
     }
 
     async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {

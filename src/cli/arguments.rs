@@ -61,6 +61,7 @@ pub(crate) enum Command {
     History(commands::history::Args),
     Registry(commands::registry::Args),
     Unlock(commands::unlock::Args),
+    Sweep(commands::sweep::Args),
     Materialize(commands::materialize::Args),
     MaterializeIncremental(commands::materialize_incremental::Args),
     GetOnlineFeatures(commands::get_online_features::Args),

@@ -55,6 +55,7 @@ fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
         Command::History(args) => commands::history::run(ui, global, args),
         Command::Registry(args) => commands::registry::run(ui, global, args),
         Command::Unlock(args) => commands::unlock::run(ui, global, args),
+        Command::Sweep(args) => commands::sweep::run(ui, global, args),
         Command::Materialize(args) => commands::materialize::run(ui, global, args),
         Command::MaterializeIncremental(args) => commands::materialize_incremental::run(ui, global, args),
         Command::GetOnlineFeatures(args) => commands::get_online_features::run(ui, global, args),

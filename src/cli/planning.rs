@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
-use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project};
-use provender_core::plan::{Acceptance, Change, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan};
+use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project, StoreIdentity};
+use provender_core::plan::{
+    Acceptance, Change, Finding, Gate, Plan, PlanInput, PlanOutcome, SourceRange, destroy, plan, sweep,
+};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, Registry, TableId};
 use provender_core::source::Sources;
@@ -165,25 +167,70 @@ pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> Command
     let state = log.state().await?;
     let ledgers = read_ledgers(&log, state.tables.keys().cloned()).await?;
     let observed = observe(&workspace.online_provider()?, &state).await?;
+    let store = workspace.online_spec()?;
     let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
-    let outcome = destroy(&PlanInput {
-        project: &project,
-        ranges: &BTreeMap::new(),
-        definitions_digest: &Fingerprint::of(&project.objects),
+    let input = without_definitions(workspace, &project, &state, &ledgers);
+    let outcome = destroy(&PlanInput { observed: Some(&observed), store: store.as_deref(), ..input });
+    finish(ui, outcome)
+}
+
+/// Plans the deletion of what applies left behind: it carries the project's mark, and the registry does not know it.
+pub(crate) async fn make_sweep_plan(
+    ui: &Ui,
+    workspace: &Workspace,
+    registry_is_lost: bool,
+) -> CommandResult<Plan> {
+    let log = workspace.registry()?;
+    let state = log.state().await?;
+    let provider = workspace.online_provider()?;
+    let mut found = provider.list(None).await?;
+    let here = workspace.applied_environment()?.online_store;
+    let stores: BTreeSet<&StoreIdentity> = state.tables.values().map(|table| &table.store).collect();
+    for store in stores.into_iter().filter(|store| here.as_ref() != Some(*store)) {
+        found.extend(provider.list(Some(store)).await?);
+    }
+    if let (0, Some(first), false) = (state.revision, found.first(), registry_is_lost) {
+        return Err(CommandError::new(format!(
+            "the registry `{}` is empty, and the online store holds what this project made, such as `{}`",
+            workspace.environment.registry.path, first.id.name
+        ))
+        .with_hint("if the registry lies elsewhere, correct `registry` in feature_store.yaml")
+        .with_hint("if it is lost for good and all of it may go: `provender sweep --registry-is-lost`"));
+    }
+    let store = workspace.online_spec()?;
+    let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
+    let ledgers = BTreeMap::new();
+    let input = without_definitions(workspace, &project, &state, &ledgers);
+    finish(ui, sweep(&PlanInput { store: store.as_deref(), ..input }, &found))
+}
+
+/// What a plan is made from that reads no definitions.
+fn without_definitions<'a>(
+    workspace: &'a Workspace,
+    project: &'a Project,
+    prior: &'a Registry,
+    ledgers: &'a BTreeMap<TableId, Ledger>,
+) -> PlanInput<'a> {
+    static NO_RANGES: BTreeMap<Address, SourceRange> = BTreeMap::new();
+    static NO_GATES: BTreeSet<Gate> = BTreeSet::new();
+    static NO_DEFINITIONS: LazyLock<Fingerprint> = LazyLock::new(|| Fingerprint::of(&Objects::default()));
+    PlanInput {
+        project,
+        ranges: &NO_RANGES,
+        definitions_digest: &NO_DEFINITIONS,
         registry_location: &workspace.environment.registry.path,
-        environment: &state.environment,
+        environment: &prior.environment,
         keep_superseded: workspace.environment.keep_superseded,
-        prior: &state,
-        ledgers: &ledgers,
-        observed: Some(&observed),
-        store: workspace.online_spec()?.as_deref(),
+        prior,
+        ledgers,
+        observed: None,
+        store: None,
         now: clock::now(),
-        gates: &BTreeSet::new(),
+        gates: &NO_GATES,
         accepted: &[],
         targets: &[],
         excludes: &[],
-    });
-    finish(ui, outcome)
+    }
 }
 
 /// Prints errors and warnings; the plan, when nothing stands against it.

@@ -83,6 +83,11 @@ impl Provider for Places {
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
+    async fn list(&self, store: Option<&StoreIdentity>) -> Result<Vec<InfraObject>> {
+        let store = store.or(self.identity.as_ref());
+        self.at(store)?.list(store).await
+    }
+
     async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {
         let (InfraStep::Create { object }
         | InfraStep::Update { to: object, .. }
@@ -173,6 +178,8 @@ mod tests {
         assert_eq!((new.row_count(&tables[0].id), new.row_count(&tables[1].id)), (1, 0));
         assert_eq!((old.row_count(&tables[0].id), old.row_count(&tables[1].id)), (0, 1));
         assert_eq!(places.observe(&objects).await.unwrap().len(), 2);
+        assert_eq!(places.list(None).await.unwrap(), [objects[0].clone()]);
+        assert_eq!(places.list(Some(&store("old"))).await.unwrap(), [objects[1].clone()]);
         let keys = [int_key(1), int_key(2)];
         let reads = [1, 0, 1].map(|at: usize| TableRead { table: &tables[at], keys: &keys });
         let rows = places.read(&reads).await.unwrap();

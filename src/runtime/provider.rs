@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use provender_core::encoding::{EntityKey, PackedRow};
-use provender_core::model::DataSource;
+use provender_core::model::{DataSource, StoreIdentity};
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Interval, OnlineTable};
@@ -24,6 +24,10 @@ pub trait Provider: Debug + Send + Sync {
     /// What is really there of these objects, in the stores that they name; one that is not there is left out. Changes
     /// nothing and creates no file.
     async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>>;
+
+    /// Everything in a store that carries this project's mark, known to a registry or not; none: in the store of the
+    /// environment. Changes nothing and creates no file.
+    async fn list(&self, store: Option<&StoreIdentity>) -> Result<Vec<InfraObject>>;
 
     /// Carries out one step and returns the object as it is afterwards (`None` after a delete). Idempotent: safe to run
     /// again after a crash. An object of the same name that does not carry our mark is an error, never adopted, never

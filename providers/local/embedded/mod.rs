@@ -70,6 +70,14 @@ impl EmbeddedStore {
         .await
     }
 
+    /// Every table of the project.
+    pub(crate) async fn list(&self) -> Result<Vec<InfraObject>> {
+        let Some(environment) = self.existing().await? else { return Ok(Vec::new()) };
+        let project = self.project.clone();
+        blocking(move || environment.reading(Vec::new(), |databases, txn| databases.tables_of(txn, &project)))
+            .await
+    }
+
     /// Carries out one step; concurrent steps share a commit.
     pub(crate) async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {
         match step {

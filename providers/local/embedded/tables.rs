@@ -80,6 +80,20 @@ impl Databases {
     }
 
     /// Number and record of a table; `None` when there is no such table.
+    /// Every table of a project, ordered by name.
+    pub(super) fn tables_of(&self, txn: &RoTxn<'_>, project: &str) -> Result<Vec<InfraObject>, ReadError> {
+        let mut found = Vec::new();
+        for entry in self.tables.prefix_iter(txn, format!("{project}.").as_bytes())? {
+            let (name, _) = entry?;
+            let name = std::str::from_utf8(name).map_err(|_| damaged("a table"))?;
+            // `shop.a` may be a table of `shop` or of another project whose name has a dot.
+            found.extend(
+                self.table(txn, name)?.map(|(_, record)| record).filter(|record| record.project == project),
+            );
+        }
+        Ok(found.into_iter().map(Record::object).collect())
+    }
+
     pub(super) fn table(
         &self,
         txn: &RoTxn<'_>,

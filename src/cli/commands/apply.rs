@@ -122,6 +122,11 @@ impl Question {
         explanation: "There is no undo. Stored online values are deleted; sources are not touched.",
         refusal: "Destroy cancelled.",
     };
+    pub(crate) const SWEEP: Self = Self {
+        title: "Do you want to remove these objects?",
+        explanation: "There is no undo. The registry does not know them, so nothing reads them.",
+        refusal: "Sweep cancelled.",
+    };
 }
 
 /// Shows the plan, asks, and carries it out.

@@ -17,6 +17,7 @@ pub(crate) mod materialize_incremental;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod show;
+pub(crate) mod sweep;
 pub(crate) mod unlock;
 pub(crate) mod validate;
 pub(crate) mod version;

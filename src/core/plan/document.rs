@@ -301,6 +301,8 @@ pub enum Reason {
     Superseded,
     /// It was created and never came to serve.
     Unfinished,
+    /// It carries the project's mark, and the registry does not know it (`sweep`).
+    Unknown,
 }
 
 /// What a rule says about a change.

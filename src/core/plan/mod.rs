@@ -125,6 +125,30 @@ pub fn destroy(input: &PlanInput<'_>) -> PlanOutcome {
     compare::compare(input, &crate::model::Objects::default())
 }
 
+/// Plans the deletion of what carries the project's mark and the registry does not know: what applies left behind that were
+/// killed. `found` is everything with that mark; what `input` says beside the registry and the environment does not count.
+pub fn sweep(input: &PlanInput<'_>, found: &[InfraObject]) -> PlanOutcome {
+    let unknown = found.iter().filter(|object| !input.prior.infrastructure.contains_key(&object.id));
+    let infrastructure: BTreeMap<InfraId, InfraObject> =
+        unknown.map(|object| (object.id.clone(), object.clone())).collect();
+    // To a registry that holds them and nothing else they are remains of an apply.
+    let prior = Registry {
+        objects: crate::model::Objects::default(),
+        tables: BTreeMap::new(),
+        infrastructure: infrastructure.clone(),
+        ..input.prior.clone()
+    };
+    let environment = &input.prior.environment;
+    let mut outcome =
+        destroy(&PlanInput { prior: &prior, environment, observed: Some(&infrastructure), ..*input });
+    if let Some(plan) = &mut outcome.plan {
+        plan.summary.superseded = plan.infrastructure.len();
+        plan.infrastructure.iter_mut().for_each(|change| change.reason = Reason::Unknown);
+        plan.decision_digest = digest::decision_digest(plan);
+    }
+    outcome
+}
+
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]

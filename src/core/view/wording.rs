@@ -232,5 +232,6 @@ pub(super) fn reason(reason: &Reason) -> Option<String> {
         Reason::Unused => "no view needs it any more".to_owned(),
         Reason::Superseded => "its successor is filled and serves".to_owned(),
         Reason::Unfinished => "it never came to serve".to_owned(),
+        Reason::Unknown => "the registry does not know it".to_owned(),
     })
 }

@@ -135,9 +135,7 @@ async fn taken_name(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Provide
         .with_hint(
             "the registry that created it was lost or lies elsewhere: restore it, or put its path back",
         )
-        .with_hint(
-            "to start over, remove the online store's data of this project first (by default `data/online`)",
-        )
+        .with_hint("to start over without it, `provender sweep` removes what the registry does not know")
     }))
 }
 

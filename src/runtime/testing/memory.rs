@@ -136,6 +136,16 @@ impl Provider for MemoryProvider {
         .await
     }
 
+    async fn list(&self, store: Option<&StoreIdentity>) -> Result<Vec<InfraObject>> {
+        let prefix = format!("{}.", self.project);
+        self.around(Operation::Observe, |world| {
+            let of_project = world.objects.values().filter(|object| object.id.name.starts_with(&prefix));
+            let named = of_project.map(|object| InfraObject { store: store.cloned(), ..object.clone() });
+            Ok(named.collect())
+        })
+        .await
+    }
+
     async fn execute(&self, step: &InfraStep) -> Result<Option<InfraObject>> {
         self.around(Operation::Execute(Box::new(step.clone())), |world| match step {
             InfraStep::Create { object } => {

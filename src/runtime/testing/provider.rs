@@ -13,6 +13,7 @@ use super::fixture::{Backend, Bench, int, int_key, online_row, online_table, tim
 pub async fn provider(backend: &dyn Backend) {
     what_is_lowered_depends_on_no_column(backend);
     observe_sees_what_execute_did(backend).await;
+    what_is_listed_is_the_project_s(backend).await;
     steps_can_be_repeated(backend).await;
     a_table_that_comes_again_is_empty(backend).await;
     many_tables_at_once(backend).await;
@@ -60,6 +61,26 @@ async fn observe_sees_what_execute_did(backend: &dyn Backend) {
     assert_eq!(fresh.observe(&[foreign]).await.unwrap(), BTreeMap::new());
     bench.delete(&table).await;
     assert_eq!(fresh.observe(&wanted).await.unwrap(), BTreeMap::new());
+}
+
+async fn what_is_listed_is_the_project_s(backend: &dyn Backend) {
+    let (bench, other) = (Bench::new(backend, "listing"), Bench::new(backend, "listing2"));
+    assert_eq!(bench.provider.list(None).await.unwrap(), []);
+    let tables = ["one", "two"].map(|view| online_table(view, 1, &[(1, ValueType::Int64)]));
+    for table in &tables {
+        bench.create(table).await;
+    }
+    other.create(&tables[0]).await;
+    let mut expected: Vec<InfraObject> = tables.iter().flat_map(|table| bench.objects(table)).collect();
+    expected.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut listed = bench.provider.list(None).await.unwrap();
+    listed.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(listed, expected);
+    bench.delete(&tables[0]).await;
+    assert_eq!(bench.provider.list(None).await.unwrap(), bench.objects(&tables[1]));
+    let store = StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() };
+    let named = other.provider.list(Some(&store)).await.unwrap();
+    assert!(!named.is_empty() && named.iter().all(|object| object.store.as_ref() == Some(&store)));
 }
 
 async fn steps_can_be_repeated(backend: &dyn Backend) {
