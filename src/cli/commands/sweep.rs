@@ -1,4 +1,4 @@
-//! `provender sweep`: removes what applies left behind that were killed.
+//! `provender sweep`: removes what carries the project's mark and its registry does not know: of a registry that was lost.
 
 use crate::arguments::GlobalArguments;
 use crate::commands::apply::{ExecutionArgs, Question, confirm_and_execute};

@@ -4,6 +4,8 @@
 
 mod begin;
 mod execute;
+#[cfg(test)]
+mod kill_tests;
 mod schedule;
 #[cfg(test)]
 mod tests;
