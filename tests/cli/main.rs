@@ -19,6 +19,7 @@
 
 mod guides;
 mod processes;
+mod secrets;
 
 use std::fmt::Write as _;
 use std::fs;
