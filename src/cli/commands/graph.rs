@@ -1,8 +1,11 @@
 //! `provender graph`: who reads whom, for drawing programs.
 
-use provender_core::view::graph::{Language, graph};
+use std::path::PathBuf;
+
+use provender_core::view::graph::{Language, graph, lineage};
 
 use crate::arguments::GlobalArguments;
+use crate::commands::apply::read_plan;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::output::Ui;
 use crate::project;
@@ -14,6 +17,9 @@ pub(crate) struct Args {
     /// Language of the drawing
     #[arg(long, value_enum, default_value_t)]
     format: Drawing,
+    /// Draw what a saved plan touches, with who notices
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -27,12 +33,17 @@ enum Drawing {
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
     let workspace = Workspace::open(ui, global)?;
-    let loaded = project::definitions(ui, global, &workspace)?;
-    let project = loaded.project.ok_or_else(CommandError::reported)?;
     let language = match args.format {
         Drawing::Dot => Language::Dot,
         Drawing::Mermaid => Language::Mermaid,
     };
-    ui.data(graph(&project.objects, language).trim_end());
+    let text = match &args.plan {
+        Some(path) => lineage(&read_plan(path, &workspace)?, language),
+        None => {
+            let loaded = project::definitions(ui, global, &workspace)?;
+            graph(&loaded.project.ok_or_else(CommandError::reported)?.objects, language)
+        }
+    };
+    ui.data(text.trim_end());
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ mod difference;
 pub mod graph;
 pub mod html;
 pub mod json;
+mod lineage;
 pub mod markdown;
 #[cfg(test)]
 mod tests;

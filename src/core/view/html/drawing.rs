@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::graph::{Fate, Graph, Look, Node, State};
 use super::layout::{Layout, NODE_HEIGHT, NODE_WIDTH, layout};
+use crate::view::lineage::{Fate, Lineage, Look, Node, State};
 use crate::view::wording::counted;
 
 /// Characters of a name that find room in a node.
 const NAME: usize = 22;
 
 /// The drawing with its legend; `anchors` are the places of changes on the page.
-pub(super) fn drawing(graph: &Graph, anchors: &BTreeMap<String, String>) -> Markup {
+pub(super) fn drawing(graph: &Lineage, anchors: &BTreeMap<String, String>) -> Markup {
     let layout = layout(graph);
     let view_box = format!("0 0 {} {}", layout.width, layout.height);
     html! {
@@ -32,7 +32,7 @@ pub(super) fn drawing(graph: &Graph, anchors: &BTreeMap<String, String>) -> Mark
     }
 }
 
-fn summary(graph: &Graph) -> String {
+fn summary(graph: &Lineage) -> String {
     let of = |wanted: State| graph.nodes.values().filter(|look| look.state == wanted).count();
     format!(
         "{} from sources to consumers: {} breaking, {} affected",
@@ -118,7 +118,7 @@ const fn words(state: State) -> (&'static str, &'static str, &'static str) {
 }
 
 /// Only what the drawing shows.
-fn legend(graph: &Graph) -> Markup {
+fn legend(graph: &Lineage) -> Markup {
     let states = [State::Breaking, State::Affected, State::NonBreaking, State::Metadata, State::Unchanged];
     let is_used = |state: &State| graph.nodes.values().any(|look| look.state == *state);
     let has = |fate: Fate| graph.edges.values().any(|one| *one == fate);

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::graph::{Fate, Graph, Node};
 use crate::model::ObjectKind;
+use crate::view::lineage::{Fate, Lineage, Node};
 
 pub(super) const NODE_WIDTH: i64 = 188;
 pub(super) const NODE_HEIGHT: i64 = 46;
@@ -62,7 +62,7 @@ struct Columns<'a> {
 }
 
 /// Lays out a graph.
-pub(super) fn layout(graph: &Graph) -> Layout<'_> {
+pub(super) fn layout(graph: &Lineage) -> Layout<'_> {
     let mut columns = Columns::of(graph);
     columns.order();
     let tops = columns.tops();
@@ -95,7 +95,7 @@ pub(super) fn layout(graph: &Graph) -> Layout<'_> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(graph: &'a Graph) -> Self {
+    fn of(graph: &'a Lineage) -> Self {
         let is_source = |node: &Node| matches!(node, Node::Object(one) if one.kind == ObjectKind::DataSource);
         let push_sources: BTreeSet<&Node> = graph
             .edges

@@ -3,7 +3,6 @@
 
 mod change;
 mod drawing;
-mod graph;
 mod layout;
 mod sections;
 #[cfg(test)]
@@ -16,8 +15,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::change::{card, one_line, severity};
 use self::drawing::drawing;
-use self::graph::Graph;
 use crate::plan::{Change, Contract, Plan};
+use crate::view::lineage::Lineage;
 use crate::view::visible::{clipped, visible};
 use crate::view::wording::{at_revision, counted, impact, is_folded, risks};
 
@@ -106,7 +105,7 @@ fn anchor(position: usize) -> String {
 }
 
 fn lineage(plan: &Plan, changes: &[&Change]) -> Markup {
-    let graph = Graph::of(plan);
+    let graph = Lineage::of(plan);
     let carded = changes.iter().take(CARDS).enumerate();
     let anchors: BTreeMap<String, String> =
         carded.map(|(position, change)| (change.address.to_string(), anchor(position))).collect();

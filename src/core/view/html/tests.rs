@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::graph::{Graph, MOST_NODES, Node, State};
 use super::layout::{NODE_HEIGHT, layout};
 use super::plan as html;
 use crate::plan::{Finding, FindingSeverity, Plan};
+use crate::view::lineage::{Lineage, MOST_NODES, Node, State};
 use crate::view::tests::{HOSTILE, applied, fleet, multiplied, planned, release, spoiled};
 
 /// Elements without content, and all others that a page may have.
@@ -126,7 +126,7 @@ fn hostile_texts_are_inert() {
 #[test]
 fn the_graph_holds_the_whole_chain() {
     let plan = release();
-    let graph = Graph::of(&plan);
+    let graph = Lineage::of(&plan);
     let state =
         |address: &str| graph.nodes.get(&Node::Object(address.parse().unwrap())).map(|look| look.state);
     for (address, expected) in [
@@ -155,7 +155,7 @@ fn the_graph_holds_the_whole_chain() {
 
 #[test]
 fn nodes_of_a_column_keep_apart_and_edges_go_forward() {
-    let graph = Graph::of(&multiplied(&release(), [8, 8, 1]));
+    let graph = Lineage::of(&multiplied(&release(), [8, 8, 1]));
     let layout = layout(&graph);
     assert_eq!(layout.nodes.len(), graph.nodes.len());
     let places: Vec<(i64, i64)> = layout.nodes.values().copied().collect();

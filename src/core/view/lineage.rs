@@ -50,21 +50,22 @@ pub(super) enum Fate {
 
 /// Nodes, and edges from what is read to its reader.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Graph {
+pub(super) struct Lineage {
     pub(super) nodes: BTreeMap<Node, Look>,
     pub(super) edges: BTreeMap<(Node, Node), Fate>,
     /// Nodes that found no room.
     pub(super) left_out: usize,
 }
 
-impl Graph {
+impl Lineage {
     /// The graph of a plan, at most [`MOST_NODES`] nodes of it: what breaks, with all that stands around it, goes first.
     pub(super) fn of(plan: &Plan) -> Self {
         let whole = Self::whole(plan);
         if whole.nodes.len() <= MOST_NODES { whole } else { whole.reduced() }
     }
 
-    fn whole(plan: &Plan) -> Self {
+    /// All of it.
+    pub(super) fn whole(plan: &Plan) -> Self {
         let mut graph = Self::default();
         let is_drawn = |change: &&Change| {
             let is_entity = change.address.kind == ObjectKind::Entity;
@@ -117,14 +118,18 @@ impl Graph {
     fn affected(&mut self, service: &Affected) {
         let node = Node::Object(service.address.clone());
         self.mark_affected(&node);
-        let views: BTreeSet<&str> =
+        let read: BTreeSet<&str> =
             service.features.iter().filter_map(|name| name.split(':').next()).collect();
-        for view in views {
-            let on_demand = Node::Object(Address::new(ObjectKind::OnDemandFeatureView, view));
-            let plain = Node::Object(Address::new(ObjectKind::FeatureView, view));
-            let view = if self.nodes.contains_key(&on_demand) { on_demand } else { plain };
-            self.nodes.entry(view.clone()).or_default();
-            self.edges.entry((view, node.clone())).or_insert(Fate::Kept);
+        for read in read {
+            let on_demand = Node::Object(Address::new(ObjectKind::OnDemandFeatureView, read));
+            let read = match read.parse::<Address>() {
+                // A request source, by its address.
+                Ok(source) => Node::Object(source),
+                Err(_) if self.nodes.contains_key(&on_demand) => on_demand,
+                Err(_) => Node::Object(Address::new(ObjectKind::FeatureView, read)),
+            };
+            self.nodes.entry(read.clone()).or_default();
+            self.edges.entry((read, node.clone())).or_insert(Fate::Kept);
         }
         for consumer in &service.consumers {
             let consumer = Node::Consumer(consumer.clone());
