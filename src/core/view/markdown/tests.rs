@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::{MarkdownOptions, plan as markdown};
-use crate::plan::{Change, Finding, FindingSeverity, Plan};
+use crate::model::Object;
+use crate::plan::{Change, Contract, Finding, FindingSeverity, Plan};
 use crate::registry::Registry;
 use crate::view::tests::{HOSTILE, applied, fleet, market, multiplied, planned, release, spoiled};
 
@@ -267,5 +268,36 @@ proptest! {
         prop_assert!(less.0 <= more.0 && less.1 <= more.1, "{less:?} {more:?}");
         let all: Vec<&Change> = plan.changes.iter().collect();
         prop_assert!(more.0 <= all.len());
+    }
+}
+
+/// One breaking change among sixty that are not: who looks at the first lines knows it, whom it hits and what it costs.
+#[test]
+fn what_breaks_stands_in_the_first_twenty_lines() {
+    let among = |acc_rate: &str, ttl: &str| {
+        let mut objects = fleet(acc_rate, "words");
+        let view = fleet("float32", "words").feature_view("driver_hourly_stats").unwrap().clone();
+        for number in 0..60 {
+            let mut other = view.clone();
+            other.ttl = ttl.parse().unwrap();
+            let address = format!("feature_view.a_helper_{number:02}").parse().unwrap();
+            objects.0.insert(address, Object::FeatureView(other));
+        }
+        objects
+    };
+    let mut plan = planned(among("string", "14d"), &applied(among("float32", "7d")));
+    let breaking = plan.changes.iter_mut().find(|change| change.contract == Contract::Breaking).unwrap();
+    breaking.data[0].rows = Some(2_100_000);
+    assert_eq!((plan.summary.breaking, plan.summary.change), (1, 61));
+    let text = shown(&plan, 60_000);
+    let first: String = text.lines().take(20).collect::<Vec<_>>().join("\n");
+    for wanted in [
+        "1 breaking",
+        "`feature_view.driver_hourly_stats` | **breaking** PV104",
+        "`feature_service.ranking` (reads `acc_rate`)",
+        "eta-model (ml-eta@acme.example)",
+        "rematerialize 2026-08-25 .. 2026-11-23 (2.1M rows)",
+    ] {
+        assert!(first.contains(wanted), "`{wanted}` is not in\n{first}");
     }
 }
