@@ -23,10 +23,8 @@ pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
         _ => attributes(text, change, options),
     }
     for work in &change.data {
-        text.plain("    ")
-            .say(Label::Muted, format!("{:<10}", "data"))
-            .say(label_of(work.work), data(work))
-            .end();
+        text.plain("    ").say(Label::Muted, format!("{:<9}", "data"));
+        text.flow(label_of(work.work), &data(work), options.width, 14).end();
     }
     for affected in &change.affects {
         text.plain("    ").say(Label::Muted, format!("{:<10}", "affects"));
@@ -34,7 +32,7 @@ pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
         let reads: Vec<&str> =
             affected.features.iter().filter_map(|feature| feature.split(':').nth(1)).collect();
         if !reads.is_empty() {
-            text.plain(format!(" (reads {})", shortened(&reads)));
+            text.flow(Label::Plain, &format!("(reads {})", shortened(&reads)), options.width, 14);
         }
         if !affected.consumers.is_empty() {
             let consumers = format!("← {}", affected.consumers.join(", "));
@@ -55,15 +53,14 @@ fn header(text: &mut Text, change: &Change, options: &TextOptions) {
     let was = change.previous_address.as_ref().map(|was| format!(" (was {was})")).unwrap_or_default();
     let verb = format!("{verb}{was}");
     let address = change.address.to_string();
-    text.plain("  ").say(label, sign).plain(" ").say(Label::Address, &address).plain(format!(" {verb}"));
-    let mut used = 5 + address.chars().count() + verb.chars().count();
+    text.plain("  ").say(label, sign).plain(" ").say(Label::Address, &address);
+    text.word(&verb, options.width, 4);
     if !change.codes.is_empty() && change.actions.first() != Some(&Action::Create) {
         let codes = change.codes.iter().cloned().collect::<Vec<_>>().join(" ");
         text.plain(" · ").say(Label::Code, &codes);
-        used += 3 + codes.chars().count();
     }
     if let Some(range) = &change.range {
-        text.place(used, options.width, &format!("{}:{}", range.filename, range.start.line));
+        text.place(options.width, &format!("{}:{}", range.filename, range.start.line));
     }
     text.end();
 }
@@ -103,7 +100,7 @@ fn attributes(text: &mut Text, change: &Change, options: &TextOptions) {
     let name = |attribute: &AttributeChange| attribute_name(&attribute.path);
     let widest = shown.iter().map(|attribute| name(attribute).chars().count()).max().unwrap_or(0);
     for attribute in &shown {
-        attribute_line(text, attribute, &format!("{:<widest$}", name(attribute)));
+        attribute_line(text, attribute, &format!("{:<widest$}", name(attribute)), options.width);
     }
     let hidden = change.attributes.len() - shown.len();
     if hidden > 0 {
@@ -122,7 +119,7 @@ fn attributes(text: &mut Text, change: &Change, options: &TextOptions) {
     }
 }
 
-fn attribute_line(text: &mut Text, attribute: &AttributeChange, name: &str) {
+fn attribute_line(text: &mut Text, attribute: &AttributeChange, name: &str, width: usize) {
     let (label, sign) = match (&attribute.before, &attribute.after) {
         (None, _) => (Label::Added, "+"),
         (_, None) => (Label::Removed, "-"),
@@ -137,23 +134,49 @@ fn attribute_line(text: &mut Text, attribute: &AttributeChange, name: &str) {
         text.end();
         return;
     }
-    text.plain(format!(" {name} = "));
     if let (Some(Json::String(before)), Some(Json::String(after))) = (&attribute.before, &attribute.after)
         && (before.contains('\n') || after.contains('\n'))
     {
+        text.plain(format!(" {name} = "));
         lines(text, before, after);
-    } else {
-        let shown = |side: &Option<Json>| side.as_ref().map(|side| value(&attribute.path, side));
-        match (shown(&attribute.before), shown(&attribute.after)) {
-            (Some(before), Some(after)) => text.plain(format!("{before} -> {after}")),
-            (Some(only), None) | (None, Some(only)) => text.plain(only),
-            (None, None) => text,
-        };
+        return verdict(text, attribute, width);
     }
+    let shown = |side: &Option<Json>| side.as_ref().map(|side| value(&attribute.path, side));
+    match (shown(&attribute.before), shown(&attribute.after)) {
+        (Some(before), Some(after)) => {
+            let length = [name, &before, &after].map(|part| part.chars().count()).iter().sum::<usize>();
+            if length + 15 <= width {
+                text.plain(format!(" {name} = {before} -> {after}"));
+            } else {
+                // Below one another, so that the eye finds the difference.
+                text.plain(format!(" {}", name.trim_end()));
+                verdict(text, attribute, width);
+                text.plain("          ").say(Label::Removed, format!("- {before}")).end();
+                text.plain("          ").say(Label::Added, format!("+ {after}")).end();
+                return;
+            }
+        }
+        (only, other) => {
+            text.plain(format!(" {name} = {}", only.or(other).unwrap_or_default()));
+        }
+    }
+    verdict(text, attribute, width);
+}
+
+/// What the difference means, and the end of the line.
+fn verdict(text: &mut Text, attribute: &AttributeChange, width: usize) {
+    const NEW_TABLE: &str = "# needs a new table";
+    let code = attribute.code.as_deref().filter(|code| *code != "PV122");
     if attribute.needs_new_table {
-        text.say(Label::Breaking, "   # needs a new table");
+        let length = NEW_TABLE.len() + code.map_or(0, |code| 3 + code.len());
+        if text.column() + 3 + length > width {
+            text.end().plain("        ");
+        } else {
+            text.plain("   ");
+        }
+        text.say(Label::Breaking, NEW_TABLE);
     }
-    if let Some(code) = attribute.code.as_deref().filter(|code| *code != "PV122") {
+    if let Some(code) = code {
         text.plain(if attribute.needs_new_table { " · " } else { "   " }).say(Label::Code, code);
     }
     text.end();

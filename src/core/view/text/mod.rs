@@ -107,10 +107,28 @@ impl Text {
         self.say(Label::Plain, part)
     }
 
-    /// Puts a place at the right margin of a line of which `used` columns are taken, or after two spaces.
-    fn place(&mut self, used: usize, width: usize, place: &str) -> &mut Self {
-        let gap = width.saturating_sub(used + place.chars().count()).max(2);
+    /// Puts a place at the right margin of this line, or of the next one where there is no room.
+    fn place(&mut self, width: usize, place: &str) -> &mut Self {
+        let length = place.chars().count();
+        if self.column() + 2 + length > width {
+            self.end();
+        }
+        let gap = width.saturating_sub(self.column() + length).max(2);
         self.plain(" ".repeat(gap)).say(Label::Place, place)
+    }
+
+    /// Adds words with a space before each, and a new line with that indent before a word that would go beyond `width`.
+    fn flow(&mut self, label: Label, words: &str, width: usize, indent: usize) -> &mut Self {
+        for word in words.split(' ') {
+            let line = self.column();
+            if line + 1 + word.chars().count() > width && line > indent {
+                self.end().plain(" ".repeat(indent));
+            } else {
+                self.say(label, " ");
+            }
+            self.say(label, word);
+        }
+        self
     }
 
     /// Characters on the line that is not ended yet.

@@ -26,7 +26,7 @@ pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
     text.end();
     changes(&mut text, &shown, options);
     infrastructure(&mut text, plan, options);
-    findings(&mut text, plan);
+    findings(&mut text, plan, options.width);
     pending(&mut text, plan);
     counts(&mut text, plan, options);
     text
@@ -141,21 +141,16 @@ fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions)
     let replaces = change.actions.len() > 1;
     let first = if replaces { name(change.before.as_ref()) } else { change.id.name.clone() };
     text.say(label, sign).plain(format!(" {} ", change.kind)).say(Label::Address, format!("\"{first}\""));
-    text.plain(format!(" {verb}"));
+    text.flow(Label::Plain, verb, options.width, 6);
     if replaces {
-        text.plain(" ").say(Label::Address, format!("\"{}\"", change.id.name));
+        text.flow(Label::Address, &format!("\"{}\"", change.id.name), options.width, 6);
     }
-    let ends = if replaces { change.id.name.chars().count() + 3 } else { 0 };
-    let used = 8
-        + [change.kind.as_str(), &first, verb].map(|part| part.chars().count()).iter().sum::<usize>()
-        + ends;
     if let Some(reason) = reason(&change.reason) {
-        if used + reason.chars().count() + 5 > options.width {
-            text.end().plain("      ");
+        if text.column() + reason.chars().count() + 5 > options.width {
+            text.end().plain("     ").flow(Label::Muted, &format!("# {reason}"), options.width, 8);
         } else {
-            text.plain("   ");
+            text.plain("   ").say(Label::Muted, format!("# {reason}"));
         }
-        text.say(Label::Muted, format!("# {reason}"));
     }
     text.end();
     if options.detail == Detail::Concise {
@@ -175,32 +170,34 @@ fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions)
     }
 }
 
-fn findings(text: &mut Text, plan: &Plan) {
+fn findings(text: &mut Text, plan: &Plan, width: usize) {
     if plan.findings.is_empty() {
         return;
     }
     text.say(Label::Heading, "Findings").end().end();
     for finding in &plan.findings {
-        one(text, finding);
+        one(text, finding, width);
     }
     text.end();
 }
 
-fn one(text: &mut Text, finding: &Finding) {
+fn one(text: &mut Text, finding: &Finding, width: usize) {
     let (label, word) = match finding.severity {
         FindingSeverity::Error => (Label::Breaking, "error"),
         FindingSeverity::Warning => (Label::Warning, "warning"),
         FindingSeverity::Note => (Label::Muted, "note"),
     };
-    text.plain("  ").say(label, format!("{word:<8}")).say(Label::Code, &finding.code).plain(" ");
+    text.plain("  ").say(label, format!("{word:<8}")).say(Label::Code, &finding.code);
     if let Some(address) = &finding.address {
-        text.say(Label::Address, address.to_string()).plain(" ");
+        text.plain(" ").say(Label::Address, address.to_string());
     }
     for (position, line) in finding.message.lines().enumerate() {
-        if position > 0 {
-            text.end().plain("              ");
+        if position == 0 {
+            text.flow(Label::Plain, line, width, 10);
+        } else {
+            // A block to copy stays as it is.
+            text.end().plain(format!("          {line}"));
         }
-        text.plain(line);
     }
     text.end();
 }
