@@ -44,6 +44,19 @@ fn every_rule_has_a_page_that_runs_as_printed() {
     assert_eq!(pages("reference/rules").len(), provender_core::plan::CODES.len());
 }
 
+#[test]
+fn every_command_is_on_the_page_of_commands() {
+    let mut wrong = Vec::new();
+    let page = hold(&docs().join("reference/commands.md"), "", &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let (_, list) = page.split_once("Commands:\n").unwrap();
+    let lines = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let commands = lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+    for command in commands.filter(|command| *command != "help") {
+        assert!(page.contains(&format!("\n## {command}\n")), "{command} is not on the page");
+    }
+}
+
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
