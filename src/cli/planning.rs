@@ -12,7 +12,7 @@ use provender_core::plan::{
     Acceptance, Change, Finding, Gate, Plan, PlanInput, PlanOutcome, SourceRange, destroy, plan, sweep,
 };
 use provender_core::provider::{InfraId, InfraObject};
-use provender_core::registry::{Ledger, Registry, TableId};
+use provender_core::registry::{Ledger, OnlineTable, Registry, TableId};
 use provender_core::source::Sources;
 use provender_core::time::Timestamp;
 use provender_runtime::data_work;
@@ -303,8 +303,9 @@ fn gates(workspace: &Workspace, args: &PlanningArgs) -> BTreeSet<Gate> {
     workspace.environment.gates.iter().chain(&args.fail_on).copied().collect()
 }
 
-/// Plans once with the ledgers that are always needed, and again with those of tables that turn out to change: reading
-/// every ledger of a large registry would be most of the time of a plan that changes nothing.
+/// Plans with the ledgers that are always needed and those of views that differ, and again with those of tables that turn
+/// out to change for another reason: reading every ledger of a large registry would be most of the time of a plan that
+/// changes nothing.
 async fn compare(
     workspace: &Workspace,
     loaded: &Loaded,
@@ -338,7 +339,17 @@ async fn compare(
             excludes: &args.excludes,
         })
     };
-    let first = plan_with(&prior.ledgers);
+    let mut ledgers = prior.ledgers.clone();
+    if let Some(log) = &prior.log {
+        let differs = |table: &&OnlineTable| {
+            prior.state.objects.get(&table.view) != project.objects.get(&table.view)
+                && !ledgers.contains_key(&table.id)
+        };
+        let changing: Vec<TableId> =
+            prior.state.tables.values().filter(differs).map(|table| table.id.clone()).collect();
+        ledgers.extend(read_ledgers(log, changing.into_iter()).await?);
+    }
+    let first = plan_with(&ledgers);
     let (Some(plan), Some(log)) = (&first.plan, &prior.log) else { return Ok(first) };
     // A longer ttl changes no table as long as nothing is known to be stored in it.
     let addresses = |change: &Change| [Some(change.address.clone()), change.previous_address.clone()];
@@ -348,11 +359,10 @@ async fn compare(
             plan.preconditions.tables.contains_key(&table.id) || changed.contains(&table.view)
         });
     let unread: Vec<TableId> =
-        concerned.map(|table| table.id.clone()).filter(|id| !prior.ledgers.contains_key(id)).collect();
+        concerned.map(|table| table.id.clone()).filter(|id| !ledgers.contains_key(id)).collect();
     if unread.is_empty() {
         return Ok(first);
     }
-    let mut ledgers = prior.ledgers.clone();
     ledgers.extend(read_ledgers(log, unread.into_iter()).await?);
     Ok(plan_with(&ledgers))
 }

@@ -57,12 +57,21 @@ impl Fingerprint {
         Self::of_bytes(&canonical)
     }
 
+    /// Digits of its text.
+    pub const DIGITS: usize = 64;
+
     /// The SHA-256 of the bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::of_parts(&[bytes])
+    }
+
+    /// The SHA-256 of all the bytes, one part after the other.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
         use fmt::Write as _;
-        let digest = Sha256::digest(bytes);
-        let mut text = String::with_capacity(64);
-        for byte in digest.iter() {
+        let mut hasher = Sha256::new();
+        parts.iter().for_each(|part| hasher.update(part));
+        let mut text = String::with_capacity(Self::DIGITS);
+        for byte in hasher.finalize().iter() {
             // Writing to a `String` cannot fail.
             let _ = write!(text, "{byte:02x}");
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::graph::Graph;
 use crate::model::{Address, Fingerprint, Object, ObjectKind, Objects, StoreIdentity};
-use crate::registry::{AppliedEnvironment, Registry, TableState};
+use crate::registry::{AppliedEnvironment, OnlineTable, Registry, TableId, TableState};
 use crate::time::Timestamp;
 
 /// Compares `wanted` with the registry.
@@ -305,20 +305,20 @@ fn affected(changes: &[super::Change]) -> Vec<Affected> {
 
 /// Work that earlier applies left to `materialize --pending` and this plan does not make void.
 fn pending(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDecision>) -> Vec<PendingWork> {
-    let goes = |id| {
-        decisions.values().any(|decision| {
-            decision.deleted.iter().any(|(deleted, _)| deleted == id)
-                || decision.replaced.as_ref() == Some(id)
-        })
-    };
-    let live =
-        input.prior.tables.values().filter(|table| table.state == TableState::Live && !goes(&table.id));
+    let going: BTreeSet<&TableId> = decisions
+        .values()
+        .flat_map(|decision| decision.deleted.iter().map(|(deleted, _)| deleted).chain(&decision.replaced))
+        .collect();
+    let replaced: BTreeSet<&TableId> =
+        input.prior.tables.values().filter_map(|table| table.replaces.as_ref()).collect();
+    let stays = |table: &&OnlineTable| table.state == TableState::Live && !going.contains(&table.id);
+    let live = input.prior.tables.values().filter(stays);
     live.filter_map(|table| {
         let ledger = input.ledger(&table.id);
         let waits = table.replaces.as_ref().is_some_and(|old| input.prior.tables.contains_key(old));
         let work = if waits && ledger.complete.is_none() {
             Work::Rematerialize
-        } else if input.prior.tables.values().any(|newer| newer.replaces.as_ref() == Some(&table.id)) {
+        } else if replaced.contains(&table.id) {
             // Its successor is filled whole.
             return None;
         } else if table.backfills.iter().any(|backfill| !tables::is_covered(table, ledger, backfill)) {

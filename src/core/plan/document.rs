@@ -61,7 +61,7 @@ pub struct Plan {
     pub preconditions: Preconditions,
     /// Digest over changes and steps, without revision, table numbers, positions, data ranges, rows, bytes and dates.
     pub decision_digest: Fingerprint,
-    /// SHA-256 over this document with this field empty; against damage, it is no signature.
+    /// SHA-256 over the text of this document without this field, which is the last; against damage, it is no signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Fingerprint>,
 }

@@ -22,21 +22,29 @@ pub enum PlanFileError {
     Damaged,
 }
 
-impl Plan {
-    /// SHA-256 over the canonical document without its checksum.
-    fn checksum_of_rest(&self) -> Fingerprint {
-        Fingerprint::of(&Self { checksum: None, ..self.clone() })
-    }
+/// What stands before the checksum, the last field of the document, and after it.
+const BEFORE: &str = ",\n  \"checksum\": \"";
+const AFTER: &str = "\"\n}\n";
 
-    /// The saved plan: indented JSON with its checksum and a line feed at the end.
+impl Plan {
+    /// The saved plan: indented JSON, with a line feed at the end, whose last field is the SHA-256 of everything else.
     ///
     /// # Panics
     /// Never: a plan always has a JSON form.
     #[expect(clippy::expect_used, reason = "a plan has string keys and finite numbers only; a test holds it")]
     pub fn to_json(&self) -> Vec<u8> {
-        let sealed = Self { checksum: Some(self.checksum_of_rest()), ..self.clone() };
-        let mut bytes = serde_json::to_vec_pretty(&sealed).expect("a plan has a JSON form");
-        bytes.push(b'\n');
+        let sealed;
+        let open = match self.checksum {
+            None => self,
+            Some(_) => {
+                sealed = Self { checksum: None, ..self.clone() };
+                &sealed
+            }
+        };
+        let mut bytes = serde_json::to_vec_pretty(open).expect("a plan has a JSON form");
+        let checksum = Fingerprint::of_bytes(&bytes);
+        bytes.truncate(bytes.len() - "\n}".len());
+        bytes.extend([BEFORE, checksum.as_str(), AFTER].iter().flat_map(|part| part.bytes()));
         bytes
     }
 
@@ -49,14 +57,27 @@ impl Plan {
         struct Versioned {
             format_version: u32,
         }
-        let Versioned { format_version } = serde_json::from_slice(bytes).map_err(PlanFileError::NotAPlan)?;
-        if format_version > FORMAT_VERSION {
-            return Err(PlanFileError::NewerFormat { found: format_version });
+        // Reading and summing take about the same time.
+        let (plan, checksum) = std::thread::scope(|threads| {
+            let sum = threads.spawn(|| checksum(bytes));
+            (serde_json::from_slice::<Self>(bytes), sum.join().unwrap_or_default())
+        });
+        let version = match &plan {
+            Ok(plan) => plan.format_version,
+            Err(_) => serde_json::from_slice(bytes).map_or(0, |Versioned { format_version }| format_version),
+        };
+        if version > FORMAT_VERSION {
+            return Err(PlanFileError::NewerFormat { found: version });
         }
-        let plan: Self = serde_json::from_slice(bytes).map_err(PlanFileError::NotAPlan)?;
-        if plan.checksum.as_ref() != Some(&plan.checksum_of_rest()) {
-            return Err(PlanFileError::Damaged);
-        }
-        Ok(plan)
+        let plan = plan.map_err(PlanFileError::NotAPlan)?;
+        if checksum.is_none() || plan.checksum != checksum { Err(PlanFileError::Damaged) } else { Ok(plan) }
     }
+}
+
+/// The sum that the document should hold; none where it does not end as one that was written here.
+fn checksum(bytes: &[u8]) -> Option<Fingerprint> {
+    let rest = bytes.strip_suffix(AFTER.as_bytes())?;
+    let (rest, _) = rest.split_at_checked(rest.len().checked_sub(Fingerprint::DIGITS)?)?;
+    let open = rest.strip_suffix(BEFORE.as_bytes())?;
+    Some(Fingerprint::of_parts(&[open, b"\n}"]))
 }

@@ -1,6 +1,6 @@
 //! The state of a registry: the fold of its log entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +155,8 @@ impl Registry {
             }
             EntryBody::ApplyProgress(progress) => {
                 let open = self.open_of(entry)?;
-                open.claimed.retain(|step| !progress.done.iter().any(|report| report.step == *step));
+                let done: BTreeSet<&String> = progress.done.iter().map(|report| &report.step).collect();
+                open.claimed.retain(|step| !done.contains(step));
                 open.claimed.extend(progress.claimed.iter().cloned());
                 self.apply_change(&progress.change);
             }
