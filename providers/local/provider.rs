@@ -22,6 +22,8 @@ pub struct LocalOptions {
     pub project: String,
     /// The folder of `feature_store.yaml`, at which relative paths start.
     pub base: PathBuf,
+    /// The folder that no file of a source may lie outside of: the repository.
+    pub top: PathBuf,
     /// The environment's folder; none: `data/online`.
     pub online_path: Option<PathBuf>,
     /// Address space for the environment's map, in bytes: the most that it can ever hold. None: 1 TiB.
@@ -31,7 +33,8 @@ pub struct LocalOptions {
 impl LocalOptions {
     /// The defaults for a project in a folder.
     pub fn new(project: impl Into<String>, base: impl Into<PathBuf>) -> Self {
-        Self { project: project.into(), base: base.into(), online_path: None, map_size: None }
+        let base = base.into();
+        Self { project: project.into(), top: base.clone(), base, online_path: None, map_size: None }
     }
 }
 
@@ -49,7 +52,7 @@ impl LocalProvider {
         let map_size = options.map_size.unwrap_or(DEFAULT_MAP_SIZE);
         Self {
             online: Arc::new(EmbeddedStore::new(options.project, path, map_size)),
-            offline: Arc::new(FileStore::new(options.base)),
+            offline: Arc::new(FileStore::new(options.base, options.top)),
         }
     }
 }

@@ -15,6 +15,7 @@ use provender_runtime::places::Places;
 use provender_runtime::provider::Provider;
 
 use crate::error::{CommandError, CommandResult};
+use crate::project::top_of;
 use crate::workspace::Workspace;
 
 /// What of a provider a command works with.
@@ -78,6 +79,7 @@ pub(crate) fn offline_identity(settings: &StoreSettings) -> StoreIdentity {
 
 fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
     let mut options = LocalOptions::new(&workspace.environment.project, &workspace.folder);
+    options.top = top_of(&workspace.folder)?;
     if let Some(store) = &workspace.environment.online_store {
         let path = store.settings.get("path");
         options.online_path =

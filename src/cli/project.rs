@@ -13,6 +13,9 @@ use crate::error::{CommandError, CommandResult};
 use crate::output::Ui;
 use crate::workspace::{ENVIRONMENT_FILE, Workspace, read_text, report};
 
+/// Names patterns of files that are no definitions, as `.gitignore` does.
+const IGNORE_FILE: &str = ".provenderignore";
+
 /// Largest file that `file()` reads and that definitions may have.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -45,7 +48,7 @@ pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) 
 }
 
 /// The folder that nothing may leave: the nearest one above with `.git`, else the project folder. Links are resolved.
-fn top_of(folder: &Path) -> CommandResult<PathBuf> {
+pub(crate) fn top_of(folder: &Path) -> CommandResult<PathBuf> {
     let folder = fs::canonicalize(folder).map_err(|error| {
         CommandError::new(format!("could not open `{}`", folder.display())).because(error)
     })?;
@@ -67,11 +70,15 @@ fn module_files(project: &Path, top: &Path, folder: &str) -> Result<Vec<SourceFi
 /// All `*.hcl` files below a folder, in the order of their paths, which are shown with `prefix` before them.
 fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<SourceFile>> {
     let root = folder.to_path_buf();
+    let ignored = folder.join(IGNORE_FILE);
+    if ignored.exists() && !ignored.is_file() {
+        return Err(CommandError::new(format!("`{IGNORE_FILE}` is no regular file")));
+    }
     let mut walk = WalkBuilder::new(folder);
     walk.standard_filters(false)
         .hidden(true)
         .follow_links(true)
-        .add_custom_ignore_filename(".provenderignore")
+        .add_custom_ignore_filename(IGNORE_FILE)
         .filter_entry(move |entry| {
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
             !is_folder || entry.path() == root || !is_another_scope(entry.path())
@@ -80,6 +87,11 @@ fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<So
     for entry in walk.build() {
         let entry =
             entry.map_err(|error| CommandError::new("could not list the project folder").because(error))?;
+        if let Some(error) = entry.error() {
+            return Err(
+                CommandError::new(format!("a pattern of `{IGNORE_FILE}` cannot be used")).because(error)
+            );
+        }
         let path = entry.path();
         let name = entry.file_name().to_string_lossy();
         let is_definition = name.ends_with(".hcl") || name.ends_with(".hcl.json");
@@ -114,7 +126,12 @@ fn read_inside(folder: &Path, top: &Path, path: &str) -> Result<String, String> 
 }
 
 fn read_limited(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    // A pipe would be waited for, and a device has no end.
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    let size = metadata.len();
     if size > LARGEST_FILE {
         return Err(format!("it has {size} bytes; the most is {LARGEST_FILE}"));
     }

@@ -82,7 +82,7 @@ async fn join(objects: &Objects, features: &str, entities: &Path, out: &Path) ->
         full_feature_names: false,
         now: provender_core::time::Timestamp::EPOCH,
     };
-    let offline: Arc<dyn OfflineStore> = Arc::new(FileStore::new("."));
+    let offline: Arc<dyn OfflineStore> = Arc::new(FileStore::new(".", "/"));
     let result = historical(&request, objects, &offline).await?;
     write_result(&result.batch, out, TableFormat::of_path(out)?).await?;
     eprintln!(
@@ -168,7 +168,8 @@ async fn print_rows(
 ) -> Result<()> {
     let fields = table.join_keys.iter().map(|key| columns::field(&key.name, &key.value_type));
     let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
-    let mut rows = FileStore::new(".").scan(&SourceScan { source, columns: schema, range: None }).await?;
+    let mut rows =
+        FileStore::new(".", "/").scan(&SourceScan { source, columns: schema, range: None }).await?;
     let mut keys = std::collections::BTreeSet::new();
     while let Some(batch) = rows.batches.next().await {
         let batch = batch?;

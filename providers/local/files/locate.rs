@@ -20,8 +20,12 @@ pub(super) struct SourceFile {
     pub(super) label: String,
 }
 
-/// The files that `path` means, at least one.
-pub(super) async fn locate(base: &Path, path: &str, format: FileFormat) -> Result<Vec<SourceFile>> {
+/// The files that `path` means, at least one. Relative paths start at `base`; with links resolved, all are below `top`.
+pub(super) async fn locate(
+    (base, top): (&Path, &Path),
+    path: &str,
+    format: FileFormat,
+) -> Result<Vec<SourceFile>> {
     if path.contains("://") {
         return Err(Error::unavailable(format!("`{path}`: only local files can be read by this version"))
             .with_hint("give a path on this machine"));
@@ -31,16 +35,48 @@ pub(super) async fn locate(base: &Path, path: &str, format: FileFormat) -> Resul
     })?;
     let full = without_dots(&base.join(path));
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-    let metas = match Pattern::of(&full)? {
-        Some(pattern) => pattern.find(&store, path).await?,
-        None => file_or_folder(&store, &full, path, format).await?,
+    let top = real(top)?;
+    let stays = |place: &Path| inside(place, &top, path);
+    // What lies outside is not even looked for.
+    let metas = match Pattern::of(&full, &stays)? {
+        Some(pattern) => {
+            stays(&pattern.folder)?;
+            pattern.find(&store, path).await?
+        }
+        None => {
+            stays(&full)?;
+            file_or_folder(&store, &full, path, format).await?
+        }
     };
+    for meta in &metas {
+        stays(&PathBuf::from(format!("/{}", meta.location)))?;
+    }
     let mut files: Vec<_> = metas
         .into_iter()
         .map(|meta| SourceFile { label: label(&base, &meta.location), store: Arc::clone(&store), meta })
         .collect();
     files.sort_by(|a, b| a.meta.location.as_ref().as_bytes().cmp(b.meta.location.as_ref().as_bytes()));
     Ok(files)
+}
+
+fn real(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(|error| {
+        Error::unavailable(format!("could not resolve `{}`", path.display())).with_source(error)
+    })
+}
+
+/// Refuses a place that is outside of `top` once its links are resolved, as far as it is there.
+fn inside(place: &Path, top: &Path, path: &str) -> Result<()> {
+    let resolved = place.ancestors().find_map(|above| {
+        let there = std::fs::canonicalize(above).ok()?;
+        Some(there.join(place.strip_prefix(above).ok()?))
+    });
+    if resolved.is_some_and(|resolved| resolved.starts_with(top)) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("`{path}` lies outside of the repository of this project"))
+        .with_hint("files of sources are below the nearest folder with `.git`, else below the project folder")
+        .with_hint("what lies elsewhere can be a copy there, or the repository one folder higher"))
 }
 
 fn label(base: &Path, location: &StorePath) -> String {
@@ -134,10 +170,10 @@ struct Pattern {
 
 impl Pattern {
     /// The pattern of a path; `None` when it has no wildcard, or is the name of a file that exists.
-    fn of(full: &Path) -> Result<Option<Self>> {
+    fn of(full: &Path, stays: &dyn Fn(&Path) -> Result<()>) -> Result<Option<Self>> {
         let text = full.to_string_lossy();
         let is_wild = |text: &str| text.contains(['*', '?', '[', '{']);
-        if !is_wild(&text) || full.exists() {
+        if !is_wild(&text) || (full.exists() && stays(full).is_ok()) {
             return Ok(None);
         }
         let folder = full

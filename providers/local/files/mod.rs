@@ -32,17 +32,21 @@ const FILES_AT_ONCE: usize = 16;
 #[derive(Clone, Debug)]
 pub struct FileStore {
     base: PathBuf,
+    top: PathBuf,
 }
 
 impl FileStore {
-    /// A store whose relative paths start at `base` (the project folder).
-    pub fn new(base: impl Into<PathBuf>) -> Self {
-        Self { base: base.into() }
+    /// A store whose relative paths start at `base` (the project folder), and which reads nothing that lies outside of `top`
+    /// (the repository), however it is named.
+    pub fn new(base: impl Into<PathBuf>, top: impl Into<PathBuf>) -> Self {
+        Self { base: base.into(), top: top.into() }
     }
 
     async fn files(&self, source: &DataSource) -> Result<(Vec<SourceFile>, FileFormat)> {
         match &source.kind {
-            SourceKind::File { path, format, .. } => Ok((locate(&self.base, path, *format).await?, *format)),
+            SourceKind::File { path, format, .. } => {
+                Ok((locate((&self.base, &self.top), path, *format).await?, *format))
+            }
             other => Err(Error::invalid(format!("`{}` sources cannot be read from files", other.as_str()))
                 .with_hint("use a `file` source, or a provider whose offline store reads that kind")),
         }

@@ -87,7 +87,7 @@ impl Read {
 
 fn read(folder: &Path, scan: SourceScan) -> Result<Read, Error> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap().block_on(async {
-        let rows = FileStore::new(folder).scan(&scan).await?;
+        let rows = FileStore::new(folder, folder).scan(&scan).await?;
         let batches: Vec<RecordBatch> = rows.batches.try_collect().await?;
         let schema = batches.first().map_or_else(|| Arc::clone(&scan.columns), |batch| batch.schema());
         let batch = concat_batches(&schema, &batches).unwrap();
@@ -153,7 +153,7 @@ fn what_is_not_there_says_so() {
         (message.as_str(), hint.as_str()),
         ("`f.parquet` has no column `driver_di`", "did you mean `driver_id`?")
     );
-    let missing = FileStore::new(folder.path());
+    let missing = FileStore::new(folder.path(), folder.path());
     let error = futures::executor::block_on(missing.describe(&parquet("s3://bucket/x"))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
@@ -405,7 +405,7 @@ fn a_description_has_columns_rows_and_bytes() {
         );
     }
     let describe = |source| {
-        let store = FileStore::new(folder.path());
+        let store = FileStore::new(folder.path(), folder.path());
         tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap()
@@ -440,7 +440,7 @@ fn a_scan_is_measured_by_the_row_groups_and_columns_that_it_needs() {
         let columns = vec![("id", ints((0..40).collect())), ("ts", nanos(times)), ("wide", wide)];
         write_parquet(folder.path(), file, &table(columns), 10);
     }
-    let store = FileStore::new(folder.path());
+    let store = FileStore::new(folder.path(), folder.path());
     let measure = |source: DataSource, columns: &[(&str, ValueType)], range: Option<(i64, i64)>| {
         let range = range
             .map(|(from, to)| Interval { from: Timestamp::from_nanos(from), to: Timestamp::from_nanos(to) });
@@ -460,4 +460,52 @@ fn a_scan_is_measured_by_the_row_groups_and_columns_that_it_needs() {
     let text = measure(csv("f.csv"), &id, None).unwrap();
     assert_eq!((text.rows, text.bytes), (None, Some(19)));
     assert_eq!(measure(parquet("gone"), &id, None).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn nothing_outside_of_the_repository_is_read_however_it_is_named() {
+    let outside = tempfile::tempdir().unwrap();
+    let top = tempfile::tempdir().unwrap();
+    let base = top.path().join("project");
+    fs::create_dir_all(base.join("data")).unwrap();
+    fs::create_dir_all(top.path().join("shared")).unwrap();
+    for folder in [outside.path(), &base.join("data"), &top.path().join("shared")] {
+        fs::write(folder.join("q.csv"), "id,ts\n1,2021-04-12\n").unwrap();
+    }
+    std::os::unix::fs::symlink(outside.path(), base.join("link")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("q.csv"), base.join("data/linked.csv")).unwrap();
+    std::os::unix::fs::symlink(top.path().join("shared"), base.join("near")).unwrap();
+    let store = FileStore::new(&base, top.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let look = |path: &str| runtime.block_on(store.describe(&csv(path)));
+    let away = outside.path().display();
+    let top_name = top.path().file_name().unwrap().to_str().unwrap();
+    for path in [
+        format!("{away}/q.csv"),
+        format!("{away}/*.csv"),
+        format!("../../{}/q.csv", outside.path().file_name().unwrap().to_str().unwrap()),
+        format!("../../{}/*.csv", outside.path().file_name().unwrap().to_str().unwrap()),
+        "link/q.csv".to_owned(),
+        "link".to_owned(),
+        "link/*.csv".to_owned(),
+        "*/q.csv".to_owned(),
+        "data/linked.csv".to_owned(),
+        "data/*.csv".to_owned(),
+        "data".to_owned(),
+        "/nowhere/q.csv".to_owned(),
+    ] {
+        let error = look(&path).unwrap_err();
+        assert!(error.to_string().contains("outside of the repository"), "{path}: {error}");
+    }
+    for path in [
+        "data/q.csv",
+        "../shared/q.csv",
+        "../shared/*.csv",
+        "near/q.csv",
+        "near",
+        &format!("../../{top_name}/shared"),
+    ] {
+        assert!(look(path).is_ok(), "{path}: {:?}", look(path).err());
+    }
+    assert_eq!(look("data/gone.csv").unwrap_err().kind(), ErrorKind::NotFound);
 }
