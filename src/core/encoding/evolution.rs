@@ -35,22 +35,28 @@ impl PackedRow {
             return Ok(cells);
         }
         let mut by_column: Vec<Option<Cell>> = cells.into_iter().map(Some).collect();
-        wanted
-            .columns
-            .iter()
-            .map(|(column, to)| {
-                let found = stored.columns.iter().position(|(id, _)| id == column);
-                let Some((position, cell)) = found.and_then(|at| Some((at, by_column[at].take()?))) else {
-                    return Ok(Cell::Absent);
-                };
-                let Cell::Value(value) = cell else { return Ok(cell) };
-                value.widen_to(to).map(Cell::Value).ok_or_else(|| EvolutionError::NotWider {
-                    column: *column,
-                    from: stored.columns[position].1.clone(),
-                    to: to.clone(),
-                })
-            })
-            .collect()
+        let mut found: Vec<Cell> = Vec::with_capacity(wanted.columns.len());
+        for (column, to) in &wanted.columns {
+            let position = stored.columns.iter().position(|(id, _)| id == column);
+            let cell = match position.map(|at| (at, by_column[at].take())) {
+                None => Cell::Absent,
+                // A column that is wanted twice, as under an old and a new name.
+                Some((_, None)) => {
+                    let before = wanted.columns.iter().position(|(id, _)| id == column);
+                    before.and_then(|at| found.get(at)).cloned().unwrap_or(Cell::Absent)
+                }
+                Some((at, Some(Cell::Value(value)))) => {
+                    value.widen_to(to).map(Cell::Value).ok_or_else(|| EvolutionError::NotWider {
+                        column: *column,
+                        from: stored.columns[at].1.clone(),
+                        to: to.clone(),
+                    })?
+                }
+                Some((_, Some(cell))) => cell,
+            };
+            found.push(cell);
+        }
+        Ok(found)
     }
 
     /// This stored row with its absent cells taken from `filler`, or `None` when that adds nothing. Times stay. The result

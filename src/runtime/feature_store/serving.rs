@@ -113,6 +113,13 @@ fn restore(objects: &mut Objects, name: &str, table: &OnlineTable, served: &Serv
     if let Some(current) = objects.feature_view(name) {
         let added = current.features.iter().filter(|feature| before.feature(&feature.name).is_none());
         view.features.extend(added.cloned());
+        // Old names are answered as the present definitions say.
+        view.aliases.clone_from(&current.aliases);
+        for feature in &mut view.features {
+            if let Some(current) = current.feature(&feature.name) {
+                feature.aliases.clone_from(&current.aliases);
+            }
+        }
     }
     objects.0.insert(Address::new(ObjectKind::FeatureView, name), Object::FeatureView(view));
 }
