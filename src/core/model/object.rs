@@ -159,6 +159,17 @@ impl Object {
         }
     }
 
+    /// Names of its features, in declaration order; none where it is no view.
+    pub fn feature_names(&self) -> Vec<&str> {
+        match self {
+            Self::FeatureView(view) => view.features.iter().map(|feature| feature.name.as_str()).collect(),
+            Self::OnDemandFeatureView(view) => {
+                view.features.iter().map(|feature| feature.name.as_str()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Addresses it names directly.
     pub fn references(&self) -> Vec<Address> {
         match self {
@@ -221,11 +232,8 @@ impl Objects {
 
     /// The features of a view of either kind, in declaration order; none where there is no such view.
     pub fn features_of(&self, view: &str) -> Option<Vec<&str>> {
-        if let Some(view) = self.feature_view(view) {
-            return Some(view.features.iter().map(|feature| feature.name.as_str()).collect());
-        }
-        let view = self.on_demand_feature_view(view)?;
-        Some(view.features.iter().map(|feature| feature.name.as_str()).collect())
+        let kinds = [ObjectKind::FeatureView, ObjectKind::OnDemandFeatureView];
+        kinds.into_iter().find_map(|kind| self.get(&Address::new(kind, view))).map(Object::feature_names)
     }
 
     /// Whether a view of either kind has a feature.

@@ -58,6 +58,7 @@ pub(super) fn compare(original: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome
         message: format!("online table {table} is not needed any more and is deleted"),
     }));
     let mut errors = protection::errors(&indexed, &states, &changes);
+    errors.extend(moves::taken_aliases(&states));
     errors.extend(other_project(input));
     findings.extend(other_offline_store(input));
     if !errors.is_empty() {

@@ -175,3 +175,24 @@ fn values_that_are_said_to_be_the_same_are_not_written_again() {
     world.now = 3_000;
     assert!(world.plan(&elsewhere).steps.is_empty(), "once recorded, it holds");
 }
+
+#[test]
+fn nothing_new_takes_an_old_name_that_is_still_answered() {
+    let mut world = loaded();
+    let aliased = renamed(&[("view0", 2_000)]);
+    world.said.moved = vec![moved("feature_view.view0", "feature_view.trips")];
+    world.apply_all(&aliased);
+    world.said.moved.clear();
+    let again = {
+        let mut objects = aliased.clone();
+        let old = loaded().registry.objects;
+        let view = Address::new(ObjectKind::FeatureView, "view0");
+        objects.0.insert(view.clone(), old.get(&view).unwrap().clone());
+        objects
+    };
+    let errors = world.outcome(&again).errors;
+    assert_eq!((errors.len(), errors[0].code.as_str()), (1, "PV123"), "{errors:?}");
+    assert!(errors[0].message.contains("feature_view.trips"), "{errors:?}");
+    world.now = 2_000;
+    assert_eq!(world.outcome(&again).errors, []);
+}

@@ -1,11 +1,13 @@
 //! `moved` blocks: the registry as if everything had its new name already. Comparing with that shows what else changes; the
 //! steps, and what must still be so, are about the registry as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::PlanInput;
+use super::rules::States;
+use super::{Finding, FindingSeverity, PlanInput};
 use crate::model::{Address, Moved, Object, ObjectKind, Target};
 use crate::registry::Registry;
+use crate::time::Timestamp;
 
 /// The registry under new names.
 #[derive(Debug)]
@@ -32,6 +34,49 @@ pub(super) fn rename(input: &PlanInput<'_>) -> Option<Renamed> {
         into.moved.push(moved.clone());
     }
     renamed
+}
+
+/// What is new may not take an old name that is still answered: who asks by it would get something else.
+pub(super) fn taken_aliases(states: &States<'_>) -> Vec<Finding> {
+    let live = |aliases: Option<&BTreeMap<String, Timestamp>>| -> Vec<(String, Timestamp)> {
+        let live = aliases.into_iter().flatten().filter(|(_, until)| **until > states.now);
+        live.map(|(name, until)| (name.to_lowercase(), *until)).collect()
+    };
+    // Views of both kinds share one namespace.
+    let space = |kind| if kind == ObjectKind::OnDemandFeatureView { ObjectKind::FeatureView } else { kind };
+    let mut names: BTreeMap<(ObjectKind, String), (&Address, Timestamp)> = BTreeMap::new();
+    let mut findings = Vec::new();
+    let mut taken = |address: &Address, what: String, holder: String, until: Timestamp| {
+        findings.push(Finding {
+            code: "PV123".to_owned(),
+            severity: FindingSeverity::Error,
+            address: Some(address.clone()),
+            message: format!("{what} is still the old name of {holder}, which answers to it until {until}: take another name"),
+        });
+    };
+    for (address, object) in &states.prior.0 {
+        names.extend(
+            live(object.aliases())
+                .into_iter()
+                .map(|(name, until)| ((space(address.kind), name), (address, until))),
+        );
+        let Some(after) = states.desired.get(address) else { continue };
+        let known = Object::feature_names;
+        for feature in known(object) {
+            for (alias, until) in live(object.feature_aliases(feature)) {
+                let new = known(after).into_iter().find(|new| new.to_lowercase() == alias);
+                if let Some(new) = new.filter(|new| !known(object).contains(new)) {
+                    taken(address, format!("`{new}`"), format!("`{feature}`"), until);
+                }
+            }
+        }
+    }
+    for address in states.desired.0.keys().filter(|address| states.prior.get(address).is_none()) {
+        if let Some((holder, until)) = names.get(&(space(address.kind), address.name.to_lowercase())) {
+            taken(address, "its name".to_owned(), holder.to_string(), *until);
+        }
+    }
+    findings
 }
 
 /// With `--target` or `--exclude`, a move goes with the object under either name.
