@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::model::{Address, FeatureService, FeatureView, Object, ObjectKind, ServiceUse};
+use crate::model::{Address, FeatureService, FeatureView, Object, ObjectKind, ServiceUse, ValueType};
 use crate::source::{Origin, Place, Span};
 
 pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
@@ -16,6 +16,7 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
         rule.selections(service);
         rule.uses(service);
         rule.consumers(service);
+        rule.requests(service);
     }
 }
 
@@ -125,6 +126,75 @@ impl Rule<'_> {
         self.findings.push(
             diagnostic.help("take one of them by a `use` block: its features are named `<use>__<feature>`"),
         );
+    }
+
+    /// What a request must send has one type for each name, and no name of a result.
+    fn requests(&mut self, service: &FeatureService) {
+        let mut sent: BTreeMap<String, (ValueType, Span)> = BTreeMap::new();
+        let mut told: BTreeSet<String> = BTreeSet::new();
+        for (name, value_type, span) in self.sent(service) {
+            if let Some(result) = self.outputs.get(&name)
+                && told.insert(name.clone())
+            {
+                let message = format!("requests send `{name}`, and a feature of this service has that name");
+                let mut diagnostic = Diagnostic::error(codes::COLLISION, span, message);
+                if *result != span {
+                    diagnostic = diagnostic.also(*result, "the feature");
+                }
+                self.findings.push(
+                    diagnostic.help("take the feature by a `use` block, or give the key another name there"),
+                );
+            }
+            match sent.get(&name) {
+                Some((known, first)) if *known != value_type => {
+                    if told.insert(name.clone()) {
+                        let message = format!("requests would send `{name}` as {known} and as {value_type}");
+                        let mut diagnostic = Diagnostic::error(codes::COLLISION, span, message);
+                        if *first != span {
+                            diagnostic = diagnostic.also(*first, "the first");
+                        }
+                        self.findings.push(
+                            diagnostic
+                                .help("give one of them another name: `join_keys = { … }` in a `use` block"),
+                        );
+                    }
+                }
+                Some(_) => {}
+                None => drop(sent.insert(name, (value_type, span))),
+            }
+        }
+    }
+
+    /// Names that a request sends, each with its type and the place that asks for it.
+    fn sent(&self, service: &FeatureService) -> Vec<(String, ValueType, Span)> {
+        let objects = &self.definitions.objects;
+        let keys = |view: &str| objects.join_keys(view).unwrap_or_default();
+        let mut sent = Vec::new();
+        for (position, selection) in service.features.iter().enumerate() {
+            let span = self.origin.span(Place::element("features", position));
+            sent.extend(keys(&selection.view).into_iter().map(|key| (key.name, key.value_type, span)));
+            let Some(view) = objects.on_demand_feature_view(&selection.view) else { continue };
+            let columns = view.source_columns(objects);
+            let asked = view
+                .features
+                .iter()
+                .filter(|feature| selection.feature.as_ref().is_none_or(|name| *name == feature.name));
+            for column in asked.flat_map(|feature| view.columns_of(feature)) {
+                if objects.feature_view(&column.source).is_some() {
+                    sent.extend(keys(&column.source).into_iter().map(|key| (key.name, key.value_type, span)));
+                } else if let Some(value_type) =
+                    columns.get(&column.source).and_then(|of| of.get(&column.name))
+                {
+                    sent.push((column.name, value_type.clone(), span));
+                }
+            }
+        }
+        for (position, used) in service.uses.iter().enumerate() {
+            let span = self.origin.span(Place::block("use", position));
+            let named = |name: String| used.join_keys.get(&name).cloned().unwrap_or(name);
+            sent.extend(keys(&used.view).into_iter().map(|key| (named(key.name), key.value_type, span)));
+        }
+        sent
     }
 
     fn consumers(&mut self, service: &FeatureService) {

@@ -54,7 +54,7 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
                 "snowflake" | "spark" | "trino" | "postgres" | "mssql" | "clickhouse" | "couchbase"
                 | "athena_iceberg" => Some("export it to files and use a `file` source".to_owned()),
                 "kafka" | "kinesis" | "stream" => {
-                    Some("write the stream's rows with `provender push` to a `push` source".to_owned())
+                    Some("use a `push` source over the files that hold the stream's history".to_owned())
                 }
                 _ => suggestion(other, KINDS),
             };
@@ -81,7 +81,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
     let timestamp_unit = timestamp_unit(reader);
     let field_mapping = field_mapping(reader);
     let metadata = object::metadata(reader);
-    let lifecycle = object::lifecycle(reader);
+    let lifecycle = object::lifecycle(reader, schema(reader.context, reader.block)?);
     Some(Object::DataSource(DataSource {
         kind: kind?,
         timestamp_field: match timestamp_field {

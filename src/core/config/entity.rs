@@ -16,7 +16,7 @@ pub(super) fn read(reader: &BlockReader<'_>, name: &str, origin: &mut Origin) ->
     let join_key = reader.optional::<String>("join_key");
     let value_type = reader.required::<ValueType>("value_type", "int64");
     let metadata = object::metadata(reader);
-    let lifecycle = object::lifecycle(reader);
+    let lifecycle = object::lifecycle(reader, &SCHEMA);
     if let Some(join_key) = &join_key {
         origin.insert(Place::attribute("join_key"), join_key.span);
     }

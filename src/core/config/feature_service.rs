@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::each;
 use super::object::{self, NameForm};
+use crate::check::is_name;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::hcl::{BlockReader, Located, Reference, Schema};
 use crate::model::{Consumer, FeatureService, Object, ObjectKind, Selection, ServiceUse};
@@ -41,7 +42,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
         consumers,
         aliases: BTreeMap::new(),
         metadata: object::metadata(reader),
-        lifecycle: object::lifecycle(reader),
+        lifecycle: object::lifecycle(reader, &SCHEMA),
     }))
 }
 
@@ -83,6 +84,14 @@ fn one_use(inner: &BlockReader<'_>, position: usize, origin: &mut Origin) -> Opt
     origin.insert(place.at("view"), view.span);
     if let Some(join_keys) = &join_keys {
         origin.insert(place.at("join_keys"), join_keys.span);
+        for name in join_keys.value.values().filter(|name| !is_name(name)) {
+            let message = format!("`{name}` cannot be the name of a join key");
+            let diagnostic = Diagnostic::error(codes::NAME, join_keys.span, message);
+            inner.context.report(
+                diagnostic
+                    .help("requests send the key by this name: letters, digits and `_`, and no digit first"),
+            );
+        }
     }
     for (position, feature) in features.iter().flatten().enumerate() {
         origin.insert(place.at("features").nth(position), feature.span);

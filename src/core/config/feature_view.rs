@@ -51,7 +51,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
     let features = features(reader, origin);
     let materialization = materialization(reader);
     let metadata = object::metadata(reader);
-    let lifecycle = object::lifecycle(reader);
+    let lifecycle = object::lifecycle(reader, &SCHEMA);
     Some(Object::FeatureView(FeatureView {
         entities: entities?,
         source: source?,

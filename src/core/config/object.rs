@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::{is_feature_name, is_name};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, codes, suggestion};
 use crate::hcl::{Block, BlockReader, Context, Located, Reference, Schema};
 use crate::model::{Lifecycle, Metadata, ObjectKind};
 use crate::source::{Origin, Span};
@@ -64,11 +64,28 @@ pub(super) fn metadata(reader: &BlockReader<'_>) -> Metadata {
 pub(super) const LIFECYCLE: Schema =
     Schema { labels: &[], attributes: &["prevent_destroy", "ignore_changes"], single: &[], blocks: &[] };
 
-/// The `lifecycle` block.
-pub(super) fn lifecycle(reader: &BlockReader<'_>) -> Lifecycle {
+/// Attributes that say whether and how often there is an object, and under which name: they are no part of it.
+const OF_BLOCKS: [&str; 3] = ["enabled", "for_each", "name"];
+
+/// The `lifecycle` block of a block with this schema.
+pub(super) fn lifecycle(reader: &BlockReader<'_>, schema: &Schema) -> Lifecycle {
     let Some(block) = reader.blocks("lifecycle").next() else { return Lifecycle::default() };
     let reader = BlockReader::new(reader.context, block, &LIFECYCLE);
     let ignored = reader.list::<String>("ignore_changes").unwrap_or_default();
+    // Blocks of features are one attribute of what is stored.
+    let blocks = ["feature", "materialization"]
+        .into_iter()
+        .filter(|name| schema.blocks.contains(name) || schema.single.contains(name));
+    let stored = blocks.map(|name| if name == "feature" { "features" } else { name });
+    let known: Vec<&str> =
+        schema.attributes.iter().copied().filter(|name| !OF_BLOCKS.contains(name)).chain(stored).collect();
+    for Located { value: name, span } in &ignored {
+        if !known.contains(&name.as_str()) {
+            let message = format!("`{name}` is no attribute of this block whose changes can be ignored");
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, *span, message);
+            reader.context.report(diagnostic.maybe_help(suggestion(name, known.iter().copied())));
+        }
+    }
     Lifecycle {
         prevent_destroy: reader.optional("prevent_destroy").is_some_and(|located| located.value),
         ignore_changes: ignored.into_iter().map(|located| located.value).collect(),

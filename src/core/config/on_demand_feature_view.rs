@@ -28,7 +28,7 @@ pub(super) const FEATURE: Schema = Schema {
 pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<(Object, Vec<Tree>)> {
     let sources = sources(reader, origin);
     let metadata = object::metadata(reader);
-    let lifecycle = object::lifecycle(reader);
+    let lifecycle = object::lifecycle(reader, &SCHEMA);
     let sources = sources?;
     let (features, trees) = features(reader, origin, &sources);
     let view = OnDemandFeatureView { sources, features, aliases: BTreeMap::new(), metadata, lifecycle };

@@ -35,7 +35,7 @@ pub(super) fn note_on_feast(key: &str) -> Option<&'static str> {
         "repo_config" | "repo_path" => {
             "the project folder is the one that holds this file; leave the key out"
         }
-        "feature_server" => "settings of the server are options of `provender serve`; leave the key out",
+        "feature_server" => "this version has no server; leave the key out",
         "materialization" => "write a `materialization` block in the feature view instead",
         "openlineage" | "mlflow" | "mcp" => "there is no such integration here; leave the key out",
         _ => return None,
