@@ -203,17 +203,29 @@ pub struct Origin {
     pub name: Span,
     /// Places inside that a check may want to point at, in order. A list and no map, which takes three times the memory.
     places: Vec<(Place, Span)>,
+    /// Features and fields that `enabled` leaves out.
+    left_out: Vec<String>,
 }
 
 impl Origin {
     /// Of a block with this header and name.
     pub const fn new(header: Span, name: Span) -> Self {
-        Self { header, name, places: Vec::new() }
+        Self { header, name, places: Vec::new(), left_out: Vec::new() }
     }
 
     /// Makes room for so many places.
     pub fn reserve(&mut self, places: usize) {
         self.places.reserve_exact(places);
+    }
+
+    /// Remembers a feature or field that `enabled` leaves out.
+    pub fn leave_out(&mut self, name: &str) {
+        self.left_out.push(name.to_owned());
+    }
+
+    /// Whether `enabled` leaves this feature or field out.
+    pub fn leaves_out(&self, name: &str) -> bool {
+        self.left_out.iter().any(|left_out| left_out == name)
     }
 
     /// Remembers a place. They come in order, nearly.

@@ -101,6 +101,10 @@ impl Rule<'_> {
         if known.contains(&feature) {
             return true;
         }
+        if self.definitions.origin(view).leaves_out(feature) {
+            self.findings.push(super::reference::left_out(&format!("{view}.{feature}"), span));
+            return false;
+        }
         let message = format!("the feature view `{}` has no feature `{feature}`", view.name);
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
         if let Some(place) = self.definitions.declaration(view) {

@@ -69,8 +69,16 @@ fn expressions(
     let inputs = Inputs::new(&columns);
     let trees = definitions.expressions.get(address).map_or(&[][..], Vec::as_slice);
     for (feature, tree) in view.features.iter().zip(trees) {
-        if let Err(diagnostic) = Compiled::of_tree(tree, &feature.value_type, &inputs) {
-            findings.push(*diagnostic);
-        }
+        let Err(diagnostic) = Compiled::of_tree(tree, &feature.value_type, &inputs) else { continue };
+        let left_out = view.columns_of(feature).into_iter().find(|column| {
+            let source = view.sources.iter().find(|source| source.name == column.source);
+            source.is_some_and(|source| definitions.origin(source).leaves_out(&column.name))
+        });
+        findings.push(match (left_out, &diagnostic.primary) {
+            (Some(column), Some(place)) if diagnostic.code == codes::UNKNOWN_REFERENCE => {
+                super::reference::left_out(&format!("{}.{}", column.source, column.name), place.span)
+            }
+            _ => *diagnostic,
+        });
     }
 }

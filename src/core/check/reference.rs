@@ -42,15 +42,21 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     }
 }
 
+/// A reference to what `enabled` leaves out.
+pub(super) fn left_out(target: &str, span: Span) -> Diagnostic {
+    let message = format!("`{target}` is left out: its `enabled` is false");
+    let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+    diagnostic.help("leave the reference out under the same condition")
+}
+
 /// Says what is wrong with a name, if something is.
 pub(crate) fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &mut Diagnostics) {
     if definitions.disabled.contains(target) {
-        let message = format!("`{target}` is left out: its `enabled` is false");
-        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+        let mut diagnostic = left_out(&target.to_string(), span);
         if let Some(place) = definitions.declaration(target) {
             diagnostic = diagnostic.also(place, "defined here");
         }
-        findings.push(diagnostic.help("leave the reference out under the same condition"));
+        findings.push(diagnostic);
         return;
     }
     if definitions.incomplete || definitions.is_declared(target) || definitions.told.contains(&span) {

@@ -187,11 +187,12 @@ fn request(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> 
         each::rounds(reader.context, block, |context| {
             let field = BlockReader::new(context, block, &FIELD);
             let named = object::named(&field, 0, NameForm::Feature);
+            if let Some(named) = named.as_ref().filter(|named| !named.enabled) {
+                return origin.leave_out(&named.name);
+            }
             let value_type = field.required::<ValueType>("type", "int64");
             object::metadata(&field);
-            if let (Some(named), Some(Located { value: value_type, .. })) = (named, value_type)
-                && named.enabled
-            {
+            if let (Some(named), Some(Located { value: value_type, .. })) = (named, value_type) {
                 origin.insert(Place::block("field", fields.len()), named.span);
                 fields.push(Field { name: named.name, value_type });
             }

@@ -95,10 +95,10 @@ fn features(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Feature> {
         any = true;
         each::rounds(reader.context, block, |context| {
             let inner = BlockReader::new(context, block, &FEATURE);
-            let Some(named) = object::named(&inner, 0, NameForm::Feature).filter(|named| named.enabled)
-            else {
-                return;
-            };
+            let Some(named) = object::named(&inner, 0, NameForm::Feature) else { return };
+            if !named.enabled {
+                return origin.leave_out(&named.name);
+            }
             let value_type = inner.required::<ValueType>("type", "float64");
             let metadata = object::metadata(&inner);
             if let Some(value_type) = value_type {

@@ -76,6 +76,9 @@ fn features(
         each::rounds(reader.context, block, |context| {
             let inner = BlockReader::new(context, block, &FEATURE);
             let named = object::named(&inner, 0, NameForm::Feature);
+            if let Some(named) = named.as_ref().filter(|named| !named.enabled) {
+                return origin.leave_out(&named.name);
+            }
             let value_type = inner.required::<ValueType>("type", "float64");
             let metadata = object::metadata(&inner);
             let Some(expression) = inner.attribute("expression") else {
@@ -85,9 +88,6 @@ fn features(
             let tree =
                 Tree::of(&expression.value, context.scope, &sources).map_err(|failure| context.fail(failure));
             let (Some(named), Some(value_type), Ok(tree)) = (named, value_type, tree) else { return };
-            if !named.enabled {
-                return;
-            }
             origin.insert(Place::block("feature", features.len()), named.span);
             features.push(OnDemandFeature {
                 name: named.name,
