@@ -5,9 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
-use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, Project, StoreIdentity};
+use provender_core::model::{Address, DataSource, Fingerprint, ObjectKind, Objects, Project, StoreIdentity};
 use provender_core::plan::{
     Acceptance, Change, Finding, Gate, Plan, PlanInput, PlanOutcome, SourceRange, destroy, plan, sweep,
 };
@@ -78,6 +79,9 @@ impl PlanningArgs {
             || self.refresh_only
     }
 }
+
+/// Ledgers and sources that are read at the same time.
+const AT_ONCE: usize = 16;
 
 /// What the registry says, as far as a plan needs it.
 struct Prior {
@@ -165,7 +169,7 @@ async fn registered(prior: &Prior, revision: Option<u64>) -> CommandResult<Loade
 pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> CommandResult<Plan> {
     let log = workspace.registry()?;
     let state = log.state().await?;
-    let ledgers = read_ledgers(&log, state.tables.keys().cloned()).await?;
+    let ledgers = read_ledgers(&log, state.tables.keys().cloned().collect()).await?;
     let observed = observe(&workspace.online_provider()?, &state).await?;
     let store = workspace.online_spec()?;
     let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
@@ -275,20 +279,18 @@ async fn read_prior(source: CommandResult<PriorSource>) -> CommandResult<Prior> 
     let state = log.state().await?;
     let waiting =
         state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());
-    let ledgers = read_ledgers(&log, waiting.map(|table| table.id.clone())).await?;
+    let waiting = waiting.map(|table| table.id.clone()).collect();
+    let ledgers = read_ledgers(&log, waiting).await?;
     Ok(Prior { state, ledgers, log: Some(log) })
 }
 
-async fn read_ledgers(
-    log: &RegistryLog,
-    tables: impl Iterator<Item = TableId>,
-) -> CommandResult<BTreeMap<TableId, Ledger>> {
+async fn read_ledgers(log: &RegistryLog, tables: Vec<TableId>) -> CommandResult<BTreeMap<TableId, Ledger>> {
     let store = log.ledger();
-    let mut ledgers = BTreeMap::new();
-    for table in tables {
-        ledgers.insert(table.clone(), store.read(&table).await?);
-    }
-    Ok(ledgers)
+    let reads = stream::iter(tables).map(|table| async {
+        let ledger = store.read(&table).await?;
+        Ok((table, ledger))
+    });
+    reads.buffered(AT_ONCE).try_collect().await
 }
 
 async fn observe(
@@ -347,7 +349,7 @@ async fn compare(
         };
         let changing: Vec<TableId> =
             prior.state.tables.values().filter(differs).map(|table| table.id.clone()).collect();
-        ledgers.extend(read_ledgers(log, changing.into_iter()).await?);
+        ledgers.extend(read_ledgers(log, changing).await?);
     }
     let first = plan_with(&ledgers);
     let (Some(plan), Some(log)) = (&first.plan, &prior.log) else { return Ok(first) };
@@ -363,7 +365,7 @@ async fn compare(
     if unread.is_empty() {
         return Ok(first);
     }
-    ledgers.extend(read_ledgers(log, unread.into_iter()).await?);
+    ledgers.extend(read_ledgers(log, unread).await?);
     Ok(plan_with(&ledgers))
 }
 
@@ -405,24 +407,26 @@ pub(crate) async fn check_sources(
     views: &BTreeSet<String>,
     offline: &Arc<dyn OfflineStore>,
 ) -> CommandResult<()> {
-    let mut described: BTreeMap<&str, Result<SourceDescription, ()>> = BTreeMap::new();
+    let of_view = |name: &String| objects.feature_view(name).and_then(|view| objects.history_of(view));
+    let sources: BTreeMap<&str, &DataSource> = views.iter().filter_map(of_view).collect();
+    let looks = stream::iter(sources).map(|(name, source)| async move {
+        let description = offline.describe(source).await;
+        (name, description.map_err(|error| error.context(format!("data_source.{name} cannot be read"))))
+    });
+    let mut described: BTreeMap<&str, SourceDescription> = BTreeMap::new();
     let mut failed = false;
-    for name in views {
-        let Some((source_name, source)) =
-            objects.feature_view(name).and_then(|view| objects.history_of(view))
-        else {
-            continue;
-        };
-        if !described.contains_key(source_name) {
-            let description = offline.describe(source).await.map_err(|error| {
-                ui.error(&CommandError::from(
-                    error.context(format!("data_source.{source_name} cannot be read")),
-                ));
-            });
-            failed |= description.is_err();
-            described.insert(source_name, description);
+    for (name, description) in looks.buffered(AT_ONCE).collect::<Vec<_>>().await {
+        match description {
+            Ok(description) => drop(described.insert(name, description)),
+            Err(error) => {
+                failed = true;
+                ui.error(&CommandError::from(error));
+            }
         }
-        if let Some(Ok(description)) = described.get(source_name) {
+    }
+    for name in views {
+        let Some((source_name, _)) = of_view(name) else { continue };
+        if let Some(description) = described.get(source_name) {
             for problem in check_view(objects, name, description) {
                 failed = true;
                 let error =

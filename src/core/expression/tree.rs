@@ -277,7 +277,12 @@ impl Resolver<'_> {
                 let index = self.tree(index)?;
                 Ok(Tree { span, kind: TreeKind::Index(Box::new([tree, index])) })
             }
-            other => fail(other.span(), "a column has no parts but the elements of a list", None),
+            other => {
+                let dashed = matches!(&tree.kind, TreeKind::Column(column) if column.name.contains('-'));
+                let help = "`-` without spaces around it is a part of a name; write spaces to subtract";
+                let message = "a column has no parts but the elements of a list";
+                fail(other.span(), message, dashed.then(|| help.to_owned()))
+            }
         })
     }
 
