@@ -100,12 +100,11 @@ fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<So
         }
         let inside = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
         let shown = if prefix.is_empty() { inside } else { format!("{prefix}/{inside}") };
-        let failed = |cause: String| CommandError::new(format!("could not read `{shown}`")).because(cause);
-        let real = fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
-        if !real.starts_with(top) {
-            return Err(failed("it is a link that leaves the repository".to_owned()));
-        }
-        files.push(SourceFile { text: read_limited(&real).map_err(failed)?, path: shown });
+        // A file that cannot be read is a finding, so that those of the others are told as well.
+        files.push(match read_definitions(path, top) {
+            Ok(bytes) => SourceFile::from_bytes(shown, bytes),
+            Err(reason) => SourceFile::unreadable(shown, reason),
+        });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
@@ -125,7 +124,21 @@ fn read_inside(folder: &Path, top: &Path, path: &str) -> Result<String, String> 
     read_limited(&real)
 }
 
+fn read_definitions(path: &Path, top: &Path) -> Result<Vec<u8>, String> {
+    let real = fs::canonicalize(path).map_err(|error| error.to_string())?;
+    if !real.starts_with(top) {
+        return Err("it is a link that leaves the repository".to_owned());
+    }
+    check_size(&real)?;
+    fs::read(&real).map_err(|error| error.to_string())
+}
+
 fn read_limited(path: &Path) -> Result<String, String> {
+    check_size(path)?;
+    read_text(path)
+}
+
+fn check_size(path: &Path) -> Result<(), String> {
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     // A pipe would be waited for, and a device has no end.
     if !metadata.is_file() {
@@ -135,7 +148,7 @@ fn read_limited(path: &Path) -> Result<String, String> {
     if size > LARGEST_FILE {
         return Err(format!("it has {size} bytes; the most is {LARGEST_FILE}"));
     }
-    read_text(path)
+    Ok(())
 }
 
 /// Values of variables from outside the project, the strongest last: environment, `--var-file`, `--var`.

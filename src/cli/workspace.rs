@@ -53,7 +53,7 @@ impl Workspace {
                 .with_hint("`provender init FOLDER` makes a project; `-C FOLDER` names one")
         })?;
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let source = SourceFile { path: name, text };
+        let source = SourceFile::new(name, text);
         let (environment, diagnostics) = environment::parse(&source);
         let workspace =
             environment.filter(|_| !diagnostics.has_errors()).map(|environment| Self { folder, environment });

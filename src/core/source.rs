@@ -14,12 +14,32 @@ pub struct SourceFile {
     pub path: String,
     /// All of its text, as read.
     pub text: String,
+    /// Why it cannot be read, and at which byte; its text is then what is there of it.
+    pub problem: Option<(usize, String)>,
 }
 
 impl SourceFile {
     /// A file of this path and text.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into() }
+        Self { path: path.into(), text: text.into(), problem: None }
+    }
+
+    /// A file of these bytes, which should be UTF-8.
+    pub fn from_bytes(path: impl Into<String>, bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::new(path, text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let problem = Some((at, format!("it is not UTF-8: byte {at} is wrong")));
+                Self { path: path.into(), text, problem }
+            }
+        }
+    }
+
+    /// A file of which nothing can be read.
+    pub fn unreadable(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), text: String::new(), problem: Some((0, reason.into())) }
     }
 }
 
@@ -97,7 +117,7 @@ impl Sources {
 
     /// The file; an empty one when the id is of other sources.
     pub fn file(&self, id: SourceId) -> &SourceFile {
-        static NOWHERE: SourceFile = SourceFile { path: String::new(), text: String::new() };
+        static NOWHERE: SourceFile = SourceFile { path: String::new(), text: String::new(), problem: None };
         self.files.get(id.0 as usize).map_or(&NOWHERE, |indexed| &indexed.file)
     }
 

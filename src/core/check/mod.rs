@@ -9,6 +9,7 @@ mod feature_view;
 mod name;
 mod on_demand_feature_view;
 mod reference;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ pub(crate) use name::duplicate;
 pub use name::{is_feature_name, is_name};
 pub(crate) use reference::resolve;
 
+pub(crate) use self::unread::Unread;
 use crate::diagnostic::Diagnostics;
 use crate::expression::Tree;
 use crate::graph::Graph;
@@ -31,8 +33,8 @@ pub(crate) struct Definitions {
     pub(crate) origins: BTreeMap<Address, Origin>,
     /// Expressions of on-demand feature views, with their places, in the order of the features.
     pub(crate) expressions: BTreeMap<Address, Vec<Tree>>,
-    /// Whether a file could not be parsed, so that some names are not known.
-    pub(crate) incomplete: bool,
+    /// Text that could not be parsed, so that some names are not known.
+    pub(crate) unread: Unread,
     /// References that are known to be wrong, and told.
     pub(crate) told: BTreeSet<Span>,
     /// Objects that `enabled` leaves out.

@@ -59,7 +59,10 @@ pub(crate) fn resolve(definitions: &Definitions, target: &Address, span: Span, f
         findings.push(diagnostic);
         return;
     }
-    if definitions.incomplete || definitions.is_declared(target) || definitions.told.contains(&span) {
+    if definitions.unread.may_define(&target.name)
+        || definitions.is_declared(target)
+        || definitions.told.contains(&span)
+    {
         return;
     }
     let help = if target.name.contains('-') {

@@ -14,7 +14,7 @@ use super::share::{on_all_processors, shares};
 use super::top_level::TopLevel;
 use super::variable::{self, Given};
 use super::{data_source, each, entity, feature_service, feature_view, on_demand_feature_view};
-use crate::check::{self, Definitions};
+use crate::check::{self, Definitions, Unread};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::hcl::{Block, BlockReader, Context};
 use crate::model::{Address, Fingerprint, ObjectKind, Project};
@@ -109,10 +109,7 @@ impl<'a> Loader<'a> {
     }
 
     fn parse(&self, files: &[SourceFile]) -> Vec<ParsedFile> {
-        let before = self.findings.borrow().len();
-        let parsed = parse(files, &self.sources, &self.findings);
-        self.definitions.borrow_mut().incomplete |= self.findings.borrow().len() > before;
-        parsed
+        parse(files, &self.sources, &self.findings, &mut self.definitions.borrow_mut().unread)
     }
 
     /// Reads everything that stands in the files of one scope.
@@ -125,14 +122,15 @@ impl<'a> Loader<'a> {
         for value in sensitive.filter_map(|variable| variable.value.as_ref()) {
             value.texts(&mut self.secrets.borrow_mut());
         }
-        let shared = self.shared();
+        let unread = self.definitions.borrow().unread.clone();
+        let shared = self.shared(&unread);
         let folder = self.scopes.borrow().folder(id).to_owned();
         let mut names = Names::new((id, &folder), variables, &top.locals, findings);
         names.evaluate_locals(shared);
         let scope = ProjectScope::new(&names, shared);
         let context = Context { scope: &scope, findings };
         variable::validate(&context, &names.variables);
-        self.objects(&names, &top.objects);
+        self.objects(&names, &top.objects, &unread);
         for block in &top.modules {
             each::rounds(&context, block, |context| self.module(context, id, block));
         }
@@ -148,26 +146,24 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn shared(&self) -> Shared<'_> {
+    fn shared<'s>(&'s self, unread: &'s Unread) -> Shared<'s> {
         Shared {
             read_file: self.input.read_file,
             findings: &self.findings,
             named: &self.named,
             steps: &self.steps,
-            incomplete: self.definitions.borrow().incomplete,
+            unread,
         }
     }
 
     /// Reads the objects of a scope, on all processors when there are many.
-    fn objects(&self, names: &Names<'_>, blocks: &[(ObjectKind, &Block)]) {
-        let incomplete = self.definitions.borrow().incomplete;
+    fn objects(&self, names: &Names<'_>, blocks: &[(ObjectKind, &Block)], unread: &Unread) {
         let steps = self.steps.get();
         let read_file = self.input.read_file;
         let weight =
             |(_, block): &(ObjectKind, &Block)| 1 + block.body.attributes.len() + block.body.blocks.len();
         let shares = shares(blocks, ALONE, weight);
-        let parts =
-            on_all_processors(&shares, |share| Part::read(names, share, read_file, (incomplete, steps)));
+        let parts = on_all_processors(&shares, |share| Part::read(names, share, read_file, (unread, steps)));
         for part in parts {
             let mut findings = self.findings.borrow_mut();
             findings.extend(part.findings);
@@ -260,12 +256,12 @@ impl Part {
         names: &Names<'_>,
         blocks: &[(ObjectKind, &Block)],
         read_file: ReadFile<'_>,
-        (incomplete, steps): (bool, usize),
+        (unread, steps): (&Unread, usize),
     ) -> Self {
         let (findings, named, steps) = (RefCell::default(), RefCell::default(), Cell::new(steps));
         let mut definitions = Definitions::default();
         let mut addresses = Vec::with_capacity(blocks.len());
-        let shared = Shared { read_file, findings: &findings, named: &named, steps: &steps, incomplete };
+        let shared = Shared { read_file, findings: &findings, named: &named, steps: &steps, unread };
         let scope = ProjectScope::new(names, shared);
         for (kind, block) in blocks {
             each::rounds(&Context { scope: &scope, findings: &findings }, block, |context| {

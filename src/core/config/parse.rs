@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use super::share::{on_all_processors, shares};
-use crate::diagnostic::Diagnostics;
+use crate::check::Unread;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::hcl::{Body, Piece, parse_json, parse_piece, pieces};
-use crate::source::{SourceFile, Sources};
+use crate::source::{SourceFile, Sources, Span};
 
 /// Less text than this, in bytes, is parsed faster by one thread than by two.
 const ALONE: usize = 64 << 10;
@@ -21,6 +22,7 @@ pub(super) fn parse(
     files: &[SourceFile],
     sources: &RefCell<Sources>,
     findings: &RefCell<Diagnostics>,
+    unread: &mut Unread,
 ) -> Vec<ParsedFile> {
     let mut ordered: Vec<&SourceFile> = files.iter().collect();
     ordered.sort_by(|a, b| a.path.cmp(&b.path));
@@ -28,9 +30,27 @@ pub(super) fn parse(
     let mut parsed: Vec<ParsedFile> = Vec::new();
     for file in ordered {
         let id = sources.borrow_mut().add(file.clone());
+        if let Some((at, reason)) = &file.problem {
+            let character =
+                file.text.get(*at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            let message = format!("this file cannot be read: {reason}");
+            findings.borrow_mut().push(Diagnostic::error(
+                codes::FILE,
+                Span::new(id, *at..at + character),
+                message,
+            ));
+            if file.text.is_empty() {
+                unread.add_anything();
+            }
+            unread.add(&file.text);
+            parsed.push(ParsedFile { path: file.path.clone(), body: Body::default() });
+            continue;
+        }
         if file.path.ends_with(".json") {
             let body = parse_json(id, &file.text).unwrap_or_else(|diagnostic| {
-                findings.borrow_mut().push(*diagnostic);
+                let help = "the rest of the file is not looked at until this is mended";
+                findings.borrow_mut().push(diagnostic.help(help));
+                unread.add(&file.text);
                 Body::default()
             });
             parsed.push(ParsedFile { path: file.path.clone(), body });
@@ -41,15 +61,18 @@ pub(super) fn parse(
     }
     let shares = shares(&work, ALONE, |(_, piece)| piece.len());
     let outcomes = on_all_processors(&shares, |share| {
-        share.iter().map(|(file, piece)| (*file, parse_piece(*piece))).collect::<Vec<_>>()
+        share.iter().map(|(file, piece)| (*file, piece.text, parse_piece(*piece))).collect::<Vec<_>>()
     });
-    for (file, result) in outcomes.into_iter().flatten() {
+    for (file, text, result) in outcomes.into_iter().flatten() {
         match result {
             Ok(body) => {
                 parsed[file].body.attributes.extend(body.attributes);
                 parsed[file].body.blocks.extend(body.blocks);
             }
-            Err(diagnostic) => findings.borrow_mut().push(*diagnostic),
+            Err(diagnostic) => {
+                findings.borrow_mut().push(*diagnostic);
+                unread.add(text);
+            }
         }
     }
     parsed

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::module::{ScopeId, joined};
 use super::variable::Variable;
+use crate::check::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::hcl::{Attribute, Block, Failure, Reference, Scope, Value, evaluate_any};
 use crate::model::Address;
@@ -54,8 +55,8 @@ pub(super) struct Shared<'a> {
     pub(super) named: &'a RefCell<Vec<NamedDefinition>>,
     /// Steps of loops that were taken.
     pub(super) steps: &'a Cell<usize>,
-    /// Whether a file could not be parsed, so that some names are not known.
-    pub(super) incomplete: bool,
+    /// Text that could not be parsed, so that some names are not known.
+    pub(super) unread: &'a Unread,
 }
 
 /// A definition that an expression of a scope names.
@@ -186,7 +187,7 @@ impl Scope for ProjectScope<'_, '_> {
                 let value = variable.value.as_ref().ok_or(Failure::Reported)?;
                 Ok(self.seen(value, variable.sensitive))
             }
-            None if self.shared.incomplete => Err(Failure::Reported),
+            None if self.shared.unread.may_define(name) => Err(Failure::Reported),
             None => {
                 let message = format!("there is no variable `{name}`");
                 let known: Vec<&str> = self.names.variables.keys().map(String::as_str).collect();
@@ -198,7 +199,7 @@ impl Scope for ProjectScope<'_, '_> {
 
     fn local(&self, name: &str, span: Span) -> Result<Value, Failure> {
         let Some((name, local)) = self.names.locals.get_key_value(name) else {
-            if self.shared.incomplete {
+            if self.shared.unread.may_define(name) {
                 return Err(Failure::Reported);
             }
             let message = format!("there is no local `{name}`");

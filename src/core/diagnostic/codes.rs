@@ -66,6 +66,8 @@ codes! {
     EXPRESSION = "PD026";
     /// A value of a sensitive variable in a definition.
     SENSITIVE = "PD027";
+    /// A file that cannot be read.
+    FILE = "PD028";
     /// `feature_store.yaml` is no YAML, or not a map.
     YAML = "PD050";
     /// A key of `feature_store.yaml` that does not exist.

@@ -36,7 +36,7 @@ fn pairs_of_terraform() {
     assert!(pairs.len() >= 200, "{} pairs", pairs.len());
     let mut differences = String::new();
     for Pair { name, written, formatted } in pairs {
-        let file = SourceFile { path: "x.hcl".to_owned(), text: written };
+        let file = SourceFile::new("x.hcl", written);
         let ours = format_file(&file).ok();
         if ours != formatted && !REFUSED.contains(&name.as_str()) {
             _ = writeln!(
@@ -67,8 +67,7 @@ fn labels_are_quoted_and_layout_is_canonical() {
 
 #[test]
 fn a_finding_stands_where_the_mistake_is() {
-    let file =
-        SourceFile { path: "x.hcl".to_owned(), text: "locals {\n  a = { b = 1, b = 2 }\n}\n".to_owned() };
+    let file = SourceFile::new("x.hcl", "locals {\n  a = { b = 1, b = 2 }\n}\n");
     let found = format_file(&file).unwrap_err();
     let starts: Vec<_> =
         found.0.iter().filter_map(|finding| Some(finding.primary.as_ref()?.span.range().start)).collect();

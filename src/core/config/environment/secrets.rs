@@ -36,7 +36,7 @@ pub fn without_secrets(file: &SourceFile) -> SourceFile {
         bytes.filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
     }
     // A value begins and ends between characters, so what is left is text.
-    SourceFile { path: file.path.clone(), text: String::from_utf8_lossy(&text).into_owned() }
+    SourceFile::new(file.path.clone(), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// From the first such word of a line to its end.

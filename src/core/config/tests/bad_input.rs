@@ -31,11 +31,11 @@ fn findings(folder: &Path) -> String {
     let mut names = names(folder, "");
     names.sort();
     for name in names.iter().filter(|name| *name != "expected.txt") {
-        let text = fs::read_to_string(folder.join(name)).unwrap();
+        let file = SourceFile::from_bytes(name, fs::read(folder.join(name)).unwrap());
         if name == environment::FILE_NAME {
-            yaml.text = text;
+            yaml.text = file.text;
         } else {
-            files.push(SourceFile::new(name, text));
+            files.push(file);
         }
     }
     let (environment, diagnostics) = environment::parse(&yaml);
