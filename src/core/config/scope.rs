@@ -229,9 +229,8 @@ impl Scope for ProjectScope<'_, '_> {
             }
             Err(failure) => {
                 self.states.borrow_mut().insert(name, State::Failed);
-                if let Failure::Finding(diagnostic) = failure {
-                    self.shared.findings.borrow_mut().push(*diagnostic);
-                }
+                let mut findings = self.shared.findings.borrow_mut();
+                failure.findings().into_iter().for_each(|finding| findings.push(finding));
                 Err(Failure::Reported)
             }
         }

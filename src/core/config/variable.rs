@@ -239,13 +239,12 @@ fn from_text(text: &str, literal: bool) -> Result<Value, String> {
     }
     let scope = Constants { what: "a value given from outside" };
     let value = parse_expression(SourceId::default(), text.trim())
-        .map_err(Failure::Finding)
+        .map_err(|diagnostic| Failure::from(*diagnostic))
         .and_then(|expression| Evaluator::new(&scope).evaluate(&expression));
-    match value {
-        Ok(value) => Ok(value),
-        Err(Failure::Finding(diagnostic)) => Err(diagnostic.message),
-        Err(Failure::Reported) => Err("it cannot be read".to_owned()),
-    }
+    value.map_err(|failure| {
+        let first = failure.findings().into_iter().next();
+        first.map_or_else(|| "it cannot be read".to_owned(), |finding| finding.message)
+    })
 }
 
 fn given_error(name: &str, span: Span, reason: &str) -> Diagnostic {

@@ -68,11 +68,10 @@ impl Tree {
             }
         }
         let expression = parse_expression(SourceId::default(), text)?;
-        Self::of(&expression, &Nothing, sources).map_err(|failure| match failure {
-            Failure::Finding(diagnostic) => diagnostic,
-            Failure::Reported => {
-                Box::new(Diagnostic::unplaced(codes::EXPRESSION, "the expression cannot be read"))
-            }
+        Self::of(&expression, &Nothing, sources).map_err(|failure| {
+            let first = failure.findings().into_iter().next();
+            let unknown = || Diagnostic::unplaced(codes::EXPRESSION, "the expression cannot be read");
+            Box::new(first.unwrap_or_else(unknown))
         })
     }
 

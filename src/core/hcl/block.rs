@@ -40,8 +40,8 @@ impl Context<'_> {
     }
 
     pub(crate) fn fail(&self, failure: Failure) {
-        if let Failure::Finding(diagnostic) = failure {
-            self.report(*diagnostic);
+        for diagnostic in failure.findings() {
+            self.report(diagnostic);
         }
     }
 }

@@ -14,13 +14,74 @@ use crate::source::Span;
 pub(crate) enum Failure {
     /// It was said already, where it happened.
     Reported,
-    /// This is why.
-    Finding(Box<Diagnostic>),
+    /// This is why; one finding at least.
+    Findings(Vec<Diagnostic>),
 }
 
 impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self::Finding(Box::new(diagnostic))
+        Self::Findings(vec![diagnostic])
+    }
+}
+
+/// Findings of one expression that are told at most.
+const MOST_FINDINGS: usize = 20;
+
+impl Failure {
+    /// What is to be said of it yet.
+    pub(crate) fn findings(self) -> Vec<Diagnostic> {
+        match self {
+            Self::Reported => Vec::new(),
+            Self::Findings(findings) => findings,
+        }
+    }
+
+    /// Both of them.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Findings(mut findings), Self::Findings(more)) => {
+                findings.extend(more.into_iter().take(MOST_FINDINGS.saturating_sub(findings.len())));
+                Self::Findings(findings)
+            }
+            (Self::Reported, other) => other,
+            (this, Self::Reported) => this,
+        }
+    }
+
+    /// Whether going on would only meet the same limit again.
+    fn is_limit(&self) -> bool {
+        matches!(self, Self::Findings(findings) if findings.iter().any(|one| one.code == codes::LIMIT))
+    }
+}
+
+/// All of the values, or everything that is wrong with them.
+pub(super) fn all<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let mut values = Vec::with_capacity(results.size_hint().0);
+    let mut failure: Option<Failure> = None;
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(next) => {
+                let ends = next.is_limit();
+                failure = Some(match failure.take() {
+                    None => next,
+                    Some(before) => before.and(next),
+                });
+                if ends {
+                    break;
+                }
+            }
+        }
+    }
+    failure.map_or(Ok(values), Err)
+}
+
+/// Both values, or everything that is wrong with them.
+pub(super) fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+        (Err(one), Err(other)) => Err(one.and(other)),
     }
 }
 
@@ -149,7 +210,7 @@ impl<'a> Evaluator<'a> {
             ExpressionKind::Float(_) => Err(operator::overflow(span)),
             ExpressionKind::String(text) => Ok(Value::String(text.clone())),
             ExpressionKind::List(elements) => {
-                elements.iter().map(|element| self.evaluate(element)).collect::<Result<_>>().map(Value::List)
+                all(elements.iter().map(|element| self.evaluate(element))).map(Value::List)
             }
             ExpressionKind::Map(entries) => self.map(entries),
             ExpressionKind::Template(parts) => template::evaluate(self, parts, span),
@@ -251,9 +312,8 @@ impl<'a> Evaluator<'a> {
     fn map(&mut self, entries: &[(Expression, Expression)]) -> Result<Value> {
         let mut map = BTreeMap::new();
         let mut places: BTreeMap<String, Span> = BTreeMap::new();
-        for (key, value) in entries {
-            let name = self.key(key)?;
-            let value = self.evaluate(value)?;
+        let values = all(entries.iter().map(|(key, value)| both(self.key(key), self.evaluate(value))))?;
+        for ((key, _), (name, value)) in entries.iter().zip(values) {
             if let Some(first) = places.insert(name.clone(), key.span) {
                 let message = format!("the key `{name}` stands here twice");
                 return Err(Diagnostic::error(codes::REPEATED, key.span, message)

@@ -1,6 +1,8 @@
 //! Operators: arithmetic that never wraps, comparison, logic.
 
-use super::evaluate::{Evaluator, Result};
+use std::cmp::Ordering;
+
+use super::evaluate::{Evaluator, Result, both};
 use super::tree::{Binary, BinaryOperator, Expression};
 use super::value::{Number, Value};
 use crate::diagnostic::{Diagnostic, codes};
@@ -26,21 +28,28 @@ pub(super) fn binary(evaluator: &mut Evaluator<'_>, operation: &Binary, span: Sp
         // The right side of a decided `&&` or `||` is not looked at.
         BinaryOperator::And => evaluator.condition(left)? && evaluator.condition(right)?,
         BinaryOperator::Or => evaluator.condition(left)? || evaluator.condition(right)?,
-        BinaryOperator::Eq => evaluator.evaluate(left)? == evaluator.evaluate(right)?,
-        BinaryOperator::NotEq => evaluator.evaluate(left)? != evaluator.evaluate(right)?,
-        BinaryOperator::Less => evaluator.number(left)?.compare(evaluator.number(right)?).is_lt(),
-        BinaryOperator::LessEq => evaluator.number(left)?.compare(evaluator.number(right)?).is_le(),
-        BinaryOperator::Greater => evaluator.number(left)?.compare(evaluator.number(right)?).is_gt(),
-        BinaryOperator::GreaterEq => evaluator.number(left)?.compare(evaluator.number(right)?).is_ge(),
+        BinaryOperator::Eq | BinaryOperator::NotEq => {
+            let (left, right) = both(evaluator.evaluate(left), evaluator.evaluate(right))?;
+            (left == right) == (*operator == BinaryOperator::Eq)
+        }
+        BinaryOperator::Less => compared(evaluator, left, right)?.is_lt(),
+        BinaryOperator::LessEq => compared(evaluator, left, right)?.is_le(),
+        BinaryOperator::Greater => compared(evaluator, left, right)?.is_gt(),
+        BinaryOperator::GreaterEq => compared(evaluator, left, right)?.is_ge(),
         BinaryOperator::Plus
         | BinaryOperator::Minus
         | BinaryOperator::Mul
         | BinaryOperator::Div
         | BinaryOperator::Mod => {
-            let sides = (evaluator.number(left)?, evaluator.number(right)?);
+            let sides = both(evaluator.number(left), evaluator.number(right))?;
             return arithmetic(sides, *operator, right.span, span).map(Value::Number);
         }
     }))
+}
+
+fn compared(evaluator: &mut Evaluator<'_>, left: &Expression, right: &Expression) -> Result<Ordering> {
+    let (left, right) = both(evaluator.number(left), evaluator.number(right))?;
+    Ok(left.compare(right))
 }
 
 fn arithmetic(

@@ -28,9 +28,9 @@ impl Scope for Nothing {
 
 fn evaluate(text: &str) -> Result<Value, Box<Diagnostic>> {
     let expression = parse_expression(SourceId::default(), text)?;
-    Evaluator::new(&Nothing).evaluate(&expression).map_err(|failure| match failure {
-        Failure::Finding(diagnostic) => diagnostic,
-        Failure::Reported => Box::new(Diagnostic::unplaced(codes::SYNTAX, "reported")),
+    Evaluator::new(&Nothing).evaluate(&expression).map_err(|failure| {
+        let first = failure.findings().into_iter().next();
+        Box::new(first.unwrap_or_else(|| Diagnostic::unplaced(codes::SYNTAX, "reported")))
     })
 }
 
