@@ -34,11 +34,12 @@ impl Workspace {
     pub(crate) fn open(ui: &Ui, global: &GlobalArguments) -> CommandResult<Self> {
         let (workspace, diagnostics, sources) = Self::read(global)?;
         report(ui, &diagnostics, &sources);
-        workspace.ok_or_else(CommandError::reported)
+        if diagnostics.has_errors() { Err(CommandError::reported()) } else { Ok(workspace) }
     }
 
-    /// The same, with the findings; none when one of them is an error.
-    pub(crate) fn read(global: &GlobalArguments) -> CommandResult<(Option<Self>, Diagnostics, Sources)> {
+    /// The same, with the findings. When one of them is an error, the settings are not to be used: they stand in for what
+    /// could not be read, so that definitions can be looked at all the same.
+    pub(crate) fn read(global: &GlobalArguments) -> CommandResult<(Self, Diagnostics, Sources)> {
         let given = &global.chdir;
         let (folder, file) = if given.is_file() {
             (given.parent().unwrap_or_else(|| Path::new(".")).to_path_buf(), given.clone())
@@ -55,8 +56,8 @@ impl Workspace {
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let source = SourceFile::new(name, text);
         let (environment, diagnostics) = environment::parse(&source);
-        let workspace =
-            environment.filter(|_| !diagnostics.has_errors()).map(|environment| Self { folder, environment });
+        let environment = environment.unwrap_or_else(Environment::stand_in);
+        let workspace = Self { folder, environment };
         Ok((workspace, diagnostics, Sources::of(environment::without_secrets(&source))))
     }
 

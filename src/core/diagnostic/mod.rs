@@ -134,6 +134,11 @@ impl Diagnostics {
         self.0.extend(other.0);
     }
 
+    /// Keeps those that are such.
+    pub fn retain(&mut self, is_such: impl FnMut(&Diagnostic) -> bool) {
+        self.0.retain(is_such);
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

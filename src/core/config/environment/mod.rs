@@ -73,6 +73,28 @@ pub fn parse(file: &SourceFile) -> (Option<Environment>, Diagnostics) {
 }
 
 impl Environment {
+    /// Settings that stand in for a file with errors, so that definitions can be looked at all the same.
+    pub fn stand_in() -> Self {
+        let store = |kind: &str| StoreSettings { kind: kind.to_owned(), settings: BTreeMap::new() };
+        Self {
+            project: "unknown".to_owned(),
+            provider: "local".to_owned(),
+            registry: RegistrySettings {
+                path: "unknown".to_owned(),
+                cache_ttl: Duration::ZERO,
+                endpoint: None,
+                region: None,
+            },
+            online_store: Some(store("embedded")),
+            offline_store: store("file"),
+            variables: BTreeMap::new(),
+            gates: BTreeSet::new(),
+            metrics: BTreeMap::new(),
+            authentication: BTreeMap::new(),
+            keep_superseded: Duration::ZERO,
+        }
+    }
+
     /// Replaces every `${NAME}` of a setting. `lookup` answers for the process environment. `$${` stands for `${`.
     ///
     /// # Errors
