@@ -6,9 +6,10 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
     if name.len() > 200 {
         return Vec::new();
     }
+    // Of a short name, most of the letters must be right.
     let allowed = match name.chars().count() {
-        0..=2 => 1,
-        3..=6 => 2,
+        0..=4 => 1,
+        5..=7 => 2,
         _ => 3,
     };
     let lower = name.to_lowercase();

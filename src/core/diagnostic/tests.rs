@@ -63,6 +63,9 @@ fn near_names_are_suggested_else_the_known_ones() {
     assert_eq!(suggestion("DRIVER", ["driver"]).as_deref(), Some("did you mean `driver`?"));
     assert_eq!(suggestion("passenger", known).as_deref(), Some("known: `city`, `driver` and `drivers`"));
     assert_eq!(suggestion("x", []), None);
+    assert_eq!(nearest("len", ["can", "log", "min", "lend"]), ["lend"]);
+    assert_eq!(nearest("nothing", ["string", "nothings"]), ["nothings"]);
+    assert_eq!(nearest("entities", ["entity"]), ["entity"]);
     assert_eq!(nearest(&"x".repeat(1 << 20), known), Vec::<&str>::new());
 }
 

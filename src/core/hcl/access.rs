@@ -31,6 +31,7 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
     let diagnostic =
         Diagnostic::error(codes::UNKNOWN_REFERENCE, span, format!("there is nothing named `{name}`"));
     let help = match near.first() {
+        _ if constant(name).is_some() => format!("write `{}`", constant(name).unwrap_or_default()),
         _ if name.contains('-') => {
             "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
         }
@@ -38,6 +39,16 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
         None => format!("write `\"{name}\"` if text is meant, `var.{name}` or `local.{name}` for a value"),
     };
     Err(diagnostic.help(help).into())
+}
+
+/// What other languages write for `true`, `false` and `null`.
+fn constant(name: &str) -> Option<&'static str> {
+    match name {
+        "True" | "TRUE" | "yes" | "on" => Some("true"),
+        "False" | "FALSE" | "no" | "off" => Some("false"),
+        "None" | "NULL" | "Null" | "nil" | "undefined" => Some("null"),
+        _ => None,
+    }
 }
 
 /// Whether a bare word means something by itself.
@@ -91,6 +102,10 @@ fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
     let roots = ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local", "each", "module"]);
     let help = if name.contains('-') {
         Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
+    } else if name == "path" {
+        Some(
+            "a path begins in the folder of its project or module anyway: leave `path.module` out".to_owned(),
+        )
     } else {
         suggestion(name, roots)
     };

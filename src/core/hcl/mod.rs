@@ -19,8 +19,8 @@ mod tests;
 mod tree;
 mod value;
 
-pub(crate) use accept::{Accept, Located};
-pub(crate) use block::{BlockReader, Context, Schema};
+pub(crate) use accept::{Accept, Located, reference_for_text};
+pub(crate) use block::{BlockReader, Context, Schema, for_dynamic};
 pub(crate) use evaluate::{Each, Evaluator, Failure, Scope, evaluate_any, evaluate_public};
 pub(crate) use functions::DOCUMENTATION;
 pub(crate) use json::parse_json;
