@@ -40,7 +40,13 @@ fn a_long_line_is_cut_around_the_span() {
     let shown = show(&text, at..at + 3);
     assert!(shown.len() < 1000, "{} bytes", shown.len());
     assert!(shown.contains("bad") && shown.contains("^^^ here"), "{shown}");
-    assert!(shown.contains(&format!("a/b.hcl:1:{}", at + 1)), "{shown}");
+    assert!(shown.contains(&format!("a/b.hcl:1:{}\n  |\n1 | …", at + 1)), "{shown}");
+    let mut sources = Sources::default();
+    let id = sources.add(SourceFile::new("a/b.hcl", text));
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(Diagnostic::error(codes::SYNTAX, Span::new(id, at..at + 3), "it is wrong"));
+    let styled = render(&diagnostics, &sources, &RenderOptions { styled: true, ..OPTIONS });
+    assert!(styled.contains("\u{1b}[") && !styled.contains(":::"), "{styled}");
 }
 
 #[test]

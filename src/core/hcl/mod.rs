@@ -9,9 +9,11 @@ mod block;
 mod evaluate;
 mod functions;
 mod json;
+mod mistake;
 mod operator;
 mod parse;
 mod plain;
+mod repeated;
 mod split;
 mod template;
 #[cfg(test)]

@@ -1,0 +1,462 @@
+//! What people write that is no HCL, and what to write instead. The parser says where it stopped; what stands there is
+//! mostly one of a few habits from other languages.
+
+use std::ops::Range;
+
+use hcl::edit::parser::parse_expr;
+
+use crate::time::Duration;
+
+/// A mistake that is understood.
+pub(super) struct Mistake {
+    pub(super) range: Range<usize>,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// The line on which the parser stopped.
+struct Place<'a> {
+    text: &'a str,
+    /// Where the line begins.
+    start: usize,
+    line: &'a str,
+    before: &'a str,
+    rest: &'a str,
+    /// The parser's words.
+    said: &'a str,
+}
+
+/// The mistake at which the parser stopped, when it is a known one.
+pub(super) fn mistake(text: &str, at: usize, said: &str) -> Option<Mistake> {
+    // A parser may stop within a character.
+    let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at))?;
+    let start = text[..at].rfind('\n').map_or(0, |feed| feed + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let (before, rest) = line.split_at_checked(at - start)?;
+    let place = Place { text, start, line, before, rest, said };
+    let known: [fn(&Place<'_>) -> Option<Mistake>; 19] = [
+        merge_conflict,
+        escape,
+        interpolation,
+        directive,
+        quotes,
+        label,
+        number_with_letters,
+        words,
+        conditional,
+        operators,
+        equals_sign,
+        comma,
+        two_attributes,
+        quoted_name,
+        comment,
+        brace,
+        separator,
+        no_value,
+        open_brace,
+    ];
+    known.into_iter().find_map(|is| is(&place))
+}
+
+impl Place<'_> {
+    fn at(&self) -> usize {
+        self.start + self.before.len()
+    }
+
+    fn mistake(
+        &self,
+        range: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<Mistake> {
+        Some(Mistake { range, message: message.into(), help: help.into() })
+    }
+
+    /// The mistake is the word, or the character, at which the parser stopped.
+    fn here(&self, message: impl Into<String>, help: impl Into<String>) -> Option<Mistake> {
+        self.mistake(self.at()..self.at() + token(self.rest), message, help)
+    }
+
+    /// The name that the line begins with, and what stands behind it.
+    fn name(&self) -> Option<(&str, &str)> {
+        let line = self.line.trim();
+        let name = name_length(line);
+        (name > 0).then(|| (&line[..name], line[name..].trim_start()))
+    }
+
+    /// What the line gives to an attribute.
+    fn value(&self) -> &str {
+        self.line.split_once('=').map_or("", |(_, value)| value.trim())
+    }
+}
+
+/// Bytes of the word, or else of the character, that the text begins with.
+pub(super) fn token(text: &str) -> usize {
+    let word = text.find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(text.len());
+    word.max(text.chars().next().map_or(0, char::len_utf8))
+}
+
+fn name_length(text: &str) -> usize {
+    let is_part = |next: char| next.is_alphanumeric() || matches!(next, '_' | '-');
+    let length = text.find(|next: char| !is_part(next)).unwrap_or(text.len());
+    if text.starts_with(|first: char| first.is_alphabetic() || first == '_') { length } else { 0 }
+}
+
+/// The text where it is an expression, else `…`.
+fn expression(text: &str) -> &str {
+    let text = text.trim().trim_end_matches([',', ';']).trim_end();
+    if text.len() < 80 && parse_expr(text).is_ok() { text } else { "…" }
+}
+
+fn merge_conflict(place: &Place<'_>) -> Option<Mistake> {
+    let marks = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
+    marks.iter().find(|mark| place.line.starts_with(**mark))?;
+    place.mistake(
+        place.start..place.start + place.line.len(),
+        "two versions of this file were merged and differ here",
+        "keep what is right, and remove the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`",
+    )
+}
+
+fn escape(place: &Place<'_>) -> Option<Mistake> {
+    if place.said.starts_with("invalid unicode") {
+        let wanted = if place.before.ends_with('U') { 8 } else { 4 };
+        let digits = place.rest.bytes().take(wanted).take_while(u8::is_ascii_hexdigit).count();
+        let written = format!("{}{}", &place.before[place.before.rfind('\\')?..], &place.rest[..digits]);
+        let range = place.start + place.before.rfind('\\')?..place.at() + digits;
+        return if digits == wanted {
+            place.mistake(
+                range,
+                format!("`{written}` is no character"),
+                "write the character itself, or its number in eight hexadecimal digits, as in `\\U0001f600`",
+            )
+        } else {
+            place.mistake(
+                range,
+                format!("`{written}` has too few digits"),
+                "`\\u` takes four hexadecimal digits, as in `\\u00e4`, and `\\U` eight",
+            )
+        };
+    }
+    if !place.said.starts_with("invalid escape") {
+        return None;
+    }
+    // The parser has read the character behind the backslash.
+    let backslash = place.before.rfind('\\')?;
+    let next = place.line[backslash + 1..].chars().next()?;
+    let message = format!("`\\{next}` has no meaning");
+    let inner = place.before.rfind('"').and_then(|open| {
+        let inside = &place.line[open + 1..];
+        inside.split_once('"').map(|(inner, _)| inner)
+    });
+    let doubled = inner.map(|inner| format!("\"{}\"", inner.replace("\\\\", "\\").replace('\\', "\\\\")));
+    let help = match doubled.filter(|doubled| expression(doubled) == doubled) {
+        Some(doubled) => format!("a `\\` is written `\\\\`: `{doubled}`"),
+        None => "a `\\` is written `\\\\`".to_owned(),
+    };
+    let start = place.start + backslash;
+    place.mistake(start..start + 1 + next.len_utf8(), message, help)
+}
+
+fn interpolation(place: &Place<'_>) -> Option<Mistake> {
+    let open = place.before.rfind("${").filter(|open| !place.before[..*open].ends_with('$'))?;
+    let inside = &place.before[open + 2..];
+    if inside.contains('}') || !(place.said.contains("`}`") || place.said.starts_with("invalid expression")) {
+        return None;
+    }
+    let message = if inside.trim().is_empty() {
+        "`${` begins a value, and none follows"
+    } else {
+        "the value that `${` begins is not closed by `}`"
+    };
+    let range = place.start + open..place.at() + place.rest.chars().next().map_or(0, char::len_utf8);
+    place.mistake(range, message, "as text, `${` is written `$${`")
+}
+
+fn directive(place: &Place<'_>) -> Option<Mistake> {
+    let open = place.line.match_indices("%{").map(|(at, _)| at).find(|at| {
+        let (before, inside) = (&place.line[..*at], &place.line[at + 2..]);
+        let word = inside.trim_start_matches('~').trim_start();
+        let known = ["if", "for", "else", "endif", "endfor"];
+        let is_known = known.contains(&&word[..name_length(word)]);
+        !before.ends_with('%') && before.matches('"').count() % 2 == 1 && !is_known
+    })?;
+    let word = place.line[open + 2..].trim_start();
+    let range = place.start + open..place.start + place.line.len() - word.len() + name_length(word);
+    place.mistake(
+        range,
+        "`%{` begins `if` or `for` in a string, and neither follows",
+        "as text, `%{` is written `%%{`",
+    )
+}
+
+fn quotes(place: &Place<'_>) -> Option<Mistake> {
+    const QUOTES: [char; 10] = ['\'', '`', '‘', '’', '‚', '“', '”', '„', '«', '»'];
+    let open = place.rest.chars().next().filter(|first| QUOTES.contains(first))?;
+    let inside = &place.rest[open.len_utf8()..];
+    let end = inside.find(QUOTES);
+    let close = end.and_then(|end| inside[end..].chars().next()).map_or(0, char::len_utf8);
+    let inner = &inside[..end.unwrap_or(inside.len())];
+    let quoted = format!("\"{inner}\"");
+    let help = if end.is_some() && expression(&quoted) == quoted {
+        format!("write `{quoted}`")
+    } else {
+        "write `\"` before and after it".to_owned()
+    };
+    let range = place.at()..place.at() + open.len_utf8() + inner.len() + close;
+    place.mistake(range, "text stands between straight double quotes", help)
+}
+
+fn label(place: &Place<'_>) -> Option<Mistake> {
+    if place.said != "expected `{`" || !place.rest.starts_with('"') {
+        return None;
+    }
+    let end = place.rest[1..].find('"')? + 2;
+    let written = &place.rest[..end];
+    let only = written.strip_prefix("\"${").and_then(|rest| rest.strip_suffix("}\""));
+    let name = only.filter(|only| expression(only) == *only).unwrap_or_else(|| expression(written));
+    written.contains("${").then_some(())?;
+    place.mistake(
+        place.at()..place.at() + end,
+        "a label is plain text",
+        format!("give the block a label of letters, and in it write `name = {name}`"),
+    )
+}
+
+/// `7d`, or another number that letters follow.
+fn number_with_letters(place: &Place<'_>) -> Option<Mistake> {
+    let digits = place.before.len() - place.before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let begins = place.before.len() - digits;
+    let part_of_word = place.before[..begins]
+        .ends_with(|previous: char| previous.is_alphanumeric() || matches!(previous, '_' | '.'));
+    if digits == 0 || part_of_word || name_length(place.rest) == 0 {
+        return None;
+    }
+    let end = place.rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(place.rest.len());
+    let written = format!("{}{}", &place.before[begins..], &place.rest[..end]);
+    let range = place.start + begins..place.at() + end;
+    match Duration::meant(&written) {
+        Some(_) if written.parse::<Duration>().is_ok() => {
+            place.mistake(range, "a duration stands in quotes", format!("write `\"{written}\"`"))
+        }
+        Some(meant) => place.mistake(range, "a duration stands in quotes", format!("write `\"{meant}\"`")),
+        None => place.mistake(range, "text stands in quotes", format!("write `\"{written}\"`")),
+    }
+}
+
+/// `and`, `or` and `not`, also where only the word before is one.
+fn words(place: &Place<'_>) -> Option<Mistake> {
+    let after = &place.rest[..name_length(place.rest)];
+    let is_not = place.before.trim_end().ends_with(" not");
+    let (word, operator) = match after {
+        "and" => ("and", "&&"),
+        "or" => ("or", "||"),
+        _ if is_not => ("not", "!"),
+        _ => return None,
+    };
+    let begins = if is_not { place.before.rfind("not")? } else { place.before.len() };
+    let value = place.value();
+    let rewritten =
+        format!(" {value}").replace(" and ", " && ").replace(" or ", " || ").replace(" not ", " !");
+    let rewritten = rewritten.trim();
+    let help = if !value.contains('"') && expression(rewritten) == rewritten {
+        format!("write `{rewritten}`")
+    } else {
+        format!("write `{operator}`")
+    };
+    let range = place.start + begins..place.start + begins + word.len();
+    place.mistake(range, format!("`{word}` is written `{operator}`"), help)
+}
+
+/// Python's `a if condition else b`, `x in list` and `f"…"`.
+fn conditional(place: &Place<'_>) -> Option<Mistake> {
+    let value = place.value();
+    let or_form = |rewritten: Option<String>, form: &str| {
+        let rewritten = rewritten.filter(|rewritten| expression(rewritten) == rewritten);
+        format!("write `{}`", rewritten.as_deref().unwrap_or(form))
+    };
+    match &place.rest[..name_length(place.rest)] {
+        "if" => {
+            let rewritten = value.split_once(" if ").and_then(|(then, rest)| {
+                let (condition, otherwise) = rest.split_once(" else ")?;
+                Some(format!("{condition} ? {then} : {otherwise}"))
+            });
+            place.here("the condition stands before the values", or_form(rewritten, "condition ? a : b"))
+        }
+        "in" => {
+            let rewritten =
+                value.split_once(" in ").map(|(element, list)| format!("contains({list}, {element})"));
+            place.here("`in` stands only in `for`", or_form(rewritten, "contains(list, element)"))
+        }
+        _ if place.rest.starts_with('"') && place.before.ends_with(" f") => {
+            let rewritten = place.rest.replace('{', "${");
+            let form = or_form(Some(rewritten), "\"text ${value}\"");
+            place.mistake(place.at() - 1..place.at(), "a value stands in any string as `${…}`", form)
+        }
+        _ => None,
+    }
+}
+
+/// `**` and `??`.
+fn operators(place: &Place<'_>) -> Option<Mistake> {
+    let (sign, function) = match place.rest.chars().next()? {
+        '*' => ("**", "pow"),
+        '?' => ("??", "coalesce"),
+        _ => return None,
+    };
+    place.before.ends_with(&sign[1..]).then_some(())?;
+    let call = place
+        .value()
+        .split_once(sign)
+        .map(|(left, right)| format!("{function}({}, {})", left.trim(), right.trim()));
+    let call = call.filter(|call| expression(call) == call).unwrap_or_else(|| format!("{function}(a, b)"));
+    place.mistake(
+        place.at() - 1..place.at() + 1,
+        format!("there is no operator `{sign}`"),
+        format!("write `{call}`"),
+    )
+}
+
+/// `:`, `==` and `=>` instead of `=`.
+fn equals_sign(place: &Place<'_>) -> Option<Mistake> {
+    let (begins, length) = match place.rest.chars().next()? {
+        ':' if place.said.contains("`=`") => (place.at(), 1 + usize::from(place.rest.starts_with(":="))),
+        '=' | '>' if place.before.ends_with('=') => (place.at() - 1, 2),
+        _ => return None,
+    };
+    let sign = &place.text[begins..begins + length];
+    let before = place.line[..begins - place.start].trim_end();
+    let name = &before[before.rfind([' ', '\t', '{', ',']).map_or(0, |at| at + 1)..];
+    let after = &place.line[begins - place.start + length..];
+    let value = match expression(after) {
+        // In a map, more may follow.
+        "…" => after.split([',', '}']).next().map_or("…", expression),
+        whole => whole,
+    };
+    let help = format!("write `{name} = {value}`");
+    place.mistake(begins..begins + length, format!("expected `=`, found `{sign}`"), help)
+}
+
+fn comma(place: &Place<'_>) -> Option<Mistake> {
+    let sign = place.rest.chars().next().filter(|first| matches!(first, ',' | ';'))?;
+    let behind = place.rest[1..].trim_start();
+    let is_last = behind.is_empty() || behind.starts_with('#') || behind.starts_with("//");
+    let in_body = place.said.contains("newline");
+    if !in_body && sign == ',' {
+        return None;
+    }
+    let help = if is_last {
+        format!("remove the `{sign}`")
+    } else {
+        "a block in one line holds one attribute: give each a line of its own".to_owned()
+    };
+    place.here(format!("an attribute ends with its line, not with `{sign}`"), help)
+}
+
+fn two_attributes(place: &Place<'_>) -> Option<Mistake> {
+    let is_another = place.rest[name_length(place.rest)..].trim_start().starts_with('=');
+    (is_another && name_length(place.rest) > 0 && place.said.contains("newline")).then_some(())?;
+    (place.before.contains('=')).then_some(())?;
+    place.here(
+        "expected the end of the line",
+        "a block in one line holds one attribute: give each a line of its own",
+    )
+}
+
+fn quoted_name(place: &Place<'_>) -> Option<Mistake> {
+    (place.before.trim().is_empty() && place.rest.starts_with('"')).then_some(())?;
+    let (name, behind) = place.rest[1..].split_once('"')?;
+    let value = behind.trim_start().strip_prefix(['=', ':'])?;
+    let value = expression(value.trim_start_matches('>'));
+    (name_length(name) == name.len() && !name.is_empty()).then_some(())?;
+    place.mistake(
+        place.at()..place.at() + name.len() + 2,
+        "the name of an attribute has no quotes",
+        format!("write `{name} = {value}`"),
+    )
+}
+
+fn comment(place: &Place<'_>) -> Option<Mistake> {
+    let line = place.line.trim_start();
+    (place.before.trim().is_empty() && (line.starts_with("--") || line.starts_with(';'))).then_some(())?;
+    place.here("a comment begins with `#`", "write `#` before it")
+}
+
+fn brace(place: &Place<'_>) -> Option<Mistake> {
+    if place.rest.starts_with('}') && place.said == "unexpected token" {
+        return place.here("this `}` closes nothing", "remove it, or look for a `{` that is missing above");
+    }
+    let below = place.text[place.start + place.line.len()..].trim_start();
+    let (_, behind) = place.name()?;
+    if !place.rest.trim().is_empty() || !place.said.contains("`{`") || behind.starts_with('=') {
+        return None;
+    }
+    if below.starts_with('{') {
+        let header = place.line.trim();
+        return place.here("the `{` of a block stands on its first line", format!("write `{header} {{`"));
+    }
+    let (name, behind) = place.name()?;
+    behind.is_empty().then_some(())?;
+    place.here(
+        format!("`{name}` stands here alone"),
+        format!("write `{name} = …` for an attribute, `{name} {{ … }}` for a block"),
+    )
+}
+
+/// Elements of a list, or arguments, without a comma.
+fn separator(place: &Place<'_>) -> Option<Mistake> {
+    let close = ["expected `]`", "expected `)`"].into_iter().find(|close| place.said == *close)?;
+    let begins_value = |next: char| next.is_alphanumeric() || matches!(next, '"' | '_' | '[' | '{');
+    place.rest.starts_with(begins_value).then_some(())?;
+    let close = close.trim_start_matches("expected ");
+    place.here(format!("expected `,` or {close}"), "write a `,` between the two")
+}
+
+/// `name =` at the end of the text.
+fn no_value(place: &Place<'_>) -> Option<Mistake> {
+    let (name, behind) = place.name()?;
+    (behind == "=").then_some(())?;
+    let end = place.start + place.line.len();
+    place.mistake(end..end, "expected an expression", format!("write what `{name}` is, behind the `=`"))
+}
+
+/// At the end of the text, a block is still open: the one whose `}` the indentation misses, or else the outermost.
+fn open_brace(place: &Place<'_>) -> Option<Mistake> {
+    (place.said.contains("`}`") && place.text[place.at()..].trim().is_empty()).then_some(())?;
+    let mut open: Vec<(usize, Range<usize>)> = Vec::new();
+    let mut suspect = None;
+    let mut start = 0;
+    for line in place.text.split_inclusive('\n') {
+        let (indent, end) = (line.len() - line.trim_start().len(), line.trim_end().len());
+        for brace in braces(line) {
+            if brace == '{' {
+                open.push((indent, start + indent..start + end.max(indent)));
+            } else if let Some((opened, range)) = open.pop()
+                && indent < opened
+            {
+                suspect.get_or_insert(range);
+            }
+        }
+        start += line.len();
+    }
+    let range = suspect.or_else(|| open.into_iter().next().map(|(_, range)| range))?;
+    place.mistake(range, "the `{` on this line is not closed", "write a `}` where the block ends")
+}
+
+/// The braces of a line that stand in no string and no comment.
+fn braces(line: &str) -> Vec<char> {
+    let mut in_string = false;
+    let mut previous = ' ';
+    let mut braces = Vec::new();
+    for next in line.chars() {
+        match next {
+            '"' if previous != '\\' => in_string = !in_string,
+            '#' if !in_string => break,
+            '/' if !in_string && previous == '/' => break,
+            '{' | '}' if !in_string => braces.push(next),
+            _ => {}
+        }
+        previous = next;
+    }
+    braces
+}
