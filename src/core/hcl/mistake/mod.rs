@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use hcl::edit::parser::parse_expr;
 
-use crate::time::Duration;
+mod text;
 
 /// A mistake that is understood.
 pub(super) struct Mistake {
@@ -36,12 +36,12 @@ pub(super) fn mistake(text: &str, at: usize, said: &str) -> Option<Mistake> {
     let place = Place { text, start, line, before, rest, said };
     let known: [fn(&Place<'_>) -> Option<Mistake>; 19] = [
         merge_conflict,
-        escape,
-        interpolation,
-        directive,
-        quotes,
-        label,
-        number_with_letters,
+        text::escape,
+        text::directive,
+        text::quotes,
+        text::interpolation,
+        text::label,
+        text::number_with_letters,
         words,
         conditional,
         operators,
@@ -118,132 +118,6 @@ fn merge_conflict(place: &Place<'_>) -> Option<Mistake> {
     )
 }
 
-fn escape(place: &Place<'_>) -> Option<Mistake> {
-    if place.said.starts_with("invalid unicode") {
-        let wanted = if place.before.ends_with('U') { 8 } else { 4 };
-        let digits = place.rest.bytes().take(wanted).take_while(u8::is_ascii_hexdigit).count();
-        let written = format!("{}{}", &place.before[place.before.rfind('\\')?..], &place.rest[..digits]);
-        let range = place.start + place.before.rfind('\\')?..place.at() + digits;
-        return if digits == wanted {
-            place.mistake(
-                range,
-                format!("`{written}` is no character"),
-                "write the character itself, or its number in eight hexadecimal digits, as in `\\U0001f600`",
-            )
-        } else {
-            place.mistake(
-                range,
-                format!("`{written}` has too few digits"),
-                "`\\u` takes four hexadecimal digits, as in `\\u00e4`, and `\\U` eight",
-            )
-        };
-    }
-    if !place.said.starts_with("invalid escape") {
-        return None;
-    }
-    // The parser has read the character behind the backslash.
-    let backslash = place.before.rfind('\\')?;
-    let next = place.line[backslash + 1..].chars().next()?;
-    let message = format!("`\\{next}` has no meaning");
-    let inner = place.before.rfind('"').and_then(|open| {
-        let inside = &place.line[open + 1..];
-        inside.split_once('"').map(|(inner, _)| inner)
-    });
-    let doubled = inner.map(|inner| format!("\"{}\"", inner.replace("\\\\", "\\").replace('\\', "\\\\")));
-    let help = match doubled.filter(|doubled| expression(doubled) == doubled) {
-        Some(doubled) => format!("a `\\` is written `\\\\`: `{doubled}`"),
-        None => "a `\\` is written `\\\\`".to_owned(),
-    };
-    let start = place.start + backslash;
-    place.mistake(start..start + 1 + next.len_utf8(), message, help)
-}
-
-fn interpolation(place: &Place<'_>) -> Option<Mistake> {
-    let open = place.before.rfind("${").filter(|open| !place.before[..*open].ends_with('$'))?;
-    let inside = &place.before[open + 2..];
-    if inside.contains('}') || !(place.said.contains("`}`") || place.said.starts_with("invalid expression")) {
-        return None;
-    }
-    let message = if inside.trim().is_empty() {
-        "`${` begins a value, and none follows"
-    } else {
-        "the value that `${` begins is not closed by `}`"
-    };
-    let range = place.start + open..place.at() + place.rest.chars().next().map_or(0, char::len_utf8);
-    place.mistake(range, message, "as text, `${` is written `$${`")
-}
-
-fn directive(place: &Place<'_>) -> Option<Mistake> {
-    let open = place.line.match_indices("%{").map(|(at, _)| at).find(|at| {
-        let (before, inside) = (&place.line[..*at], &place.line[at + 2..]);
-        let word = inside.trim_start_matches('~').trim_start();
-        let known = ["if", "for", "else", "endif", "endfor"];
-        let is_known = known.contains(&&word[..name_length(word)]);
-        !before.ends_with('%') && before.matches('"').count() % 2 == 1 && !is_known
-    })?;
-    let word = place.line[open + 2..].trim_start();
-    let range = place.start + open..place.start + place.line.len() - word.len() + name_length(word);
-    place.mistake(
-        range,
-        "`%{` begins `if` or `for` in a string, and neither follows",
-        "as text, `%{` is written `%%{`",
-    )
-}
-
-fn quotes(place: &Place<'_>) -> Option<Mistake> {
-    const QUOTES: [char; 10] = ['\'', '`', '‘', '’', '‚', '“', '”', '„', '«', '»'];
-    let open = place.rest.chars().next().filter(|first| QUOTES.contains(first))?;
-    let inside = &place.rest[open.len_utf8()..];
-    let end = inside.find(QUOTES);
-    let close = end.and_then(|end| inside[end..].chars().next()).map_or(0, char::len_utf8);
-    let inner = &inside[..end.unwrap_or(inside.len())];
-    let quoted = format!("\"{inner}\"");
-    let help = if end.is_some() && expression(&quoted) == quoted {
-        format!("write `{quoted}`")
-    } else {
-        "write `\"` before and after it".to_owned()
-    };
-    let range = place.at()..place.at() + open.len_utf8() + inner.len() + close;
-    place.mistake(range, "text stands between straight double quotes", help)
-}
-
-fn label(place: &Place<'_>) -> Option<Mistake> {
-    if place.said != "expected `{`" || !place.rest.starts_with('"') {
-        return None;
-    }
-    let end = place.rest[1..].find('"')? + 2;
-    let written = &place.rest[..end];
-    let only = written.strip_prefix("\"${").and_then(|rest| rest.strip_suffix("}\""));
-    let name = only.filter(|only| expression(only) == *only).unwrap_or_else(|| expression(written));
-    written.contains("${").then_some(())?;
-    place.mistake(
-        place.at()..place.at() + end,
-        "a label is plain text",
-        format!("give the block a label of letters, and in it write `name = {name}`"),
-    )
-}
-
-/// `7d`, or another number that letters follow.
-fn number_with_letters(place: &Place<'_>) -> Option<Mistake> {
-    let digits = place.before.len() - place.before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let begins = place.before.len() - digits;
-    let part_of_word = place.before[..begins]
-        .ends_with(|previous: char| previous.is_alphanumeric() || matches!(previous, '_' | '.'));
-    if digits == 0 || part_of_word || name_length(place.rest) == 0 {
-        return None;
-    }
-    let end = place.rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(place.rest.len());
-    let written = format!("{}{}", &place.before[begins..], &place.rest[..end]);
-    let range = place.start + begins..place.at() + end;
-    match Duration::meant(&written) {
-        Some(_) if written.parse::<Duration>().is_ok() => {
-            place.mistake(range, "a duration stands in quotes", format!("write `\"{written}\"`"))
-        }
-        Some(meant) => place.mistake(range, "a duration stands in quotes", format!("write `\"{meant}\"`")),
-        None => place.mistake(range, "text stands in quotes", format!("write `\"{written}\"`")),
-    }
-}
-
 /// `and`, `or` and `not`, also where only the word before is one.
 fn words(place: &Place<'_>) -> Option<Mistake> {
     let after = &place.rest[..name_length(place.rest)];
@@ -270,6 +144,9 @@ fn words(place: &Place<'_>) -> Option<Mistake> {
 
 /// Python's `a if condition else b`, `x in list` and `f"…"`.
 fn conditional(place: &Place<'_>) -> Option<Mistake> {
+    if place.before.contains("for ") {
+        return None;
+    }
     let value = place.value();
     let or_form = |rewritten: Option<String>, form: &str| {
         let rewritten = rewritten.filter(|rewritten| expression(rewritten) == rewritten);
@@ -342,7 +219,7 @@ fn comma(place: &Place<'_>) -> Option<Mistake> {
     let behind = place.rest[1..].trim_start();
     let is_last = behind.is_empty() || behind.starts_with('#') || behind.starts_with("//");
     let in_body = place.said.contains("newline");
-    if !in_body && sign == ',' {
+    if !in_body {
         return None;
     }
     let help = if is_last {
@@ -459,4 +336,68 @@ fn braces(line: &str) -> Vec<char> {
         previous = next;
     }
     braces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mistake;
+    use crate::hcl::{parse_piece, pieces};
+    use crate::source::SourceId;
+
+    fn said(text: &str) -> String {
+        let findings = pieces(SourceId::default(), text).filter_map(|piece| parse_piece(piece).err());
+        findings.map(|finding| format!("{}: {}", finding.message, finding.help.join("; "))).collect()
+    }
+
+    #[test]
+    fn what_looks_like_a_known_mistake_and_is_another_is_not_called_one() {
+        for (text, not) in [
+            ("a = \"${b + }\"\n", "not closed"),
+            ("a = \"${b c}\"\n", "not closed"),
+            ("a = [for b in c if d : e]\n", "?"),
+            ("a = [1; 2]\n", "attribute"),
+            ("a = \"b\" c = \"d\"\n", "string"),
+            ("a = x7 d\n", "quotes"),
+        ] {
+            assert!(!said(text).is_empty() && !said(text).contains(not), "{text}: {}", said(text));
+        }
+        assert!(said("a = 2027-12-31T08:00:00Z\n").contains("write `\"2027-12-31T08:00:00Z\"`"));
+        assert!(said("a = \"${f('b')}\"\n").contains("write `\"b\"`"));
+        assert!(said("a = \"b").contains("a string is not closed on this line"));
+    }
+
+    /// Wherever a parser may stop, and whatever it may say there.
+    #[test]
+    fn places_are_within_the_text() {
+        let texts = [
+            "a = 'ä' 7d “ö",
+            "a = \"\\ä ${ ü %{ ö\"",
+            "ä = x and not y ?? z ** 2",
+            "é == 1, => ; ü\n{",
+            "a \"${ö}\" 'x",
+            "<<<<<<< ä",
+            "a {\n b = 1\n",
+        ];
+        let words = [
+            "",
+            "invalid expression",
+            "expected `{`",
+            "expected `}`",
+            "expected `]`",
+            "invalid unicode",
+            "invalid escape sequence",
+            "expected newline",
+            "invalid structure; expected `{`, `=`",
+            "unexpected token",
+        ];
+        let mut found = 0;
+        for text in texts {
+            for (at, word) in (0..=text.len() + 1).flat_map(|at| words.map(|word| (at, word))) {
+                let Some(mistake) = mistake(text, at, word) else { continue };
+                assert!(text.get(mistake.range.clone()).is_some(), "{text}: {:?} at {at}", mistake.range);
+                found += 1;
+            }
+        }
+        assert!(found > 100, "{found}");
+    }
 }
