@@ -6,6 +6,7 @@ use std::ops::Range;
 use hcl::edit::parser::parse_expr;
 
 mod text;
+mod value;
 
 /// A mistake that is understood.
 pub(super) struct Mistake {
@@ -34,17 +35,22 @@ pub(super) fn mistake(text: &str, at: usize, said: &str) -> Option<Mistake> {
     let line = text[start..].lines().next().unwrap_or_default();
     let (before, rest) = line.split_at_checked(at - start)?;
     let place = Place { text, start, line, before, rest, said };
-    let known: [fn(&Place<'_>) -> Option<Mistake>; 19] = [
+    let known: &[fn(&Place<'_>) -> Option<Mistake>] = &[
         merge_conflict,
         text::escape,
         text::directive,
         text::quotes,
         text::interpolation,
         text::label,
+        value::three_quotes,
+        value::dollar,
+        value::number,
         text::number_with_letters,
-        words,
-        conditional,
-        operators,
+        value::list_type,
+        value::comprehension,
+        value::words,
+        value::conditional,
+        value::operators,
         equals_sign,
         comma,
         two_attributes,
@@ -52,10 +58,13 @@ pub(super) fn mistake(text: &str, at: usize, said: &str) -> Option<Mistake> {
         comment,
         brace,
         separator,
+        neighbours,
         no_value,
         open_brace,
+        value::unfinished,
+        value::words_without_quotes,
     ];
-    known.into_iter().find_map(|is| is(&place))
+    known.iter().find_map(|is| is(&place))
 }
 
 impl Place<'_> {
@@ -118,82 +127,6 @@ fn merge_conflict(place: &Place<'_>) -> Option<Mistake> {
     )
 }
 
-/// `and`, `or` and `not`, also where only the word before is one.
-fn words(place: &Place<'_>) -> Option<Mistake> {
-    let after = &place.rest[..name_length(place.rest)];
-    let is_not = place.before.trim_end().ends_with(" not");
-    let (word, operator) = match after {
-        "and" => ("and", "&&"),
-        "or" => ("or", "||"),
-        _ if is_not => ("not", "!"),
-        _ => return None,
-    };
-    let begins = if is_not { place.before.rfind("not")? } else { place.before.len() };
-    let value = place.value();
-    let rewritten =
-        format!(" {value}").replace(" and ", " && ").replace(" or ", " || ").replace(" not ", " !");
-    let rewritten = rewritten.trim();
-    let help = if !value.contains('"') && expression(rewritten) == rewritten {
-        format!("write `{rewritten}`")
-    } else {
-        format!("write `{operator}`")
-    };
-    let range = place.start + begins..place.start + begins + word.len();
-    place.mistake(range, format!("`{word}` is written `{operator}`"), help)
-}
-
-/// Python's `a if condition else b`, `x in list` and `f"…"`.
-fn conditional(place: &Place<'_>) -> Option<Mistake> {
-    if place.before.contains("for ") {
-        return None;
-    }
-    let value = place.value();
-    let or_form = |rewritten: Option<String>, form: &str| {
-        let rewritten = rewritten.filter(|rewritten| expression(rewritten) == rewritten);
-        format!("write `{}`", rewritten.as_deref().unwrap_or(form))
-    };
-    match &place.rest[..name_length(place.rest)] {
-        "if" => {
-            let rewritten = value.split_once(" if ").and_then(|(then, rest)| {
-                let (condition, otherwise) = rest.split_once(" else ")?;
-                Some(format!("{condition} ? {then} : {otherwise}"))
-            });
-            place.here("the condition stands before the values", or_form(rewritten, "condition ? a : b"))
-        }
-        "in" => {
-            let rewritten =
-                value.split_once(" in ").map(|(element, list)| format!("contains({list}, {element})"));
-            place.here("`in` stands only in `for`", or_form(rewritten, "contains(list, element)"))
-        }
-        _ if place.rest.starts_with('"') && place.before.ends_with(" f") => {
-            let rewritten = place.rest.replace('{', "${");
-            let form = or_form(Some(rewritten), "\"text ${value}\"");
-            place.mistake(place.at() - 1..place.at(), "a value stands in any string as `${…}`", form)
-        }
-        _ => None,
-    }
-}
-
-/// `**` and `??`.
-fn operators(place: &Place<'_>) -> Option<Mistake> {
-    let (sign, function) = match place.rest.chars().next()? {
-        '*' => ("**", "pow"),
-        '?' => ("??", "coalesce"),
-        _ => return None,
-    };
-    place.before.ends_with(&sign[1..]).then_some(())?;
-    let call = place
-        .value()
-        .split_once(sign)
-        .map(|(left, right)| format!("{function}({}, {})", left.trim(), right.trim()));
-    let call = call.filter(|call| expression(call) == call).unwrap_or_else(|| format!("{function}(a, b)"));
-    place.mistake(
-        place.at() - 1..place.at() + 1,
-        format!("there is no operator `{sign}`"),
-        format!("write `{call}`"),
-    )
-}
-
 /// `:`, `==` and `=>` instead of `=`.
 fn equals_sign(place: &Place<'_>) -> Option<Mistake> {
     let (begins, length) = match place.rest.chars().next()? {
@@ -205,6 +138,10 @@ fn equals_sign(place: &Place<'_>) -> Option<Mistake> {
     let before = place.line[..begins - place.start].trim_end();
     let name = &before[before.rfind([' ', '\t', '{', ',']).map_or(0, |at| at + 1)..];
     let after = &place.line[begins - place.start + length..];
+    if after.trim_end().ends_with('{') && after.trim_start().starts_with('"') {
+        let help = format!("write `{name} {}`", after.trim());
+        return place.mistake(begins..begins + length, format!("a block has no `{sign}`"), help);
+    }
     let value = match expression(after) {
         // In a map, more may follow.
         "…" => after.split([',', '}']).next().map_or("…", expression),
@@ -218,9 +155,11 @@ fn comma(place: &Place<'_>) -> Option<Mistake> {
     let sign = place.rest.chars().next().filter(|first| matches!(first, ',' | ';'))?;
     let behind = place.rest[1..].trim_start();
     let is_last = behind.is_empty() || behind.starts_with('#') || behind.starts_with("//");
-    let in_body = place.said.contains("newline");
+    let in_body = place.said.contains("newline") && !place.said.contains("`,`");
     if !in_body {
-        return None;
+        let is_list = ["`,`", "`]`", "`)`"].iter().any(|sign| place.said.contains(sign));
+        (is_list && sign == ';').then_some(())?;
+        return place.here("expected `,`, found `;`", "write a `,` between the two");
     }
     let help = if is_last {
         format!("remove the `{sign}`")
@@ -254,6 +193,13 @@ fn quoted_name(place: &Place<'_>) -> Option<Mistake> {
 }
 
 fn comment(place: &Place<'_>) -> Option<Mistake> {
+    if place.rest.starts_with("/*") && !place.text[place.at()..].contains("*/") {
+        return place.mistake(
+            place.at()..place.at() + 2,
+            "this comment is not closed",
+            "write `*/` where it ends",
+        );
+    }
     let line = place.line.trim_start();
     (place.before.trim().is_empty() && (line.starts_with("--") || line.starts_with(';'))).then_some(())?;
     place.here("a comment begins with `#`", "write `#` before it")
@@ -273,6 +219,15 @@ fn brace(place: &Place<'_>) -> Option<Mistake> {
         return place.here("the `{` of a block stands on its first line", format!("write `{header} {{`"));
     }
     let (name, behind) = place.name()?;
+    if expression(behind) == behind {
+        return place.here(
+            format!("neither `=` nor `{{` stands behind `{name}`"),
+            format!(
+                "write `{name} = {behind}` for an attribute, `{} {{ … }}` for a block",
+                place.line.trim()
+            ),
+        );
+    }
     behind.is_empty().then_some(())?;
     place.here(
         format!("`{name}` stands here alone"),
@@ -282,11 +237,35 @@ fn brace(place: &Place<'_>) -> Option<Mistake> {
 
 /// Elements of a list, or arguments, without a comma.
 fn separator(place: &Place<'_>) -> Option<Mistake> {
-    let close = ["expected `]`", "expected `)`"].into_iter().find(|close| place.said == *close)?;
     let begins_value = |next: char| next.is_alphanumeric() || matches!(next, '"' | '_' | '[' | '{');
     place.rest.starts_with(begins_value).then_some(())?;
-    let close = close.trim_start_matches("expected ");
+    let close = match place.said {
+        "expected `]`" => "`]`",
+        "expected `)`" => "`)`",
+        said if said.starts_with("invalid object item") => "`}`",
+        _ => return None,
+    };
     place.here(format!("expected `,` or {close}"), "write a `,` between the two")
+}
+
+/// Two blocks in one line, and a block with `=` or without braces.
+fn neighbours(place: &Place<'_>) -> Option<Mistake> {
+    if place.said == "expected newline or eof" && place.before.contains('}') && name_length(place.rest) > 0 {
+        return place.here("a block ends with its line", "let the next one begin on a line of its own");
+    }
+    (place.said == "expected `{`").then_some(())?;
+    let header = place.before.trim();
+    let value = place.rest.strip_prefix('=')?.trim();
+    let (outside, name) = header.rsplit_once(' ').unwrap_or(("", header));
+    let (message, help) = if value == "{" {
+        ("a block has no `=`", format!("write `{header} {{`"))
+    } else if name_length(name) == name.len() {
+        let value = expression(value);
+        ("the inside of a block stands in braces", format!("write `{outside} {{ {name} = {value} }}`"))
+    } else {
+        ("a block has no `=`", format!("write `{header} {{ … }}`"))
+    };
+    place.here(message, help)
 }
 
 /// `name =` at the end of the text.
@@ -377,6 +356,8 @@ mod tests {
             "a \"${ö}\" 'x",
             "<<<<<<< ä",
             "a {\n b = 1\n",
+            "a = [ö for ö in ü] list<ä> $ö ${ö} 1,000 .5 7 days \"\"\"ö",
+            "ö Ä = Ü Ö } ] é /* ä",
         ];
         let words = [
             "",
@@ -389,6 +370,9 @@ mod tests {
             "expected newline",
             "invalid structure; expected `{`, `=`",
             "unexpected token",
+            "expected newline or eof",
+            "expected `:`",
+            "invalid object item; expected `}`, `,`",
         ];
         let mut found = 0;
         for text in texts {

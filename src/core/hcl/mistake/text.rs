@@ -78,7 +78,11 @@ pub(super) fn quotes(place: &Place<'_>) -> Option<Mistake> {
     const QUOTES: [char; 10] = ['\'', '`', '‘', '’', '‚', '“', '”', '„', '«', '»'];
     let open = place.rest.chars().next().filter(|first| QUOTES.contains(first))?;
     let inside = &place.rest[open.len_utf8()..];
-    let end = inside.find(QUOTES);
+    // `'it's'` goes on behind the quote within the word.
+    let ends = inside
+        .match_indices(QUOTES)
+        .filter(|(at, quote)| !inside[at + quote.len()..].starts_with(|next: char| next.is_alphanumeric()));
+    let end = ends.map(|(at, _)| at).next();
     let close = end.and_then(|end| inside[end..].chars().next()).map_or(0, char::len_utf8);
     let inner = &inside[..end.unwrap_or(inside.len())];
     let quoted = format!("\"{inner}\"");
