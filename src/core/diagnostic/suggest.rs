@@ -15,14 +15,21 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
     let lower = name.to_lowercase();
     let mut near: Vec<(usize, &str)> = known
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(lower.len()) <= allowed)
+        .filter(|candidate| candidate.len().abs_diff(lower.len()) <= allowed || goes_on(candidate, &lower))
         .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
+        .filter(|(distance, candidate)| {
+            (*distance <= allowed && *distance < candidate.chars().count()) || goes_on(candidate, &lower)
+        })
         .collect();
     near.sort_unstable();
     near.dedup();
     near.truncate(3);
     near.into_iter().map(|(_, candidate)| candidate).collect()
+}
+
+/// Whether the candidate is the name with another word behind it.
+fn goes_on(candidate: &str, name: &str) -> bool {
+    name.len() > 2 && candidate.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'))
 }
 
 /// A line of help for an unknown name: the near names, else (when they are few enough to read) the known ones.

@@ -72,6 +72,7 @@ fn near_names_are_suggested_else_the_known_ones() {
     assert_eq!(nearest("len", ["can", "log", "min", "lend"]), ["lend"]);
     assert_eq!(nearest("nothing", ["string", "nothings"]), ["nothings"]);
     assert_eq!(nearest("entities", ["entity"]), ["entity"]);
+    assert_eq!(nearest("cluster", ["cluster_id", "user", "clusters"]), ["clusters", "cluster_id"]);
     assert_eq!(nearest(&"x".repeat(1 << 20), known), Vec::<&str>::new());
 }
 
