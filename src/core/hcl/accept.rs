@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::access::roots;
 use super::value::{Reference, Value};
-use crate::diagnostic::{Diagnostic, codes, suggestion};
+use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
 use crate::model::{ObjectKind, ValueType};
 use crate::source::Span;
 use crate::time::Duration;
@@ -17,8 +18,8 @@ pub(crate) struct Located<T> {
 
 /// A type of attributes.
 pub(crate) trait Accept: Sized {
-    /// What to say about a bare word that means nothing, where this type has a better answer than the evaluator.
-    fn unknown_word(_word: &str, _span: Span) -> Option<Diagnostic> {
+    /// What to say about a bare word, perhaps with dots, that means nothing, where this type has a better answer than the evaluator.
+    fn unknown_word(_attribute: &str, _word: &str, _span: Span) -> Option<Diagnostic> {
         None
     }
 
@@ -89,7 +90,7 @@ impl Accept for Duration {
 }
 
 impl Accept for ValueType {
-    fn unknown_word(word: &str, span: Span) -> Option<Diagnostic> {
+    fn unknown_word(_: &str, word: &str, span: Span) -> Option<Diagnostic> {
         Some(unknown_type(word, span))
     }
 
@@ -110,6 +111,14 @@ impl Accept for ValueType {
 }
 
 impl Accept for Reference {
+    fn unknown_word(attribute: &str, word: &str, span: Span) -> Option<Diagnostic> {
+        let first = word.split('.').next().unwrap_or_default();
+        let reference = reference_in_text(attribute, word).filter(|_| nearest(first, roots()).is_empty())?;
+        let message = format!("there is nothing named `{first}`");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+        Some(diagnostic.help(format!("did you mean `{reference}`?")))
+    }
+
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
         match value {
             Value::Reference(reference) => Ok(*reference),
@@ -128,24 +137,35 @@ impl Accept for Reference {
 
 /// What to write in an attribute that takes references, where text stands.
 pub(crate) fn reference_for_text(attribute: &str, text: &str) -> String {
-    let kind = match attribute {
+    let reference = reference_in_text(attribute, text);
+    let reference = reference.unwrap_or_else(|| format!("{}.NAME", kind_for(attribute)));
+    format!("write `{reference}`, without quotes")
+}
+
+/// The kind that an attribute mostly refers to.
+fn kind_for(attribute: &str) -> ObjectKind {
+    match attribute {
         "entities" => ObjectKind::Entity,
         "source" | "batch_source" => ObjectKind::DataSource,
         _ => ObjectKind::FeatureView,
-    };
+    }
+}
+
+/// The reference that a name, or names with dots or colons between them, may stand for.
+fn reference_in_text(attribute: &str, text: &str) -> Option<String> {
+    let kind = kind_for(attribute);
     let is_name = |part: &&str| {
         !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
     };
     let parts: Vec<&str> = text.split([':', '.']).collect();
     let is_kind = |word: &str| word == "module" || ObjectKind::ALL.iter().any(|kind| kind.as_str() == word);
-    let reference = match parts.as_slice() {
-        parts if !parts.iter().all(is_name) => format!("{kind}.NAME"),
-        [first, _, ..] if is_kind(first) => parts.join("."),
-        [_] => format!("{kind}.{text}"),
-        [_, _] if kind == ObjectKind::FeatureView => format!("{kind}.{}", parts.join(".")),
-        _ => format!("{kind}.NAME"),
-    };
-    format!("write `{reference}`, without quotes")
+    match parts.as_slice() {
+        parts if !parts.iter().all(is_name) => None,
+        [first, _, ..] if is_kind(first) => Some(parts.join(".")),
+        [_] => Some(format!("{kind}.{text}")),
+        [_, _] if kind == ObjectKind::FeatureView => Some(format!("{kind}.{}", parts.join("."))),
+        _ => None,
+    }
 }
 
 fn with_unit(number: &str) -> String {

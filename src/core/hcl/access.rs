@@ -56,8 +56,13 @@ pub(super) fn is_word(name: &str) -> bool {
     WORDS.contains(&name) || name.parse::<ValueType>().is_ok()
 }
 
-fn is_root(name: &str) -> bool {
+pub(super) fn is_root(name: &str) -> bool {
     matches!(name, "var" | "local" | "each" | "module") || kind_of(name).is_some()
+}
+
+/// Words that references and values begin with.
+pub(super) fn roots() -> impl Iterator<Item = &'static str> + Clone {
+    ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local", "each", "module"])
 }
 
 fn kind_of(name: &str) -> Option<ObjectKind> {
@@ -99,7 +104,6 @@ pub(super) fn traverse(
 }
 
 fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
-    let roots = ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local", "each", "module"]);
     let help = if name.contains('-') {
         Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
     } else if name == "path" {
@@ -107,7 +111,7 @@ fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
             "a path begins in the folder of its project or module anyway: leave `path.module` out".to_owned(),
         )
     } else {
-        suggestion(name, roots)
+        suggestion(name, roots())
     };
     let message = format!("there is nothing named `{name}`");
     Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, root.to(span), message).maybe_help(help).into())

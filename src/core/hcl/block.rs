@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::accept::{Accept, Located};
-use super::access::is_word;
+use super::access::{is_root, is_word};
 use super::evaluate::{Failure, Scope, evaluate_public};
-use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name};
+use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name, Step};
 use super::value::Value;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::source::Span;
@@ -246,9 +246,8 @@ impl<'a> BlockReader<'a> {
     }
 
     fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Option<Located<T>> {
-        if let ExpressionKind::Variable(word) = &expression.kind
-            && !is_word(word)
-            && let Some(diagnostic) = T::unknown_word(word, expression.span)
+        if let Some(word) = unknown_word(expression)
+            && let Some(diagnostic) = T::unknown_word(name, &word, expression.span)
         {
             self.context.report(diagnostic);
             return None;
@@ -269,6 +268,24 @@ impl<'a> BlockReader<'a> {
                 None
             }
         }
+    }
+}
+
+/// The word, or the words with dots between them, when they mean nothing by themselves.
+fn unknown_word(expression: &Expression) -> Option<String> {
+    match &expression.kind {
+        ExpressionKind::Variable(word) => (!is_word(word)).then(|| word.to_string()),
+        ExpressionKind::Traversal(root, steps) => {
+            let ExpressionKind::Variable(root) = &root.kind else { return None };
+            let mut word = (!is_root(root)).then(|| root.to_string())?;
+            for step in steps {
+                let Step::Attribute(name) = step else { return None };
+                word.push('.');
+                word.push_str(&name.text);
+            }
+            Some(word)
+        }
+        _ => None,
     }
 }
 
