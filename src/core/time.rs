@@ -138,10 +138,60 @@ impl Duration {
         self.0
     }
 
+    /// What is probably meant by text that is no duration but says one: `1 day`, `7D`, `1.5h`, `PT1H30M`.
+    pub fn meant(text: &str) -> Option<Self> {
+        let lower = text.trim().to_lowercase();
+        let iso = lower.strip_prefix('p');
+        let date = lower.find('t').unwrap_or(lower.len());
+        let mut rest = iso.unwrap_or(&lower);
+        let mut total: i64 = 0;
+        while !rest.is_empty() {
+            rest = rest.strip_prefix('t').filter(|_| iso.is_some()).unwrap_or(rest);
+            let digits = rest.find(|next: char| !next.is_ascii_digit() && next != '.')?;
+            let (number, after) = rest.split_at(digits);
+            let after = after.trim_start();
+            let letters = after.find(|next: char| !next.is_alphabetic() || (iso.is_some() && next == 't'));
+            let (unit, after) = after.split_at(letters.unwrap_or(after.len()));
+            // Before the `T`, an `M` is a month.
+            if iso.is_some() && unit == "m" && lower.len() - after.len() <= date {
+                return None;
+            }
+            total = total.checked_add(parts_of(number, unit_of(unit)?)?)?;
+            rest = after.trim_start_matches([' ', ',']);
+        }
+        (!lower.trim_start_matches(['p', 't']).is_empty()).then_some(Self(total))
+    }
+
     /// Whether this is [`Duration::ZERO`].
     pub const fn is_zero(&self) -> bool {
         self.0 == 0
     }
+}
+
+/// Nanoseconds of a unit as people write it.
+fn unit_of(word: &str) -> Option<i64> {
+    let unit = match word {
+        "wk" | "wks" | "week" | "weeks" => "w",
+        "day" | "days" => "d",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "msec" | "millis" | "millisecond" | "milliseconds" => "ms",
+        other => other,
+    };
+    UNITS.iter().find(|(name, _)| *name == unit).map(|(_, nanos)| *nanos)
+}
+
+/// `1.5` of a unit, where that is whole nanoseconds.
+fn parts_of(number: &str, unit: i64) -> Option<i64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole = whole.parse::<i64>().ok()?.checked_mul(unit)?;
+    if fraction.is_empty() {
+        return Some(whole);
+    }
+    let scale = 10_i64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let part = fraction.parse::<i64>().ok()?.checked_mul(unit)?;
+    if part % scale == 0 { whole.checked_add(part / scale) } else { None }
 }
 
 impl fmt::Display for Duration {
@@ -238,6 +288,46 @@ mod tests {
         }
         for text in ["", "7", "d", "1x", "30m1h", "1h1h", "-1s", "1 h", "1.5h", "99999999999w"] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_people_write_for_durations_is_understood() {
+        for (text, meant) in [
+            ("1 day", "1d"),
+            ("7D", "7d"),
+            ("2 weeks", "14d"),
+            ("1.5h", "1h30m"),
+            ("30m1h", "1h30m"),
+            ("1h 30m", "1h30m"),
+            ("1 hour, 30 minutes", "1h30m"),
+            ("P7D", "7d"),
+            ("PT1H30M", "1h30m"),
+            ("P1DT12H", "1d12h"),
+        ] {
+            assert_eq!(
+                Duration::meant(text).map(|meant| meant.to_string()).as_deref(),
+                Some(meant),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "7",
+            "d",
+            "P",
+            "PT",
+            "P1M",
+            "1 month",
+            "-1h",
+            "1..5h",
+            "ä",
+            "99999999999w",
+            "0.3ns",
+            "1 1h",
+            "1h1",
+        ] {
+            assert_eq!(Duration::meant(text), None, "{text}");
         }
     }
 

@@ -126,7 +126,7 @@ fn guess_format(path: &str) -> Option<FileFormat> {
 }
 
 impl Accept for FileFormat {
-    fn unknown_word(word: &str, span: Span) -> Option<Diagnostic> {
+    fn unknown_word(_: &str, word: &str, span: Span) -> Option<Diagnostic> {
         let diagnostic = Diagnostic::error(codes::VALUE, span, format!("`{word}` is not a format of files"));
         Some(diagnostic.maybe_help(suggestion(word, ["parquet", "csv"])))
     }

@@ -5,6 +5,7 @@
 //! file; rules over several objects are in `check`.
 
 mod data_source;
+mod day;
 mod each;
 mod entity;
 pub mod environment;

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::day;
 use super::scope::Constants;
 use crate::check::Definitions;
 use crate::diagnostic::{Diagnostic, codes, suggestion};
-use crate::hcl::{Attribute, Block, BlockReader, Context, Evaluator, Located, Reference, Schema, Value};
+use crate::hcl::{
+    Attribute, Block, BlockReader, Context, Evaluator, Located, Reference, Schema, Value, reference_for_text,
+};
 use crate::model::{Address, Allow, Moved, Object, ObjectKind, Removed, Target};
 use crate::source::Span;
 use crate::time::{Duration, Timestamp};
@@ -177,7 +180,11 @@ fn target(reader: &BlockReader<'_>, name: &str, example: &str) -> Option<Located
         Ok(other) => {
             let message = format!("`{name}`: expected the address of a definition, found {}", other.kind());
             let diagnostic = Diagnostic::error(codes::WRONG_TYPE, value.span, message);
-            reader.context.report(diagnostic.help(format!("write `{example}`, without quotes")));
+            let help = match &other {
+                Value::String(text) => reference_for_text(name, text),
+                _ => format!("write `{example}`, without quotes"),
+            };
+            reader.context.report(diagnostic.help(help));
             None
         }
         Err(failure) => {
@@ -189,6 +196,13 @@ fn target(reader: &BlockReader<'_>, name: &str, example: &str) -> Option<Located
 
 /// The end of the day that an attribute names, in UTC.
 fn end_of_day(reader: &BlockReader<'_>, name: &str) -> Option<Located<Timestamp>> {
+    let expression = &reader.attribute(name)?.value;
+    if let Some(day) = day::without_quotes(expression) {
+        let message = format!("`{name}`: a day stands in quotes");
+        let diagnostic = Diagnostic::error(codes::WRONG_TYPE, expression.span, message);
+        reader.context.report(diagnostic.help(format!("write `\"{day}\"`")));
+        return None;
+    }
     let Located { value, span } = reader.optional::<String>(name)?;
     let day = value.parse::<Timestamp>().ok().filter(|_| value.len() == "2026-11-25".len());
     match day {
@@ -196,8 +210,9 @@ fn end_of_day(reader: &BlockReader<'_>, name: &str) -> Option<Located<Timestamp>
         None => {
             let message = format!("`{name}`: `{value}` is no day");
             let diagnostic = Diagnostic::error(codes::VALUE, span, message);
+            let day = day::meant(&value).unwrap_or_else(|| "2026-11-25".to_owned());
             reader.context.report(
-                diagnostic.help("write it as `\"2026-11-25\"`; it counts to the end of that day, UTC"),
+                diagnostic.help(format!("write it as `\"{day}\"`; it counts to the end of that day, UTC")),
             );
             None
         }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::parse::ParsedFile;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::hcl::Block;
+use crate::hcl::{Block, ExpressionKind, for_dynamic};
 use crate::model::ObjectKind;
 
 /// Types of blocks that stand in a file, beside objects.
@@ -29,8 +29,16 @@ impl<'a> TopLevel<'a> {
         for ParsedFile { body, .. } in files {
             for attribute in &body.attributes {
                 let name = &attribute.key.text;
-                let message = format!("`{name}` stands outside of any block");
-                let help = format!("values are defined in `locals {{ {name} = … }}`");
+                let (message, help) = match as_block(name, &attribute.value.kind) {
+                    Some(form) => (
+                        format!("`{name}` is a block, not an attribute"),
+                        format!("remove the `=`: write `{form}`"),
+                    ),
+                    None => (
+                        format!("`{name}` stands outside of any block"),
+                        format!("values are defined in `locals {{ {name} = … }}`"),
+                    ),
+                };
                 report(Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, attribute.key.span, message).help(help));
             }
             for block in &body.blocks {
@@ -63,6 +71,23 @@ impl<'a> TopLevel<'a> {
     }
 }
 
+/// How a block is written whose type stands as the name of an attribute.
+fn as_block(name: &str, value: &ExpressionKind) -> Option<String> {
+    let label = match value {
+        ExpressionKind::String(label) => label,
+        _ => "NAME",
+    };
+    match name {
+        "locals" | "moved" | "removed" => Some(format!("{name} {{ … }}")),
+        "data_source" => Some(format!("{name} \"file\" \"{label}\" {{ … }}")),
+        "allow" => Some(format!("{name} \"PV109\" {{ … }}")),
+        other if BLOCKS.contains(&other) || ObjectKind::ALL.iter().any(|kind| kind.as_str() == other) => {
+            Some(format!("{name} \"{label}\" {{ … }}"))
+        }
+        _ => None,
+    }
+}
+
 fn unknown_block(block: &Block) -> Diagnostic {
     let name = block.kind.text.as_str();
     let help = match name {
@@ -73,6 +98,7 @@ fn unknown_block(block: &Block) -> Diagnostic {
             Some("where things live is written in feature_store.yaml".to_owned())
         }
         "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
+        "dynamic" => for_dynamic(block),
         _ => {
             let objects = ObjectKind::ALL.map(ObjectKind::as_str);
             suggestion(name, BLOCKS.into_iter().chain(objects))

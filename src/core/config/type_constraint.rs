@@ -131,9 +131,13 @@ fn unknown(word: &str, expression: &Expression) -> Box<Diagnostic> {
     } else {
         let message = format!("`{word}` is not a type of variables");
         let help = match word {
-            "int64" | "int32" | "float64" | "float32" | "int" | "float" => {
+            "int64" | "int32" | "float64" | "float32" | "int" | "float" | "integer" | "double" | "long" => {
                 Some("did you mean `number`?".to_owned())
             }
+            "boolean" => Some("did you mean `bool`?".to_owned()),
+            "str" | "text" => Some("did you mean `string`?".to_owned()),
+            "dict" => Some("did you mean `map`?".to_owned()),
+            "array" => Some("did you mean `list`?".to_owned()),
             _ => suggestion(word, WORDS.into_iter().chain(CONSTRUCTORS)),
         };
         Diagnostic::error(codes::TYPE, expression.span, message).maybe_help(help)

@@ -74,6 +74,12 @@ pub(super) fn parse(sources: &Sources, source: SourceId) -> Result<Option<Node>,
         return Err(too_deep());
     }
     let documents = MarkedYaml::load_from_str(text).map_err(|error| {
+        if let Some(tab) = reader.tab(*error.marker(), error.info()) {
+            return Box::new(
+                Diagnostic::error(codes::YAML, tab, "the file is no YAML: this line begins with a tab")
+                    .help("indent it with spaces"),
+            );
+        }
         let offset = reader.offset(*error.marker());
         let end = sources.file(source).text[offset..]
             .chars()
@@ -114,6 +120,21 @@ impl Reader<'_> {
         let rest = text.get(start..).unwrap_or_default();
         let mark = usize::from(start == 0 && rest.starts_with('\u{feff}'));
         rest.char_indices().nth(marker.col() + mark).map_or(text.len(), |(offset, _)| start + offset)
+    }
+
+    /// The tab that the parser complains about, which may stand on a line after the one that it names.
+    fn tab(&self, marker: Marker, said: &str) -> Option<Span> {
+        let start = said.contains("tab").then(|| self.sources.line_start(self.source, marker.line()))?;
+        let rest = self.sources.file(self.source).text.get(start..)?;
+        let mut line_start = start;
+        for line in rest.split_inclusive('\n') {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            if let Some(tab) = indent.find('\t') {
+                return Some(Span::new(self.source, line_start + tab..line_start + tab + 1));
+            }
+            line_start += line.len();
+        }
+        None
     }
 
     fn span(&self, node: &MarkedYaml<'_>) -> Span {

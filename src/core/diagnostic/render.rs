@@ -35,10 +35,23 @@ pub fn render(diagnostics: &Diagnostics, sources: &Sources, options: &RenderOpti
     let renderer = renderer.term_width(options.width.clamp(40, 400)).decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for diagnostic in diagnostics.iter() {
-        text.push_str(&renderer.render(&[group(diagnostic, sources)]));
-        text.push_str("\n\n");
+        let rendered = renderer.render(&[group(diagnostic, sources)]);
+        // After a place that stands by itself, the snippet has an empty one of its own.
+        for line in rendered.lines().filter(|line| without_styles(line).trim() != ":::") {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push('\n');
     }
     text
+}
+
+/// The text without its colours.
+fn without_styles(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or("", |(_, rest)| rest));
+    std::iter::once(first).chain(rest).collect()
 }
 
 /// Text that is safe to print: without control characters (a line feed becomes a space) and direction marks, cut at

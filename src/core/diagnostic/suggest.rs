@@ -9,19 +9,25 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
     if name.len() > 200 {
         return Vec::new();
     }
+    // Of a short name, most of the letters must be right.
     let allowed = match name.chars().count() {
-        0..=2 => 1,
-        3..=6 => 2,
+        0..=4 => 1,
+        5..=7 => 2,
         _ => 3,
     };
     let lower = name.to_lowercase();
     let letters = counts(&lower);
     let mut near: Vec<(usize, &str)> = known
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(lower.len()) <= allowed)
-        .filter(|candidate| may_be_near(&letters, &lower, candidate, allowed))
+        .filter(|candidate| {
+            let may_be_near = candidate.len().abs_diff(lower.len()) <= allowed
+                && may_be_near(&letters, &lower, candidate, allowed);
+            may_be_near || goes_on(candidate, &lower)
+        })
         .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
+        .filter(|(distance, candidate)| {
+            (*distance <= allowed && *distance < candidate.chars().count()) || goes_on(candidate, &lower)
+        })
         .collect();
     near.sort_unstable();
     near.dedup();
@@ -48,6 +54,11 @@ fn may_be_near(letters: &[i8; 32], lower: &str, candidate: &str, allowed: usize)
     let differences =
         letters.iter().zip(counts(candidate)).map(|(one, other)| usize::from(one.abs_diff(other)));
     differences.sum::<usize>() <= 2 * allowed
+}
+
+/// Whether the candidate is the name with another word behind it.
+fn goes_on(candidate: &str, name: &str) -> bool {
+    name.len() > 2 && candidate.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'))
 }
 
 /// A line of help for an unknown name: the near names, else (when they are few enough to read) the known ones.

@@ -40,7 +40,13 @@ fn a_long_line_is_cut_around_the_span() {
     let shown = show(&text, at..at + 3);
     assert!(shown.len() < 1000, "{} bytes", shown.len());
     assert!(shown.contains("bad") && shown.contains("^^^ here"), "{shown}");
-    assert!(shown.contains(&format!("a/b.hcl:1:{}", at + 1)), "{shown}");
+    assert!(shown.contains(&format!("a/b.hcl:1:{}\n  |\n1 | …", at + 1)), "{shown}");
+    let mut sources = Sources::default();
+    let id = sources.add(SourceFile::new("a/b.hcl", text));
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(Diagnostic::error(codes::SYNTAX, Span::new(id, at..at + 3), "it is wrong"));
+    let styled = render(&diagnostics, &sources, &RenderOptions { styled: true, ..OPTIONS });
+    assert!(styled.contains("\u{1b}[") && !styled.contains(":::"), "{styled}");
 }
 
 #[test]
@@ -63,6 +69,10 @@ fn near_names_are_suggested_else_the_known_ones() {
     assert_eq!(suggestion("DRIVER", ["driver"]).as_deref(), Some("did you mean `driver`?"));
     assert_eq!(suggestion("passenger", known).as_deref(), Some("known: `city`, `driver` and `drivers`"));
     assert_eq!(suggestion("x", []), None);
+    assert_eq!(nearest("len", ["can", "log", "min", "lend"]), ["lend"]);
+    assert_eq!(nearest("nothing", ["string", "nothings"]), ["nothings"]);
+    assert_eq!(nearest("entities", ["entity"]), ["entity"]);
+    assert_eq!(nearest("cluster", ["cluster_id", "user", "clusters"]), ["clusters", "cluster_id"]);
     assert_eq!(nearest(&"x".repeat(1 << 20), known), Vec::<&str>::new());
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::access::roots;
 use super::value::{Reference, Value};
-use crate::diagnostic::{Diagnostic, codes, suggestion};
-use crate::model::ValueType;
+use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
+use crate::model::{ObjectKind, ValueType};
 use crate::source::Span;
 use crate::time::Duration;
 
@@ -17,13 +18,18 @@ pub(crate) struct Located<T> {
 
 /// A type of attributes.
 pub(crate) trait Accept: Sized {
-    /// What to say about a bare word that means nothing, where this type has a better answer than the evaluator.
-    fn unknown_word(_word: &str, _span: Span) -> Option<Diagnostic> {
+    /// What to say about a bare word, perhaps with dots, that means nothing, where this type has a better answer than the evaluator.
+    fn unknown_word(_attribute: &str, _word: &str, _span: Span) -> Option<Diagnostic> {
         None
     }
 
     /// The value in this type; or the finding, without the attribute's name.
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>>;
+
+    /// The same, for an attribute whose name may say more about what was meant.
+    fn accept_as(_attribute: &str, value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
+        Self::accept(value, span)
+    }
 }
 
 fn wrong(value: &Value, span: Span, wanted: &str) -> Box<Diagnostic> {
@@ -41,7 +47,8 @@ impl Accept for String {
         match value {
             Value::String(text) => Ok(text),
             Value::Reference(reference) => {
-                let help = format!("write `\"{}\"` if its name is meant", reference.name);
+                let name = reference.feature.as_ref().unwrap_or(&reference.name);
+                let help = format!("write `\"{name}\"` if its name is meant");
                 Err(Box::new(wrong(&Value::Reference(reference), span, "a string").help(help)))
             }
             other @ (Value::Number(_) | Value::Bool(_)) => {
@@ -68,10 +75,13 @@ impl Accept for Duration {
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
         match value {
             Value::String(text) => text.parse().map_err(|error: crate::time::DurationError| {
-                Box::new(Diagnostic::error(codes::DURATION, span, error.to_string()))
+                let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let meant = Self::meant(&text).map(|meant| format!("write `\"{meant}\"`"));
+                let help = meant.or_else(|| is_number.then(|| with_unit(&text)));
+                Box::new(Diagnostic::error(codes::DURATION, span, error.to_string()).maybe_help(help))
             }),
             Value::Number(number) => {
-                let help = format!("write the unit as well, for example `\"{number}s\"`");
+                let help = with_unit(&number.to_string());
                 Err(Box::new(wrong(&Value::Number(number), span, "a duration such as `\"7d\"`").help(help)))
             }
             other => Err(wrong(&other, span, "a duration such as `\"7d\"`")),
@@ -80,7 +90,7 @@ impl Accept for Duration {
 }
 
 impl Accept for ValueType {
-    fn unknown_word(word: &str, span: Span) -> Option<Diagnostic> {
+    fn unknown_word(_: &str, word: &str, span: Span) -> Option<Diagnostic> {
         Some(unknown_type(word, span))
     }
 
@@ -91,22 +101,75 @@ impl Accept for ValueType {
                 let help = format!("write `{text}`, without quotes");
                 Err(Box::new(wrong(&Value::String(text), span, "a type").help(help)))
             }
+            Value::String(text) => {
+                let help = unknown_type(&text, span).help.into_iter().next();
+                Err(Box::new(wrong(&Value::String(text), span, "a type, without quotes").maybe_help(help)))
+            }
             other => Err(wrong(&other, span, "a type")),
         }
     }
 }
 
 impl Accept for Reference {
+    fn unknown_word(attribute: &str, word: &str, span: Span) -> Option<Diagnostic> {
+        let first = word.split('.').next().unwrap_or_default();
+        let reference = reference_in_text(attribute, word).filter(|_| nearest(first, roots()).is_empty())?;
+        let message = format!("there is nothing named `{first}`");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message);
+        Some(diagnostic.help(format!("did you mean `{reference}`?")))
+    }
+
     fn accept(value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
         match value {
             Value::Reference(reference) => Ok(*reference),
-            Value::String(text) => {
-                let diagnostic = wrong(&Value::String(text), span, "a reference");
-                Err(Box::new(diagnostic.help("a reference is written without quotes, as `entity.NAME`")))
-            }
             other => Err(wrong(&other, span, "a reference")),
         }
     }
+
+    fn accept_as(attribute: &str, value: Value, span: Span) -> Result<Self, Box<Diagnostic>> {
+        let help = match &value {
+            Value::String(text) => Some(reference_for_text(attribute, text)),
+            _ => None,
+        };
+        Self::accept(value, span).map_err(|diagnostic| Box::new(diagnostic.maybe_help(help)))
+    }
+}
+
+/// What to write in an attribute that takes references, where text stands.
+pub(crate) fn reference_for_text(attribute: &str, text: &str) -> String {
+    let reference = reference_in_text(attribute, text);
+    let reference = reference.unwrap_or_else(|| format!("{}.NAME", kind_for(attribute)));
+    format!("write `{reference}`, without quotes")
+}
+
+/// The kind that an attribute mostly refers to.
+fn kind_for(attribute: &str) -> ObjectKind {
+    match attribute {
+        "entities" => ObjectKind::Entity,
+        "source" | "batch_source" => ObjectKind::DataSource,
+        _ => ObjectKind::FeatureView,
+    }
+}
+
+/// The reference that a name, or names with dots or colons between them, may stand for.
+fn reference_in_text(attribute: &str, text: &str) -> Option<String> {
+    let kind = kind_for(attribute);
+    let is_name = |part: &&str| {
+        !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    let parts: Vec<&str> = text.split([':', '.']).collect();
+    let is_kind = |word: &str| word == "module" || ObjectKind::ALL.iter().any(|kind| kind.as_str() == word);
+    match parts.as_slice() {
+        parts if !parts.iter().all(is_name) => None,
+        [first, _, ..] if is_kind(first) => Some(parts.join(".")),
+        [_] => Some(format!("{kind}.{text}")),
+        [_, _] if kind == ObjectKind::FeatureView => Some(format!("{kind}.{}", parts.join("."))),
+        _ => None,
+    }
+}
+
+fn with_unit(number: &str) -> String {
+    format!("write the unit as well, for example `\"{number}s\"`, `\"{number}h\"` or `\"{number}d\"`")
 }
 
 /// A map of texts; numbers and truth values become text.
@@ -130,8 +193,8 @@ pub(super) fn unknown_type(word: &str, span: Span) -> Diagnostic {
     let help = match word.to_lowercase().as_str() {
         "int" | "integer" | "long" | "bigint" => Some("did you mean `int64` or `int32`?".to_owned()),
         "float" | "double" | "number" | "real" => Some("did you mean `float64` or `float32`?".to_owned()),
-        "text" | "str" | "varchar" => Some("did you mean `string`?".to_owned()),
-        "boolean" => Some("did you mean `bool`?".to_owned()),
+        "text" | "str" | "varchar" | "char" => Some("did you mean `string`?".to_owned()),
+        "boolean" | "bit" => Some("did you mean `bool`?".to_owned()),
         "datetime" | "date" | "time" | "unix_timestamp" => Some("did you mean `timestamp`?".to_owned()),
         "list" | "array" => Some("write the type of the elements as well, as in `list(int64)`".to_owned()),
         _ => {

@@ -31,6 +31,7 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
     let diagnostic =
         Diagnostic::error(codes::UNKNOWN_REFERENCE, span, format!("there is nothing named `{name}`"));
     let help = match near.first() {
+        _ if constant(name).is_some() => format!("write `{}`", constant(name).unwrap_or_default()),
         _ if name.contains('-') => {
             "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
         }
@@ -40,13 +41,28 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
     Err(diagnostic.help(help).into())
 }
 
+/// What other languages write for `true`, `false` and `null`.
+fn constant(name: &str) -> Option<&'static str> {
+    match name {
+        "True" | "TRUE" | "yes" | "on" => Some("true"),
+        "False" | "FALSE" | "no" | "off" => Some("false"),
+        "None" | "NULL" | "Null" | "nil" | "undefined" => Some("null"),
+        _ => None,
+    }
+}
+
 /// Whether a bare word means something by itself.
 pub(super) fn is_word(name: &str) -> bool {
     WORDS.contains(&name) || name.parse::<ValueType>().is_ok()
 }
 
-fn is_root(name: &str) -> bool {
+pub(super) fn is_root(name: &str) -> bool {
     matches!(name, "var" | "local" | "each" | "module") || kind_of(name).is_some()
+}
+
+/// Words that references and values begin with.
+pub(super) fn roots() -> impl Iterator<Item = &'static str> + Clone {
+    ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local", "each", "module"])
 }
 
 fn kind_of(name: &str) -> Option<ObjectKind> {
@@ -88,11 +104,14 @@ pub(super) fn traverse(
 }
 
 fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
-    let roots = ObjectKind::ALL.map(ObjectKind::as_str).into_iter().chain(["var", "local", "each", "module"]);
     let help = if name.contains('-') {
         Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
+    } else if name == "path" {
+        Some(
+            "a path begins in the folder of its project or module anyway: leave `path.module` out".to_owned(),
+        )
     } else {
-        suggestion(name, roots)
+        suggestion(name, roots())
     };
     let message = format!("there is nothing named `{name}`");
     Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, root.to(span), message).maybe_help(help).into())

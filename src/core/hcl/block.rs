@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::accept::{Accept, Located};
-use super::access::is_word;
+use super::access::{is_root, is_word};
 use super::evaluate::{Failure, Scope, evaluate_public};
-use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name};
+use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name, Step};
 use super::value::Value;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::source::Span;
@@ -129,13 +129,22 @@ impl<'a> BlockReader<'a> {
 
     fn check_attributes(&self, schema: &Schema) {
         self.check_repeated();
-        for Attribute { key, .. } in &self.body().attributes {
+        for Attribute { key, value } in &self.body().attributes {
             if !schema.attributes.contains(&key.text.as_str()) {
                 let message = format!("`{}` has no attribute `{}`", self.kind(), key.text);
                 let help = if schema.blocks.contains(&key.text.as_str())
                     || schema.single.contains(&key.text.as_str())
                 {
-                    Some(format!("`{}` is a block: write `{} {{ … }}`, without `=`", key.text, key.text))
+                    let form = as_block(&key.text, value);
+                    Some(format!("`{}` is a block: write `{form}`, without `=`", key.text))
+                } else if key.text == "count" && schema.attributes.contains(&"for_each") {
+                    let count = match value.kind {
+                        ExpressionKind::Integer(count) => count.to_string(),
+                        _ => "…".to_owned(),
+                    };
+                    Some(format!(
+                        "write `for_each = range({count})`, and `name = \"NAME_${{each.key}}\"` for names that differ"
+                    ))
                 } else {
                     suggestion(&key.text, schema.attributes.iter().copied())
                 };
@@ -156,6 +165,8 @@ impl<'a> BlockReader<'a> {
                 let message = format!("`{}` has no block `{name}`", self.kind());
                 let help = if schema.attributes.contains(&name) {
                     Some(format!("`{name}` is an attribute: write `{name} = …`"))
+                } else if let Some(help) = for_dynamic(block) {
+                    Some(help)
                 } else {
                     suggestion(name, schema.blocks.iter().chain(schema.single).copied())
                 };
@@ -235,9 +246,8 @@ impl<'a> BlockReader<'a> {
     }
 
     fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Option<Located<T>> {
-        if let ExpressionKind::Variable(word) = &expression.kind
-            && !is_word(word)
-            && let Some(diagnostic) = T::unknown_word(word, expression.span)
+        if let Some(word) = unknown_word(expression)
+            && let Some(diagnostic) = T::unknown_word(name, &word, expression.span)
         {
             self.context.report(diagnostic);
             return None;
@@ -250,7 +260,7 @@ impl<'a> BlockReader<'a> {
         if value == Value::Null {
             return None;
         }
-        match T::accept(value, span) {
+        match T::accept_as(name, value, span) {
             Ok(value) => Some(Located { value, span }),
             Err(mut diagnostic) => {
                 diagnostic.message = format!("`{name}`: {}", diagnostic.message);
@@ -259,4 +269,54 @@ impl<'a> BlockReader<'a> {
             }
         }
     }
+}
+
+/// The word, or the words with dots between them, when they mean nothing by themselves.
+fn unknown_word(expression: &Expression) -> Option<String> {
+    match &expression.kind {
+        ExpressionKind::Variable(word) => (!is_word(word)).then(|| word.to_string()),
+        ExpressionKind::Traversal(root, steps) => {
+            let ExpressionKind::Variable(root) = &root.kind else { return None };
+            let mut word = (!is_root(root)).then(|| root.to_string())?;
+            for step in steps {
+                let Step::Attribute(name) = step else { return None };
+                word.push('.');
+                word.push_str(&name.text);
+            }
+            Some(word)
+        }
+        _ => None,
+    }
+}
+
+/// Blocks with a name, and what stands in the shortest of them.
+const NAMED_BLOCKS: [(&str, &str); 4] =
+    [("feature", "type = …"), ("field", "type = …"), ("use", "view = …"), ("consumer", "…")];
+
+/// How a block is written that stands as an attribute with this value.
+fn as_block(name: &str, value: &Expression) -> String {
+    let Some((_, inside)) = NAMED_BLOCKS.into_iter().find(|(block, _)| *block == name) else {
+        return format!("{name} {{ … }}");
+    };
+    let first = match &value.kind {
+        ExpressionKind::Map(entries) => entries
+            .first()
+            .filter(|(_, inner)| matches!(inner.kind, ExpressionKind::Map(_)))
+            .map_or(&value.kind, |(key, _)| &key.kind),
+        kind => kind,
+    };
+    let label = match first {
+        ExpressionKind::String(label) => label,
+        _ => "NAME",
+    };
+    format!("{name} \"{label}\" {{ {inside} }}")
+}
+
+/// What to write for Terraform's `dynamic`.
+pub(crate) fn for_dynamic(block: &Block) -> Option<String> {
+    let kind = block.labels.first().filter(|_| block.kind.text == "dynamic")?;
+    Some(format!(
+        "write `for_each = …` in the block `{}` itself, and `name = \"NAME_${{each.key}}\"`",
+        kind.text
+    ))
 }

@@ -9,9 +9,11 @@ mod block;
 mod evaluate;
 mod functions;
 mod json;
+mod mistake;
 mod operator;
 mod parse;
 mod plain;
+mod repeated;
 mod split;
 mod template;
 #[cfg(test)]
@@ -19,8 +21,8 @@ mod tests;
 mod tree;
 mod value;
 
-pub(crate) use accept::{Accept, Located};
-pub(crate) use block::{BlockReader, Context, Schema};
+pub(crate) use accept::{Accept, Located, reference_for_text};
+pub(crate) use block::{BlockReader, Context, Schema, for_dynamic};
 pub(crate) use evaluate::{Each, Evaluator, Failure, Scope, evaluate_any, evaluate_public};
 pub(crate) use functions::DOCUMENTATION;
 pub(crate) use json::parse_json;

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::evaluate::{Evaluator, Result, both};
-use super::tree::{Binary, BinaryOperator, Expression};
+use super::evaluate::{Evaluator, Failure, Result, as_number, both, wrong_type};
+use super::tree::{Binary, BinaryOperator, Expression, ExpressionKind, Step};
 use super::value::{Number, Value};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::source::Span;
@@ -13,7 +13,15 @@ pub(super) fn not(evaluator: &mut Evaluator<'_>, operand: &Expression) -> Result
 }
 
 pub(super) fn negate(evaluator: &mut Evaluator<'_>, operand: &Expression) -> Result<Value> {
-    match evaluator.number(operand)? {
+    let value = evaluator.evaluate(operand)?;
+    let number = as_number(&value).ok_or_else(|| {
+        let help = match value {
+            Value::Reference(_) => Some("elements of a list have no `-` before them, but a `,` after each"),
+            _ => None,
+        };
+        no_number(operand, &value, help.map(str::to_owned))
+    })?;
+    match number {
         Number::Integer(value) => {
             let negated = value.checked_neg().ok_or_else(|| overflow(operand.span))?;
             Ok(Value::Number(Number::Integer(negated)))
@@ -41,7 +49,17 @@ pub(super) fn binary(evaluator: &mut Evaluator<'_>, operation: &Binary, span: Sp
         | BinaryOperator::Mul
         | BinaryOperator::Div
         | BinaryOperator::Mod => {
-            let sides = both(evaluator.number(left), evaluator.number(right))?;
+            let values = both(evaluator.evaluate(left), evaluator.evaluate(right))?;
+            let number = |expression: &Expression, value: &Value| {
+                as_number(value).ok_or_else(|| {
+                    let joins = *operator == BinaryOperator::Plus && matches!(value, Value::String(_));
+                    let help = joins.then(|| {
+                        format!("text is joined in a template: `\"{}{}\"`", inserted(left), inserted(right))
+                    });
+                    no_number(expression, value, help)
+                })
+            };
+            let sides = (number(left, &values.0)?, number(right, &values.1)?);
             return arithmetic(sides, *operator, right.span, span).map(Value::Number);
         }
     }))
@@ -50,6 +68,34 @@ pub(super) fn binary(evaluator: &mut Evaluator<'_>, operation: &Binary, span: Sp
 fn compared(evaluator: &mut Evaluator<'_>, left: &Expression, right: &Expression) -> Result<Ordering> {
     let (left, right) = both(evaluator.number(left), evaluator.number(right))?;
     Ok(left.compare(right))
+}
+
+fn no_number(expression: &Expression, value: &Value, help: Option<String>) -> Failure {
+    let findings = wrong_type(expression.span, "a number", value).findings().into_iter();
+    Failure::Findings(findings.map(|finding| finding.maybe_help(help.clone())).collect())
+}
+
+/// How an expression is written inside of a string.
+fn inserted(expression: &Expression) -> String {
+    match &expression.kind {
+        ExpressionKind::String(text) if !text.contains(['"', '\\', '\n', '\r', '\t', '$', '%']) => {
+            text.clone()
+        }
+        ExpressionKind::Variable(name) => format!("${{{name}}}"),
+        ExpressionKind::Traversal(root, steps) => {
+            let ExpressionKind::Variable(root) = &root.kind else { return "${…}".to_owned() };
+            let steps = steps.iter().map(|step| match step {
+                Step::Attribute(name) => Some(format!(".{}", name.text)),
+                _ => None,
+            });
+            let steps: Option<String> = steps.collect();
+            steps.map_or_else(|| "${…}".to_owned(), |steps| format!("${{{root}{steps}}}"))
+        }
+        ExpressionKind::Binary(operation) if operation.operator == BinaryOperator::Plus => {
+            format!("{}{}", inserted(&operation.left), inserted(&operation.right))
+        }
+        _ => "${…}".to_owned(),
+    }
 }
 
 fn arithmetic(
@@ -93,6 +139,6 @@ pub(super) fn add(left: Number, right: Number, span: Span) -> Result<Number> {
     arithmetic((left, right), BinaryOperator::Plus, span, span)
 }
 
-pub(super) fn overflow(span: Span) -> super::evaluate::Failure {
+pub(super) fn overflow(span: Span) -> Failure {
     Diagnostic::error(codes::ARITHMETIC, span, "the result is too large").into()
 }

@@ -7,11 +7,12 @@ use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::template::HeredocTemplate;
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
-use super::plain;
+use super::mistake::{Mistake, mistake, token};
 use super::split::{Broken, Pieces, split};
 use super::template::{self, Literals};
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
 use super::value::normalized;
+use super::{plain, repeated};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::source::{SourceId, Span};
 
@@ -101,26 +102,26 @@ pub(crate) fn meaning(source: SourceId, text: &str) -> Result<Body, Diagnostics>
 
 /// The parser's tree.
 fn edited(lower: &Lower<'_>, piece: Piece<'_>) -> Result<EditedBody, Box<Diagnostic>> {
-    let body = parser::parse_body(lower.text).map_err(|error| {
-        let unread = if piece.is_file { "file" } else { "block" };
-        let help = format!("the rest of the {unread} is not looked at until this is mended");
-        Box::new(lower.syntax_error(piece.text, &error).help(help))
-    })?;
-    let Some(broken) = piece.broken else { return Ok(body) };
-    let (at, message, help) = match broken {
-        Broken::String(at) => (
-            at,
-            "a string is not closed on this line",
-            "close it with `\"`, or write several lines as `<<-EOT … EOT`",
-        ),
-        Broken::Heredoc(at) => (
-            at,
-            "no line closes what begins here",
-            "close it with a line that holds the word behind `<<` and nothing else",
-        ),
-    };
-    let line = piece.text[..at].rfind('\n').map_or(0, |start| start + 1);
-    Err(Box::new(Diagnostic::error(codes::SYNTAX, lower.span(Some(line..at)), message).help(help)))
+    let parsed = parser::parse_body(lower.text);
+    let unread = if piece.is_file { "file" } else { "block" };
+    let unread = format!("the rest of the {unread} is not looked at until this is mended");
+    match (parsed, piece.broken) {
+        (Ok(body), None) => Ok(body),
+        (Ok(_), Some(broken)) => Err(Box::new(lower.not_closed(piece.text, broken))),
+        (Err(error), broken) => {
+            // The parser goes on over the end of such a line, and stumbles somewhere behind it.
+            let at = error.location().offset();
+            let diagnostic = match broken.filter(|broken| broken.line(piece.text).start <= at) {
+                Some(broken) if broken.line(piece.text).end < at => lower.not_closed(piece.text, broken),
+                Some(broken) => match lower.known_mistake(piece.text, at, error.message()) {
+                    Some(known) => known,
+                    None => lower.not_closed(piece.text, broken),
+                },
+                None => lower.syntax_error(piece.text, &error),
+            };
+            Err(Box::new(diagnostic.help(unread)))
+        }
+    }
 }
 
 /// The text with `""` for heredocs of no line, everything else in its place. The parser misses the end of these and takes
@@ -192,37 +193,55 @@ impl Lower<'_> {
         while !text.is_char_boundary(at) {
             at -= 1;
         }
-        let word =
-            text[at..].find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(text.len() - at);
-        let character = text[at..].chars().next().map_or(0, char::len_utf8);
-        let span = self.span(Some(at..at + word.max(character)));
         let said = error.message();
-        let (code, message) = if said.contains("redefined attribute") {
-            (codes::REPEATED, "this attribute is set twice".to_owned())
+        let span = self.span(Some(at..at + token(&text[at..])));
+        let repeated = if said.contains("redefined attribute") {
+            Some("this attribute is set twice")
         } else if said.contains("redefined object key") {
-            (codes::REPEATED, "this key stands in its map twice".to_owned())
-        } else if said.starts_with("invalid expression") {
-            (codes::SYNTAX, "expected an expression".to_owned())
-        } else if said.is_empty() {
-            (codes::SYNTAX, "this is no HCL".to_owned())
+            Some("this key stands in its map twice")
         } else {
-            (codes::SYNTAX, said.replace('\n', "; "))
+            None
         };
-        let mut diagnostic = Diagnostic::error(code, span, message);
-        let line = text[at..].lines().next().unwrap_or_default();
-        let before = text[..at].rsplit('\n').next().unwrap_or_default();
-        let another = line.split_once('=').is_some_and(|(name, _)| {
-            let name = name.trim();
-            !name.is_empty() && name.chars().all(|one| one.is_alphanumeric() || one == '_')
-        });
-        if said.starts_with("invalid block body") && before.contains('{') && before.contains('=') && another {
-            diagnostic =
-                diagnostic.help("a block in one line holds one attribute: give each a line of its own");
+        if let Some(message) = repeated {
+            let diagnostic = Diagnostic::error(codes::REPEATED, span, message);
+            return match repeated::first(text, at) {
+                Some(first) => diagnostic.also(self.span(Some(first)), "the first"),
+                None => diagnostic,
+            };
         }
-        if line.replace("\\\"", "").matches('"').count() % 2 == 1 {
-            diagnostic = diagnostic.help("is the string on this line closed?");
+        if let Some(known) = self.known_mistake(text, at, said) {
+            return known;
         }
-        diagnostic
+        let message = if said.starts_with("invalid expression") {
+            "expected an expression".to_owned()
+        } else if said.is_empty() {
+            "this is no HCL".to_owned()
+        } else {
+            said.replace('\n', "; ")
+        };
+        Diagnostic::error(codes::SYNTAX, span, message)
+    }
+
+    fn not_closed(&self, text: &str, broken: Broken) -> Diagnostic {
+        let (message, help) = match broken {
+            Broken::String(_) => (
+                "a string is not closed on this line",
+                "close it with `\"`, or write several lines as `<<-EOT … EOT`",
+            ),
+            Broken::Heredoc(_) => (
+                "no line closes what begins here",
+                "close it with a line that holds the word behind `<<` and nothing else",
+            ),
+        };
+        let line = broken.line(text);
+        let indent = text[line.clone()].len() - text[line.clone()].trim_start().len();
+        let span = self.span(Some(line.start + indent..line.end));
+        Diagnostic::error(codes::SYNTAX, span, message).help(help)
+    }
+
+    fn known_mistake(&self, text: &str, at: usize, said: &str) -> Option<Diagnostic> {
+        let Mistake { range, message, help } = mistake(text, at, said)?;
+        Some(Diagnostic::error(codes::SYNTAX, self.span(Some(range)), message).help(help))
     }
 
     pub(super) fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {

@@ -23,6 +23,14 @@ pub(super) enum Broken {
     Heredoc(usize),
 }
 
+impl Broken {
+    /// From the start of its line.
+    pub(super) fn line(self, text: &str) -> Range<usize> {
+        let (Self::String(end) | Self::Heredoc(end)) = self;
+        text[..end].rfind('\n').map_or(0, |feed| feed + 1)..end
+    }
+}
+
 /// Splits text after each line that ends a block at the top.
 pub(super) fn split(text: &str) -> Pieces {
     let whole = || vec![Range { start: 0, end: text.len() }];
@@ -153,7 +161,7 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        Err(Lost::Elsewhere)
+        Err(Lost::In(Broken::String(self.text.len())))
     }
 
     /// After `%{`: whether it opens a part of the string that another directive must close.

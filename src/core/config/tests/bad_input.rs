@@ -78,7 +78,8 @@ fn every_help_that_prints_hcl_prints_hcl_that_parses() {
                 help.split('`').skip(1).step_by(2).filter(|code| code.contains(" = ") || code.contains("{ "))
             {
                 let filled = code.replace("{ … }", "{ }").replace('…', "null");
-                let file = SourceFile::new("help.hcl", format!("{filled}\n"));
+                let value = if filled.starts_with('{') { "value = " } else { "" };
+                let file = SourceFile::new("help.hcl", format!("{value}{filled}\n"));
                 assert!(crate::format::format_file(&file).is_ok(), "{}: {code}", folder.display());
                 tried += 1;
             }

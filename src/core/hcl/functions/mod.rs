@@ -162,7 +162,26 @@ fn unknown(call: &Call) -> Failure {
     let known = FUNCTIONS.iter().map(|(name, ..)| *name).chain(["can", "file", "list", "try"]);
     let message = format!("there is no function `{}`", call.name.text);
     let diagnostic = Diagnostic::error(codes::UNKNOWN_FUNCTION, call.name.span, message);
-    diagnostic.maybe_help(suggestion(&call.name.text, known)).into()
+    let help = elsewhere(&call.name.text).map(str::to_owned).or_else(|| suggestion(&call.name.text, known));
+    diagnostic.maybe_help(help).into()
+}
+
+/// What to write for functions that other languages have.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "len" | "size" | "count" => "write `length(…)`",
+        "str" | "string" => "write `tostring(…)`",
+        "int" | "float" | "number" => "write `tonumber(…)`",
+        "bool" | "boolean" => "write `tobool(…)`",
+        "set" => "write `toset(…)`",
+        "not" => "write `!` before the condition",
+        "if" | "iff" | "ifelse" | "iif" => "write `condition ? a : b`",
+        "map" | "dict" | "object" => "a map is written `{ key = value }`",
+        "timestamp" | "now" | "uuid" | "random" => {
+            "a definition says the same every time: it has no clock and no chance"
+        }
+        _ => return None,
+    })
 }
 
 fn count(call: &Call, span: Span, least: usize, most: usize) -> Failure {
