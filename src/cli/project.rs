@@ -64,6 +64,9 @@ fn module_files(project: &Path, top: &Path, folder: &str) -> Result<Vec<SourceFi
     if !real.is_dir() {
         return Err("it is no folder".to_owned());
     }
+    if fs::canonicalize(project).is_ok_and(|project| project == real) {
+        return Err("it is the folder of the project itself".to_owned());
+    }
     source_files(&project.join(folder), folder, top).map_err(|error| error.chain.join(": "))
 }
 

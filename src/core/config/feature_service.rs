@@ -6,7 +6,7 @@ use super::each;
 use super::object::{self, NameForm};
 use crate::check::is_name;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::hcl::{BlockReader, Located, Reference, Schema};
+use crate::hcl::{BlockReader, ExpressionKind, Located, Reference, Schema};
 use crate::model::{Consumer, FeatureService, Object, ObjectKind, Selection, ServiceUse};
 use crate::source::{Origin, Place};
 
@@ -31,7 +31,10 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
     let features = selections(reader, origin);
     let uses = uses(reader, origin);
     let consumers = consumers(reader, origin);
-    if reader.attribute("features").is_none() && reader.blocks("use").next().is_none() {
+    let is_empty = reader
+        .attribute("features")
+        .is_none_or(|one| matches!(&one.value.kind, ExpressionKind::List(list) if list.is_empty()));
+    if is_empty && reader.blocks("use").next().is_none() {
         let message = "`feature_service` selects no feature";
         let diagnostic = Diagnostic::error(codes::MISSING, reader.block.header(), message);
         reader.context.report(diagnostic.help("add `features = [feature_view.NAME]`"));

@@ -176,6 +176,13 @@ fn source(reader: &BlockReader<'_>, base: &str) -> Option<(String, Span)> {
     };
     let local =
         ["./", "../"].iter().any(|start| text.starts_with(start)) || matches!(text.as_str(), "." | "..");
+    if local && joined(base, &text) == base {
+        let message = "this is the folder of the block itself";
+        let help =
+            "a module is another folder, such as `./modules/NAME`: what stands in this one needs no module";
+        reader.context.report(Diagnostic::error(codes::VALUE, span, message).help(help));
+        return None;
+    }
     if local {
         return Some((joined(base, &text), span));
     }
@@ -194,7 +201,7 @@ pub(super) fn literal_folder(block: &Block, base: &str) -> Option<String> {
     let source = block.body.attributes.iter().find(|attribute| attribute.key.text == "source")?;
     let constants = Constants { what: "the source of a module" };
     match Evaluator::new(&constants).evaluate(&source.value) {
-        Ok(crate::hcl::Value::String(text)) => Some(joined(base, &text)),
+        Ok(crate::hcl::Value::String(text)) => Some(joined(base, &text)).filter(|folder| folder != base),
         _ => None,
     }
 }

@@ -110,6 +110,14 @@ impl Reader {
     }
 
     fn missing(&mut self, key: &str, help: &str) {
+        // A key that is misspelt is one mistake.
+        let is_misspelt = |finding: &Diagnostic| {
+            finding.code == codes::YAML_KEY
+                && finding.help.iter().any(|help| help == &format!("did you mean `{key}`?"))
+        };
+        if self.diagnostics.iter().any(is_misspelt) {
+            return;
+        }
         let message = format!("`{}` has no `{key}`", super::FILE_NAME);
         let start = Span::new(SourceId::default(), 0..0);
         self.push(Diagnostic::error(codes::YAML_MISSING, start, message).help(help));
