@@ -127,7 +127,7 @@ pub(crate) async fn make_plan(
         Some(provider) if args.refresh => Some(observe(provider, &prior.state).await?),
         _ => None,
     };
-    let outcome = compare(workspace, &loaded, prior, observed.as_ref(), args).await?;
+    let outcome = compare(workspace, &loaded, &prior, observed.as_ref(), args).await?;
     let mut made = finish(ui, outcome)?;
     let checks = !args.skip_source_validation && args.prior.is_none();
     if let (true, Some(what)) = (checks, backends::out_of_reach(workspace, Part::Offline)) {
@@ -138,6 +138,8 @@ pub(crate) async fn make_plan(
         check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
         data_work::measure(&mut made, &project.objects, offline.as_ref()).await;
     }
+    // Most commands end soon after: nobody is to wait until large states are taken apart.
+    std::thread::spawn(move || drop((loaded, prior, observed)));
     Ok(made)
 }
 
@@ -311,7 +313,7 @@ fn gates(workspace: &Workspace, args: &PlanningArgs) -> BTreeSet<Gate> {
 async fn compare(
     workspace: &Workspace,
     loaded: &Loaded,
-    prior: Prior,
+    prior: &Prior,
     observed: Option<&BTreeMap<InfraId, InfraObject>>,
     args: &PlanningArgs,
 ) -> CommandResult<PlanOutcome> {

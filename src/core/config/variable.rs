@@ -217,7 +217,9 @@ fn default(reader: &BlockReader<'_>, constraint: Option<&TypeConstraint>) -> Opt
         Ok(Value::Reference(_)) => {
             let message = "a default names no definition: there may be none of that name in another folder";
             let diagnostic = Diagnostic::error(codes::WRONG_TYPE, attribute.value.span, message);
-            reader.context.report(diagnostic.help("give the reference in the `module` block that uses this one"));
+            reader
+                .context
+                .report(diagnostic.help("give the reference in the `module` block that uses this one"));
             return Some(None);
         }
         Ok(value) => value,

@@ -135,47 +135,47 @@ impl Registry {
     /// # Errors
     /// The entry does not follow this state; see [`FoldError`]. References are not checked here, but by whoever writes:
     /// see [`Registry::check_references`].
-    pub fn fold(&mut self, entry: &Entry) -> Result<(), FoldError> {
-        self.check_follows(entry)?;
-        let revision = entry.revision;
-        match &entry.body {
+    pub fn fold(&mut self, entry: Entry) -> Result<(), FoldError> {
+        self.check_follows(&entry)?;
+        let Entry { revision, apply_id, at, by, project, lineage, .. } = entry;
+        match entry.body {
             EntryBody::ApplyBegin(begin) => {
                 if let Some(open) = &self.open_apply {
                     return Err(FoldError::AnotherIsOpen { revision, open: open.apply_id.clone() });
                 }
                 self.open_apply = Some(OpenApply {
-                    apply_id: entry.apply_id.clone(),
+                    apply_id,
                     begin_revision: revision,
-                    at: entry.at,
-                    by: entry.by.clone(),
+                    at,
+                    by,
                     process: begin.process,
-                    plan_digest: begin.plan_digest.clone(),
+                    plan_digest: begin.plan_digest,
                     claimed: Vec::new(),
                 });
             }
             EntryBody::ApplyProgress(progress) => {
-                let open = self.open_of(entry)?;
+                let open = self.open_of(revision, &apply_id)?;
                 let done: BTreeSet<&String> = progress.done.iter().map(|report| &report.step).collect();
                 open.claimed.retain(|step| !done.contains(step));
-                open.claimed.extend(progress.claimed.iter().cloned());
-                self.apply_change(&progress.change);
+                open.claimed.extend(progress.claimed);
+                self.take_change(progress.change);
             }
             EntryBody::ApplyEnd(_) => {
-                self.open_of(entry)?;
+                self.open_of(revision, &apply_id)?;
                 self.open_apply = None;
             }
             EntryBody::Import(import) => {
                 if self.revision != 0 {
                     return Err(FoldError::OutOfOrder { expected: self.revision + 1, found: 1 });
                 }
-                *self = import.state.clone();
+                *self = import.state;
                 self.open_apply = None;
             }
         }
-        self.project.clone_from(&entry.project);
-        self.lineage.clone_from(&entry.lineage);
+        self.project = project;
+        self.lineage = lineage;
         self.revision = revision;
-        self.at = Some(entry.at);
+        self.at = Some(at);
         Ok(())
     }
 
@@ -198,30 +198,30 @@ impl Registry {
         Ok(())
     }
 
-    fn open_of(&mut self, entry: &Entry) -> Result<&mut OpenApply, FoldError> {
-        let error = || FoldError::NotTheOpenApply { revision: entry.revision, found: entry.apply_id.clone() };
-        self.open_apply.as_mut().filter(|open| open.apply_id == entry.apply_id).ok_or_else(error)
+    fn open_of(&mut self, revision: u64, apply_id: &str) -> Result<&mut OpenApply, FoldError> {
+        let error = || FoldError::NotTheOpenApply { revision, found: apply_id.to_owned() };
+        self.open_apply.as_mut().filter(|open| open.apply_id == apply_id).ok_or_else(error)
     }
 
     /// Takes over new values of parts of the state. Table ids must not be open any more; see [`StateChange::resolve`].
     pub fn apply_change(&mut self, change: &StateChange) {
-        fn update<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, change: &BTreeMap<K, Option<V>>) {
+        self.take_change(change.clone());
+    }
+
+    fn take_change(&mut self, change: StateChange) {
+        fn update<K: Ord, V>(map: &mut BTreeMap<K, V>, change: BTreeMap<K, Option<V>>) {
             for (key, value) in change {
                 match value {
-                    Some(value) => {
-                        map.insert(key.clone(), value.clone());
-                    }
-                    None => {
-                        map.remove(key);
-                    }
+                    Some(value) => drop(map.insert(key, value)),
+                    None => drop(map.remove(&key)),
                 }
             }
         }
-        update(&mut self.objects.0, &change.objects);
-        update(&mut self.tables, &change.tables);
-        update(&mut self.infrastructure, &change.infrastructure);
-        if let Some(environment) = &change.environment {
-            self.environment = environment.clone();
+        update(&mut self.objects.0, change.objects);
+        update(&mut self.tables, change.tables);
+        update(&mut self.infrastructure, change.infrastructure);
+        if let Some(environment) = change.environment {
+            self.environment = environment;
         }
     }
 

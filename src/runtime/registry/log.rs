@@ -99,7 +99,7 @@ impl RegistryLog {
         loop {
             let revision = state.revision + 1;
             let Some(entry) = self.entry(revision).await? else { break };
-            state.fold(&entry).map_err(|error| {
+            state.fold(entry).map_err(|error| {
                 Error::corrupt(format!(
                     "`{}` of the registry does not follow the entries before it",
                     entry_name(revision)
@@ -198,7 +198,7 @@ impl RegistryLog {
             let entry = self.entry(state.revision + 1).await?;
             let entry =
                 entry.ok_or_else(|| Error::corrupt(format!("`{name}` of the registry is missing")))?;
-            state.fold(&entry).map_err(|error| {
+            state.fold(entry).map_err(|error| {
                 Error::corrupt(format!("`{name}` of the registry does not follow the entries before it"))
                     .with_source(error)
             })?;
@@ -246,7 +246,7 @@ impl RegistryLog {
         let mut next = state.clone();
         let invalid =
             |error| Error::conflict("the registry would not be valid after this change").with_source(error);
-        next.fold(&entry).map_err(invalid)?;
+        next.fold(entry.clone()).map_err(invalid)?;
         if matches!(entry.body, EntryBody::ApplyProgress(_) | EntryBody::Import(_)) {
             next.check_references().map_err(invalid)?;
         }

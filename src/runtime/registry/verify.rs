@@ -31,7 +31,7 @@ impl RegistryLog {
                 Error::corrupt(format!("`{}` of the registry is not valid", entry_name(number)))
                     .with_source(error)
             };
-            state.fold(&entry).map_err(wrong)?;
+            state.fold(entry).map_err(wrong)?;
             state.check_references().map_err(wrong)?;
             report.entries += 1;
             let name = checkpoint_name(state.revision);

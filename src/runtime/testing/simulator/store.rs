@@ -89,7 +89,7 @@ impl Ground {
         }
         let before = truth.states.last().cloned().unwrap_or_default();
         let mut after = before.clone();
-        if let Err(error) = after.fold(&entry) {
+        if let Err(error) = after.fold(entry.clone()) {
             truth.schedule.violations.push(format!("entry {next} does not follow: {error}"));
         }
         if let Err(error) = after.check_references() {
