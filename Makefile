@@ -35,6 +35,7 @@ lint: toolchain
 bench: release
 	benches/startup
 	benches/load
+	benches/plan
 
 install: toolchain
 	$(CARGO) install --locked --path src/cli
