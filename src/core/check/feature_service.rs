@@ -59,6 +59,8 @@ impl Rule<'_> {
                 let message = format!("two `use` blocks are named `{}`", used.name);
                 self.findings
                     .push(Diagnostic::error(codes::DUPLICATE, span, message).also(first, "the first"));
+                // That its features have the names of the other's follows from it.
+                continue;
             }
             let Some(view) = self.definitions.objects.feature_view(&used.view) else { continue };
             self.join_keys(used, view, place);
@@ -119,14 +121,12 @@ impl Rule<'_> {
             self.outputs.insert(name, span);
             return;
         };
-        if !self.collided.insert(span) {
+        // A feature that its view defines twice is that view's mistake.
+        if first == span || !self.collided.insert(span) {
             return;
         }
         let message = format!("two features of this service have the output name `{name}`");
-        let mut diagnostic = Diagnostic::error(codes::COLLISION, span, message);
-        if first != span {
-            diagnostic = diagnostic.also(first, "the first");
-        }
+        let diagnostic = Diagnostic::error(codes::COLLISION, span, message).also(first, "the first");
         self.findings.push(
             diagnostic.help("take one of them by a `use` block: its features are named `<use>__<feature>`"),
         );
