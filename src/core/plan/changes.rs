@@ -267,7 +267,17 @@ impl Judge<'_> {
         if address.kind == ObjectKind::OnDemandFeatureView {
             return features_of(&address.name, [self.states.prior, self.states.desired]);
         }
-        let views = self.views_of(address);
+        let views: BTreeSet<Address> = match address.kind {
+            ObjectKind::FeatureView => BTreeSet::from([address.clone()]),
+            // What only comes to stand on it is new, or is hit by its own change.
+            _ => self
+                .states
+                .prior_graph
+                .downstream(address)
+                .into_iter()
+                .filter(|at| at.kind == ObjectKind::FeatureView)
+                .collect(),
+        };
         views
             .iter()
             .flat_map(|view| features_of(&view.name, [self.states.prior, self.states.desired]))

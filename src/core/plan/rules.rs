@@ -64,12 +64,11 @@ const METADATA: Verdict = Verdict::new("PV122", Contract::Metadata);
 
 impl States<'_> {
     fn views_below(&self, address: &Address) -> bool {
-        let both = [&self.prior_graph, &self.desired_graph];
-        both.into_iter()
-            .any(|graph| graph.downstream(address).iter().any(|at| at.kind == ObjectKind::FeatureView))
+        self.prior_graph.downstream(address).iter().any(|at| at.kind == ObjectKind::FeatureView)
     }
 
-    /// Whether a view, before or after, stands on the object: what nothing uses breaks nobody.
+    /// Whether a view stands on the object: what nothing used breaks nobody. A view that comes to stand on it is new, or
+    /// changes itself.
     fn breaking_if_used(&self, address: &Address) -> Contract {
         if self.views_below(address) { Contract::Breaking } else { Contract::NonBreaking }
     }
