@@ -10,7 +10,7 @@ use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
 use provender_core::model::{Address, DataSource, Fingerprint, ObjectKind, Objects, Project, StoreIdentity};
 use provender_core::plan::{
-    Acceptance, Change, Finding, Gate, Plan, PlanInput, PlanOutcome, SourceRange, destroy, plan, sweep,
+    Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, SourceRange, destroy, plan, sweep,
 };
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, OnlineTable, Registry, TableId};
@@ -345,6 +345,7 @@ async fn compare(
     };
     let mut ledgers = prior.ledgers.clone();
     if let Some(log) = &prior.log {
+        // A longer ttl changes no table as long as nothing is known to be stored in it.
         let differs = |table: &&OnlineTable| {
             prior.state.objects.get(&table.view) != project.objects.get(&table.view)
                 && !ledgers.contains_key(&table.id)
@@ -355,15 +356,11 @@ async fn compare(
     }
     let first = plan_with(&ledgers);
     let (Some(plan), Some(log)) = (&first.plan, &prior.log) else { return Ok(first) };
-    // A longer ttl changes no table as long as nothing is known to be stored in it.
-    let addresses = |change: &Change| [Some(change.address.clone()), change.previous_address.clone()];
-    let changed: BTreeSet<Address> = plan.changes.iter().flat_map(addresses).flatten().collect();
-    let concerned =
-        prior.state.tables.values().filter(|table| {
-            plan.preconditions.tables.contains_key(&table.id) || changed.contains(&table.view)
-        });
-    let unread: Vec<TableId> =
-        concerned.map(|table| table.id.clone()).filter(|id| !ledgers.contains_key(id)).collect();
+    let changing = plan.preconditions.tables.keys();
+    let unread: Vec<TableId> = changing
+        .filter(|table| prior.state.tables.contains_key(table) && !ledgers.contains_key(table))
+        .cloned()
+        .collect();
     if unread.is_empty() {
         return Ok(first);
     }

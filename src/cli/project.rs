@@ -55,12 +55,17 @@ pub(crate) fn top_of(folder: &Path) -> CommandResult<PathBuf> {
     Ok(folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&folder).to_path_buf())
 }
 
+const OUTSIDE: &str = "it lies outside the repository of this project";
+
+/// The path with its links resolved, which must be below the top.
+fn inside(path: &Path, top: &Path, refusal: &str) -> Result<PathBuf, String> {
+    let real = fs::canonicalize(path).map_err(|error| error.to_string())?;
+    if real.starts_with(top) { Ok(real) } else { Err(refusal.to_owned()) }
+}
+
 /// The definition files of a module, whose folder is relative to that of the project.
 fn module_files(project: &Path, top: &Path, folder: &str) -> Result<Vec<SourceFile>, String> {
-    let real = fs::canonicalize(project.join(folder)).map_err(|error| error.to_string())?;
-    if !real.starts_with(top) {
-        return Err("it lies outside the repository of this project".to_owned());
-    }
+    let real = inside(&project.join(folder), top, OUTSIDE)?;
     if !real.is_dir() {
         return Err("it is no folder".to_owned());
     }
@@ -120,18 +125,11 @@ fn is_another_scope(folder: &Path) -> bool {
 
 /// Reads a file for `file()`: relative to the project folder, inside the repository.
 fn read_inside(folder: &Path, top: &Path, path: &str) -> Result<String, String> {
-    let real = fs::canonicalize(folder.join(path)).map_err(|error| error.to_string())?;
-    if !real.starts_with(top) {
-        return Err("it lies outside the repository of this project".to_owned());
-    }
-    read_limited(&real)
+    read_limited(&inside(&folder.join(path), top, OUTSIDE)?)
 }
 
 fn read_definitions(path: &Path, top: &Path) -> Result<Vec<u8>, String> {
-    let real = fs::canonicalize(path).map_err(|error| error.to_string())?;
-    if !real.starts_with(top) {
-        return Err("it is a link that leaves the repository".to_owned());
-    }
+    let real = inside(path, top, "it is a link that leaves the repository")?;
     check_size(&real)?;
     fs::read(&real).map_err(|error| error.to_string())
 }

@@ -257,9 +257,7 @@ impl<'a> Resolver<'a> {
             return Ok(());
         }
         let view = self.objects.feature_view(view_name).ok_or_else(|| {
-            let known = self.objects.0.keys().filter(|address| {
-                matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView)
-            });
+            let known = self.objects.0.keys().filter(|address| address.kind.has_features());
             not_found("feature view", view_name, known.map(|address| address.name.as_str()))
         })?;
         let join_keys = self.join_keys(view_name, renamed)?;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::model::{Address, FeatureService, FeatureView, Object, ObjectKind, ServiceUse, ValueType};
+use crate::model::{
+    Address, Asker, FeatureService, FeatureView, Object, ObjectKind, SentValue, ServiceUse, ValueType,
+};
 use crate::source::{Origin, Place, Span};
 
 pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
@@ -136,7 +138,11 @@ impl Rule<'_> {
     fn requests(&mut self, service: &FeatureService) {
         let mut sent: BTreeMap<String, (ValueType, Span)> = BTreeMap::new();
         let mut told: BTreeSet<String> = BTreeSet::new();
-        for (name, value_type, span) in self.sent(service) {
+        for SentValue { name, value_type, asker } in service.sent_values(&self.definitions.objects) {
+            let span = self.origin.span(match asker {
+                Asker::Selection(position) => Place::element("features", position),
+                Asker::Use(position) => Place::block("use", position),
+            });
             if let Some(result) = self.outputs.get(&name)
                 && told.insert(name.clone())
             {
@@ -167,38 +173,6 @@ impl Rule<'_> {
                 None => drop(sent.insert(name, (value_type, span))),
             }
         }
-    }
-
-    /// Names that a request sends, each with its type and the place that asks for it.
-    fn sent(&self, service: &FeatureService) -> Vec<(String, ValueType, Span)> {
-        let objects = &self.definitions.objects;
-        let keys = |view: &str| objects.join_keys(view).unwrap_or_default();
-        let mut sent = Vec::new();
-        for (position, selection) in service.features.iter().enumerate() {
-            let span = self.origin.span(Place::element("features", position));
-            sent.extend(keys(&selection.view).into_iter().map(|key| (key.name, key.value_type, span)));
-            let Some(view) = objects.on_demand_feature_view(&selection.view) else { continue };
-            let columns = view.source_columns(objects);
-            let asked = view
-                .features
-                .iter()
-                .filter(|feature| selection.feature.as_ref().is_none_or(|name| *name == feature.name));
-            for column in asked.flat_map(|feature| view.columns_of(feature)) {
-                if objects.feature_view(&column.source).is_some() {
-                    sent.extend(keys(&column.source).into_iter().map(|key| (key.name, key.value_type, span)));
-                } else if let Some(value_type) =
-                    columns.get(&column.source).and_then(|of| of.get(&column.name))
-                {
-                    sent.push((column.name, value_type.clone(), span));
-                }
-            }
-        }
-        for (position, used) in service.uses.iter().enumerate() {
-            let span = self.origin.span(Place::block("use", position));
-            let named = |name: String| used.join_keys.get(&name).cloned().unwrap_or(name);
-            sent.extend(keys(&used.view).into_iter().map(|key| (named(key.name), key.value_type, span)));
-        }
-        sent
     }
 
     fn consumers(&mut self, service: &FeatureService) {

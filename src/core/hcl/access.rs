@@ -150,10 +150,6 @@ fn of_module(evaluator: &mut Evaluator<'_>, root: Span, steps: &[Step], span: Sp
     reference(evaluator, found, Some(&module), (root, rest, span))
 }
 
-const fn has_features(kind: ObjectKind) -> bool {
-    matches!(kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView)
-}
-
 fn reference(
     evaluator: &mut Evaluator<'_>,
     kind: ObjectKind,
@@ -162,12 +158,12 @@ fn reference(
 ) -> Result<Value> {
     let (name, feature) = match steps {
         [name] => (step_name(evaluator, name)?, None),
-        [name, feature] if has_features(kind) => {
+        [name, feature] if kind.has_features() => {
             (step_name(evaluator, name)?, Some(step_name(evaluator, feature)?))
         }
         _ => {
             let message = "a reference goes no further than this";
-            let help = if has_features(kind) {
+            let help = if kind.has_features() {
                 "`feature_view.VIEW.FEATURE` names a feature; attributes cannot be read"
             } else {
                 "a definition is named as a whole; its attributes cannot be read"
@@ -221,7 +217,7 @@ fn walk(evaluator: &mut Evaluator<'_>, value: Value, steps: &[Step], at: Span) -
 fn attribute(value: Value, name: &str, span: Span) -> Result<Value> {
     match value {
         // A feature of the view that a variable holds. Where it is wrong, it is wrong here.
-        Value::Reference(view) if has_features(view.kind) && view.feature.is_none() => {
+        Value::Reference(view) if view.kind.has_features() && view.feature.is_none() => {
             Ok(Value::Reference(Box::new(Reference { feature: Some(name.to_owned()), span, ..*view })))
         }
         Value::Map(mut entries) => {

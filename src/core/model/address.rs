@@ -21,6 +21,11 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// Whether objects of this kind have features: views of both kinds.
+    pub const fn has_features(self) -> bool {
+        matches!(self, Self::FeatureView | Self::OnDemandFeatureView)
+    }
+
     /// Every kind, in dependency order.
     pub const ALL: [Self; 5] =
         [Self::Entity, Self::DataSource, Self::FeatureView, Self::OnDemandFeatureView, Self::FeatureService];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Lifecycle, Metadata, ObjectKind, is_default};
+use super::{Address, Lifecycle, Metadata, ObjectKind, Objects, ValueType, is_default};
 use crate::time::Timestamp;
 
 /// The `feature_service` block.
@@ -81,7 +81,60 @@ impl Selection {
     }
 }
 
+/// A join key or request field that requests for a service must send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentValue {
+    /// Its name in the request.
+    pub name: String,
+    /// Its type.
+    pub value_type: ValueType,
+    /// What asks for it.
+    pub asker: Asker,
+}
+
+/// What of a service asks for a value, by its position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// An element of `features`.
+    Selection(usize),
+    /// A `use` block.
+    Use(usize),
+}
+
 impl FeatureService {
+    /// What requests for it must send, for each of its parts in their order: join keys of views, also of those that on-demand
+    /// expressions read, and the request fields that these read. What is not defined asks for nothing.
+    pub fn sent_values(&self, objects: &Objects) -> Vec<SentValue> {
+        let keys = |view: &str, asker: Asker| {
+            let keys = objects.join_keys(view).unwrap_or_default().into_iter();
+            keys.map(move |key| SentValue { name: key.name, value_type: key.value_type, asker })
+        };
+        let mut sent = Vec::new();
+        for (position, selection) in self.features.iter().enumerate() {
+            let asker = Asker::Selection(position);
+            sent.extend(keys(&selection.view, asker));
+            let Some(view) = objects.on_demand_feature_view(&selection.view) else { continue };
+            let columns = view.source_columns(objects);
+            let is_taken = |name: &str| selection.feature.as_ref().is_none_or(|taken| taken == name);
+            let taken = view.features.iter().filter(|feature| is_taken(&feature.name));
+            for column in taken.flat_map(|feature| view.columns_of(feature)) {
+                if objects.feature_view(&column.source).is_some() {
+                    sent.extend(keys(&column.source, asker));
+                    continue;
+                }
+                let value_type = columns.get(&column.source).and_then(|of| of.get(&column.name)).cloned();
+                sent.extend(value_type.map(|value_type| SentValue { name: column.name, value_type, asker }));
+            }
+        }
+        for (position, used) in self.uses.iter().enumerate() {
+            sent.extend(keys(&used.view, Asker::Use(position)).map(|key| SentValue {
+                name: used.join_keys.get(&key.name).cloned().unwrap_or(key.name),
+                ..key
+            }));
+        }
+        sent
+    }
+
     /// Features that it names one by one, as (view, feature); views that it takes whole name none.
     pub fn selected_features(&self) -> impl Iterator<Item = (&str, &str)> {
         let single = self

@@ -18,7 +18,7 @@ mod value;
 pub use address::{Address, AddressError, ObjectKind};
 pub use data_source::{DataSource, Field, FileFormat, SourceKind, TimestampUnit};
 pub use entity::Entity;
-pub use feature_service::{Consumer, FeatureService, Selection, ServiceUse};
+pub use feature_service::{Asker, Consumer, FeatureService, Selection, SentValue, ServiceUse};
 pub use feature_view::{Feature, FeatureView, JoinKey, Materialization};
 pub use object::{Fingerprint, Lifecycle, Metadata, Object, Objects};
 pub use on_demand_feature_view::{OnDemandFeature, OnDemandFeatureView};

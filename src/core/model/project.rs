@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Address, AddressError, ObjectKind, Objects};
+use super::{Address, AddressError, Objects};
 use crate::time::Timestamp;
 
 /// What a project folder and its `feature_store.yaml` define together, checked and free of positions.
@@ -47,7 +47,7 @@ impl FromStr for Target {
         let (kind, name, feature) = (parts.next(), parts.next(), parts.next());
         let object = [kind, name].into_iter().flatten().collect::<Vec<_>>().join(".");
         let address: Address = object.parse()?;
-        let has_features = matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView);
+        let has_features = address.kind.has_features();
         if feature.is_some() && !has_features {
             return Err(AddressError::of(text));
         }

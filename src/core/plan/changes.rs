@@ -95,7 +95,7 @@ impl Judge<'_> {
         match (before, after) {
             (Some(object), None) => {
                 self.take(&mut change, &rules::judge_deleted(object));
-                if matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView) {
+                if address.kind.has_features() {
                     hit.extend(features_of(&address.name, [self.states.prior, self.states.desired]));
                 }
             }
@@ -253,7 +253,7 @@ impl Judge<'_> {
         if address.kind == ObjectKind::FeatureService {
             return BTreeSet::new();
         }
-        let is_view = matches!(address.kind, ObjectKind::FeatureView | ObjectKind::OnDemandFeatureView);
+        let is_view = address.kind.has_features();
         if let ([list, name, ..], true) = (difference.path.as_slice(), is_view)
             && list == "feature"
         {

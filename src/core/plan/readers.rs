@@ -45,24 +45,7 @@ fn behind((view, feature): &FeatureName, objects: &Objects) -> Vec<FeatureName> 
 
 /// Names of the keys and request fields that a request must send.
 pub(super) fn request_keys(service: &FeatureService, objects: &Objects) -> BTreeSet<String> {
-    let keys = |view: &str| objects.join_keys(view).unwrap_or_default();
-    let mut read: BTreeSet<String> = BTreeSet::new();
-    for (_, feature) in
-        outputs(service, objects).iter().filter(|(_, (view, _))| objects.feature_view(view).is_none())
-    {
-        for (source, column) in behind(feature, objects) {
-            if objects.feature_view(&source).is_some() {
-                read.extend(keys(&source).into_iter().map(|key| key.name));
-            } else {
-                read.insert(column);
-            }
-        }
-    }
-    let selected = service.features.iter().flat_map(|selection| keys(&selection.view)).map(|key| key.name);
-    let used = service.uses.iter().flat_map(|used| {
-        keys(&used.view).into_iter().map(|key| used.join_keys.get(&key.name).cloned().unwrap_or(key.name))
-    });
-    selected.chain(used).chain(read).collect()
+    service.sent_values(objects).into_iter().map(|sent| sent.name).collect()
 }
 
 /// Whether a service takes the whole view, so that its order of features is the service's.
