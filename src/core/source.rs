@@ -37,6 +37,15 @@ impl SourceFile {
         }
     }
 
+    /// Puts `*` in the place of each byte of a range, which begins and ends between characters, but for white space. Every other
+    /// byte stays in its place.
+    pub fn blot(&mut self, range: Range<usize>) {
+        let mut bytes = std::mem::take(&mut self.text).into_bytes();
+        let hidden = bytes.get_mut(range).into_iter().flatten();
+        hidden.filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
+        self.text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+
     /// A file of which nothing can be read.
     pub fn unreadable(path: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { path: path.into(), text: String::new(), problem: Some((0, reason.into())) }
@@ -113,6 +122,13 @@ impl Sources {
             .collect();
         self.files.push(Indexed { file, line_starts });
         id
+    }
+
+    /// Hides what stands at a span; see [`SourceFile::blot`].
+    pub fn blot(&mut self, span: Span) {
+        if let Some(indexed) = self.files.get_mut(span.source.0 as usize) {
+            indexed.file.blot(span.range());
+        }
     }
 
     /// The file; an empty one when the id is of other sources.

@@ -94,10 +94,12 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn new(input: &'a LoadInput<'a>) -> Self {
+        // The first, as the places of its settings say.
+        let sources = Sources::of(input.environment.file.clone());
         Self {
             input,
             findings: RefCell::default(),
-            sources: RefCell::default(),
+            sources: RefCell::new(sources),
             modules: RefCell::default(),
             scopes: RefCell::default(),
             named: RefCell::default(),
@@ -121,6 +123,13 @@ impl<'a> Loader<'a> {
         let sensitive = variables.values().filter(|variable| variable.sensitive);
         for value in sensitive.filter_map(|variable| variable.value.as_ref()) {
             value.texts(&mut self.secrets.borrow_mut());
+        }
+        if let Given::Project(input) = given {
+            // What no block declares may be a misspelt secret.
+            let may_be_shown =
+                |name: &String| variables.get(name).is_some_and(|variable| !variable.sensitive);
+            let settings = input.environment.variables.iter().filter(|(name, _)| !may_be_shown(name));
+            settings.for_each(|(_, setting)| self.sources.borrow_mut().blot(setting.span));
         }
         let unread = self.definitions.borrow().unread.clone();
         let shared = self.shared(&unread);

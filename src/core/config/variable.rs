@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::load::LoadInput;
 use super::scope::Constants;
 use super::type_constraint::TypeConstraint;
-use crate::diagnostic::{Diagnostic, codes, suggestion};
+use crate::diagnostic::{Diagnostic, Label, Severity, codes, suggestion};
 use crate::hcl::{Block, BlockReader, Context, Evaluator, Failure, Schema, Scope, Value, parse_expression};
 use crate::source::{SourceId, Span};
 
@@ -29,6 +29,8 @@ pub(super) struct Variable<'a> {
     pub(super) value: Option<Value>,
     /// Whether its value must not be shown.
     pub(super) sensitive: bool,
+    /// Where the value stands; none for a default and for what comes from outside of the project's files.
+    given: Option<Span>,
 }
 
 /// Where the values of a scope's variables come from.
@@ -37,6 +39,16 @@ pub(super) enum Given<'a> {
     Project(&'a LoadInput<'a>),
     /// From a `module` block.
     Module(&'a Call),
+}
+
+impl Given<'_> {
+    fn place(&self, name: &str) -> Option<Span> {
+        match self {
+            Self::Project(input) if input.variables.contains_key(name) => None,
+            Self::Project(input) => input.environment.variables.get(name).map(|setting| setting.span),
+            Self::Module(call) => call.arguments.get(name).map(|argument| argument.span),
+        }
+    }
 }
 
 /// A `module` block, as the scope that it makes sees it.
@@ -81,7 +93,8 @@ pub(super) fn read_all<'a>(
         let sensitive =
             reader.optional::<bool>("sensitive").is_some_and(|sensitive| sensitive.value) || from_secret;
         let value = value(&reader, &label.text, sensitive, given);
-        variables.insert(label.text.to_string(), Variable { block, value, sensitive });
+        let given = given.place(&label.text);
+        variables.insert(label.text.to_string(), Variable { block, value, sensitive, given });
     }
     match given {
         Given::Project(input) => undeclared_from_outside(context, &variables, input),
@@ -95,11 +108,13 @@ fn undeclared_from_outside(
     variables: &BTreeMap<String, Variable<'_>>,
     input: &LoadInput<'_>,
 ) {
-    for name in input.variables.keys().chain(input.environment.variables.keys()) {
+    let settings = input.environment.variables.iter().map(|(name, setting)| (name, Some(setting.key)));
+    for (name, place) in input.variables.keys().map(|name| (name, None)).chain(settings) {
         if !variables.contains_key(name) {
             let message = format!("there is a value for the variable `{name}`, but no block declares it");
             let mut diagnostic = Diagnostic::unplaced(codes::VARIABLE, message);
-            diagnostic.severity = crate::diagnostic::Severity::Warning;
+            diagnostic.severity = Severity::Warning;
+            diagnostic.primary = place.map(|span| Label { span, text: String::new() });
             let known: Vec<&str> = variables.keys().map(String::as_str).collect();
             context.report(diagnostic.maybe_help(suggestion(name, known)));
         }
@@ -142,7 +157,8 @@ fn from_outside(
     default: Option<Option<Value>>,
     input: &LoadInput<'_>,
 ) -> Option<Value> {
-    let span = reader.block.header();
+    let declared = reader.block.header();
+    let setting = input.environment.variables.get(name).filter(|_| !input.variables.contains_key(name));
     let given = if let Some(text) = input.variables.get(name) {
         let by_default = matches!(
             &default,
@@ -151,10 +167,10 @@ fn from_outside(
         let literal = constraint.as_ref().map_or(!by_default, TypeConstraint::takes_text);
         from_text(text, literal).map_err(|reason| {
             let reason = if sensitive { "its text is not shown" } else { &reason };
-            Box::new(given_error(name, span, reason))
+            Box::new(given_error(name, declared, reason))
         })
-    } else if let Some(json) = input.environment.variables.get(name) {
-        Ok(Value::from_json(json))
+    } else if let Some(setting) = setting {
+        Ok(Value::from_json(&setting.value))
     } else {
         match default {
             Some(default) => return default,
@@ -163,7 +179,7 @@ fn from_outside(
                 let help = format!(
                     "give one with `--var {name}=…`, under `variables` in feature_store.yaml, or as `default`"
                 );
-                Err(Box::new(Diagnostic::error(codes::VARIABLE, span, message).help(help)))
+                Err(Box::new(Diagnostic::error(codes::VARIABLE, declared, message).help(help)))
             }
         }
     };
@@ -173,7 +189,12 @@ fn from_outside(
         constraint.convert(value).map_err(|wanted| {
             let message =
                 format!("the value given for the variable `{name}` must be {wanted}, found {shown}");
-            Box::new(Diagnostic::error(codes::WRONG_TYPE, span, message))
+            Box::new(match setting {
+                Some(setting) => {
+                    Diagnostic::error(codes::WRONG_TYPE, setting.span, message).also(declared, "the variable")
+                }
+                None => Diagnostic::error(codes::WRONG_TYPE, declared, message),
+            })
         })
     });
     converted.map_err(|diagnostic| reader.context.report(*diagnostic)).ok()
@@ -274,7 +295,11 @@ pub(super) fn validate(context: &Context<'_>, variables: &BTreeMap<String, Varia
             {
                 let name = variable.block.labels.first().map_or("", |label| &label.text);
                 let text = format!("the value of the variable `{name}` is refused: {}", message.value);
-                context.report(Diagnostic::error(codes::VALIDATION, condition.span, text));
+                let mut diagnostic = Diagnostic::error(codes::VALIDATION, condition.span, text);
+                diagnostic
+                    .secondary
+                    .extend(variable.given.map(|span| Label { span, text: "the value".to_owned() }));
+                context.report(diagnostic);
             }
         }
     }

@@ -20,7 +20,7 @@ pub use stores::redis_place;
 use crate::diagnostic::Diagnostics;
 use crate::model::StoreSettings;
 use crate::plan::Gate;
-use crate::source::{SourceFile, Sources};
+use crate::source::{SourceFile, Sources, Span};
 use crate::time::Duration;
 
 /// The name of the file.
@@ -29,6 +29,8 @@ pub const FILE_NAME: &str = "feature_store.yaml";
 /// What `feature_store.yaml` says, with the provider's defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Environment {
+    /// The file it was read from, for showing: without what may be a secret.
+    pub file: SourceFile,
     /// The project's name.
     pub project: String,
     /// `local`, `gcp` or `aws`.
@@ -40,7 +42,7 @@ pub struct Environment {
     /// The offline store.
     pub offline_store: StoreSettings,
     /// Values for `variable` blocks.
-    pub variables: BTreeMap<String, serde_json::Value>,
+    pub variables: BTreeMap<String, Setting>,
     /// What every apply refuses unless it is allowed.
     pub gates: BTreeSet<Gate>,
     /// Where metrics go, as written.
@@ -49,6 +51,17 @@ pub struct Environment {
     pub authentication: BTreeMap<String, String>,
     /// How long a superseded table is kept.
     pub keep_superseded: Duration,
+}
+
+/// A value for a `variable` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// What it is set to.
+    pub value: serde_json::Value,
+    /// Where its name stands in [`Environment::file`].
+    pub key: Span,
+    /// Where its value stands there.
+    pub span: Span,
 }
 
 /// The `registry` key: a path, or a map.
@@ -77,6 +90,7 @@ impl Environment {
     pub fn stand_in() -> Self {
         let store = |kind: &str| StoreSettings { kind: kind.to_owned(), settings: BTreeMap::new() };
         Self {
+            file: SourceFile::new(FILE_NAME, ""),
             project: "unknown".to_owned(),
             provider: "local".to_owned(),
             registry: RegistrySettings {

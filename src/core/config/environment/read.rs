@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::super::yaml::{self, Data, Entry, Node};
-use super::{Environment, RegistrySettings, keys, stores};
+use super::{Environment, RegistrySettings, Setting, keys, stores, without_secrets};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, codes, suggestion};
 use crate::model::StoreSettings;
 use crate::plan::Gate;
@@ -17,7 +17,7 @@ const DEFAULT_CACHE_TTL: Duration = Duration::from_seconds(60);
 pub(super) fn read(sources: &Sources) -> (Option<Environment>, Diagnostics) {
     let mut reader = Reader { diagnostics: Diagnostics::default() };
     let environment = match yaml::parse(sources, SourceId::default()) {
-        Ok(Some(Node { data: Data::Map(entries), .. })) => Some(reader.environment(entries)),
+        Ok(Some(Node { data: Data::Map(entries), .. })) => Some(reader.environment(entries, sources)),
         Ok(_) => {
             let start = Span::new(SourceId::default(), 0..0);
             let help = "it begins with `project: NAME` and `provider: local`";
@@ -45,7 +45,7 @@ impl Reader {
         self.push(Diagnostic::error(code, span, message));
     }
 
-    fn environment(&mut self, entries: Vec<Entry>) -> Environment {
+    fn environment(&mut self, entries: Vec<Entry>, sources: &Sources) -> Environment {
         self.reject_unknown(&entries, &keys::TOP, keys::note_on_feast);
         let mut top: BTreeMap<String, Entry> =
             entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
@@ -66,6 +66,7 @@ impl Reader {
         let registry = self.registry(registry);
         let twice = registry.cache_ttl.as_nanos().checked_mul(2).and_then(Duration::from_nanos);
         Environment {
+            file: without_secrets(sources.file(SourceId::default())),
             project: self.project(project),
             online_store: match online {
                 None => Some(store_of(default_online)),
@@ -363,10 +364,10 @@ impl Reader {
         gates
     }
 
-    fn variables(&mut self, node: Option<Node>) -> BTreeMap<String, Json> {
+    fn variables(&mut self, node: Option<Node>) -> BTreeMap<String, Setting> {
         let Some(node) = node else { return BTreeMap::new() };
         match node.data {
-            Data::Map(entries) => entries.into_iter().map(|entry| (entry.key, json(entry.value))).collect(),
+            Data::Map(entries) => entries.into_iter().map(setting).collect(),
             _ => {
                 self.error(
                     codes::YAML_VALUE,
@@ -382,6 +383,11 @@ impl Reader {
         let text = self.text(key, node)?;
         text.parse().map_err(|error| self.error(codes::DURATION, node.span, format!("{error}"))).ok()
     }
+}
+
+fn setting(entry: Entry) -> (String, Setting) {
+    let span = entry.value.span;
+    (entry.key, Setting { value: json(entry.value), key: entry.key_span, span })
 }
 
 fn store_of(kind: &str) -> StoreSettings {

@@ -30,13 +30,9 @@ pub fn without_secrets(file: &SourceFile) -> SourceFile {
         Ok(_) => {}
         Err(_) => hidden.extend(suspicious(&file.text)),
     }
-    let mut text = file.text.clone().into_bytes();
-    for range in hidden {
-        let bytes = text.get_mut(range).into_iter().flatten();
-        bytes.filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
-    }
-    // A value begins and ends between characters, so what is left is text.
-    SourceFile::new(file.path.clone(), String::from_utf8_lossy(&text).into_owned())
+    let mut shown = file.clone();
+    hidden.into_iter().for_each(|range| shown.blot(range));
+    shown
 }
 
 /// From the first such word of a line to its end.

@@ -55,8 +55,8 @@ fn settings_are_kept_as_written() {
     );
     assert_eq!(environment.registry.path, "${BUCKET}/r");
     assert_eq!(environment.registry.endpoint.as_deref(), Some("http://localhost:4443"));
-    assert_eq!(environment.variables["list"], serde_json::json!(["a", 1.5]));
-    assert_eq!(environment.variables["with_trips"], serde_json::json!(false));
+    assert_eq!(environment.variables["list"].value, serde_json::json!(["a", 1.5]));
+    assert_eq!(environment.variables["with_trips"].value, serde_json::json!(false));
     assert_eq!(environment.gates, [Gate::Breaking, Gate::Destructive].into());
     assert_eq!(environment.keep_superseded, Duration::from_seconds(86_400));
 }
