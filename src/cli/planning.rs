@@ -299,7 +299,7 @@ async fn observe(
     provider: &Arc<dyn Provider>,
     state: &Registry,
 ) -> CommandResult<BTreeMap<InfraId, InfraObject>> {
-    let known: Vec<InfraObject> = state.infrastructure.values().cloned().collect();
+    let known: Vec<&InfraObject> = state.infrastructure.values().collect();
     Ok(provider.observe(&known).await?)
 }
 

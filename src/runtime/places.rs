@@ -71,10 +71,10 @@ impl fmt::Debug for Places {
 
 #[async_trait]
 impl Provider for Places {
-    async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
-        let mut by_store: BTreeMap<Option<&StoreIdentity>, Vec<InfraObject>> = BTreeMap::new();
+    async fn observe(&self, objects: &[&InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
+        let mut by_store: BTreeMap<Option<&StoreIdentity>, Vec<&InfraObject>> = BTreeMap::new();
         for object in objects {
-            by_store.entry(object.store.as_ref()).or_default().push(object.clone());
+            by_store.entry(object.store.as_ref()).or_default().push(object);
         }
         let looks = by_store.into_iter().map(|(store, objects)| {
             let place = self.at(store);
@@ -177,7 +177,7 @@ mod tests {
         }
         assert_eq!((new.row_count(&tables[0].id), new.row_count(&tables[1].id)), (1, 0));
         assert_eq!((old.row_count(&tables[0].id), old.row_count(&tables[1].id)), (0, 1));
-        assert_eq!(places.observe(&objects).await.unwrap().len(), 2);
+        assert_eq!(places.observe(&objects.iter().collect::<Vec<_>>()).await.unwrap().len(), 2);
         assert_eq!(places.list(None).await.unwrap(), [objects[0].clone()]);
         assert_eq!(places.list(Some(&store("old"))).await.unwrap(), [objects[1].clone()]);
         let keys = [int_key(1), int_key(2)];
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!((rows.len(), &rows[0], rows[0] == rows[1]), (3, &rows[2], false));
         assert!(rows.iter().all(|rows| rows[0].is_some() && rows[1].is_none()));
         places.execute(&InfraStep::Delete { object: objects[1].clone() }).await.unwrap();
-        assert_eq!(places.observe(&objects).await.unwrap().len(), 1);
+        assert_eq!(places.observe(&objects.iter().collect::<Vec<_>>()).await.unwrap().len(), 1);
         let lost = places.schema(&table("elsewhere"), 1).await.unwrap_err();
         assert!(lost.to_string().contains("cannot be opened"), "{lost}");
     }

@@ -23,7 +23,7 @@ use crate::{Error, ErrorKind, Result};
 pub trait Provider: Debug + Send + Sync {
     /// What is really there of these objects, in the stores that they name; one that is not there is left out. Changes
     /// nothing and creates no file.
-    async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>>;
+    async fn observe(&self, objects: &[&InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>>;
 
     /// Everything in a store that carries this project's mark, known to a registry or not; none: in the store of the
     /// environment. Changes nothing and creates no file.

@@ -52,7 +52,7 @@ impl EmbeddedStore {
     }
 
     /// What is there of these objects.
-    pub(crate) async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
+    pub(crate) async fn observe(&self, objects: &[&InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
         let Some(environment) = self.existing().await? else { return Ok(BTreeMap::new()) };
         let asked = objects.iter().filter(|object| object.id.kind == EMBEDDED_TABLE);
         let asked: Vec<_> = asked.map(|object| (object.id.clone(), object.store.clone())).collect();

@@ -40,10 +40,7 @@ pub(super) fn compare(original: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome
     if let Some(renamed) = &renamed {
         follow_moves(original.prior, &renamed.registry, &mut decisions);
     }
-    let changed: BTreeSet<Address> = addresses(registered)
-        .into_iter()
-        .filter(|address| registered.prior.get(address) != states.desired.get(address))
-        .collect();
+    let changed = differing(registered);
     let infrastructure = infrastructure::derive(&indexed, &decisions);
     let gone = renamed.as_ref().map(Renamed::old_addresses).unwrap_or_default();
     let shown: BTreeSet<Address> =
@@ -141,25 +138,27 @@ fn follow_moves(before: &Registry, renamed: &Registry, decisions: &mut BTreeMap<
     }
 }
 
-fn addresses(states: &States<'_>) -> BTreeSet<Address> {
-    states.prior.0.keys().chain(states.desired.0.keys()).cloned().collect()
+/// What one of the states has and the other has not, or has otherwise.
+fn differing(states: &States<'_>) -> BTreeSet<Address> {
+    let gone = states.prior.0.keys().filter(|address| states.desired.get(address).is_none());
+    let others =
+        states.desired.0.iter().filter(|(address, object)| states.prior.get(address) != Some(object));
+    gone.chain(others.map(|(address, _)| address)).cloned().collect()
 }
 
 /// Decisions about tables, by view; only those that decide something.
-fn decide(input: &Indexed<'_>, scope: &Scope, states: &States<'_>) -> BTreeMap<String, TableDecision> {
+fn decide(input: &Indexed<'_>, scope: &Scope<'_>, states: &States<'_>) -> BTreeMap<String, TableDecision> {
     let live = input.prior.tables.values().filter(|table| table.state == TableState::Live);
-    let with_tables = live.map(|table| table.view.name.clone());
-    let views: BTreeSet<String> =
-        with_tables.chain(states.desired.feature_views().map(|(name, _)| name.to_owned())).collect();
+    let with_tables = live.map(|table| table.view.name.as_str());
+    let views: BTreeSet<&str> =
+        with_tables.chain(states.desired.feature_views().map(|(name, _)| name)).collect();
     let concerned = views.into_iter().filter(|view| {
-        let address = Address::new(ObjectKind::FeatureView, view);
+        let address = Address::new(ObjectKind::FeatureView, *view);
         scope.concerns(&address, &states.prior_graph, &states.desired_graph)
     });
+    let histories = tables::histories(states.desired);
     concerned
-        .map(|view| {
-            let decision = tables::decide(input, states.desired, &view);
-            (view, decision)
-        })
+        .map(|view| (view.to_owned(), tables::decide(input, states.desired, &histories, view)))
         .filter(|(_, decision)| !decision.puts.is_empty() || !decision.deleted.is_empty())
         .collect()
 }
@@ -194,7 +193,7 @@ fn together(
 }
 
 /// What to record. A plan that leaves something out leaves the environment too, unless there is none yet.
-fn environment(input: &PlanInput<'_>, scope: &Scope) -> AppliedEnvironment {
+fn environment(input: &PlanInput<'_>, scope: &Scope<'_>) -> AppliedEnvironment {
     let prior = &input.prior.environment;
     let source =
         if scope.partial && *prior != AppliedEnvironment::default() { prior } else { input.environment };

@@ -9,6 +9,9 @@ use crate::model::Address;
 use crate::provider::{InfraId, InfraObject};
 use crate::registry::{OnlineTable, TableId, TableState};
 
+/// Tables by id, as they are after the plan.
+type Tables<'a> = BTreeMap<&'a TableId, &'a OnlineTable>;
+
 /// A table that goes, with what holds it.
 #[derive(Clone, Debug)]
 pub(super) struct Deletion {
@@ -34,34 +37,35 @@ pub(super) struct Infrastructure {
 
 /// Works out the infrastructure of these decisions, which are by view.
 pub(super) fn derive(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDecision>) -> Infrastructure {
-    let mut after = input.prior.tables.clone();
-    let mut reasons: BTreeMap<TableId, Reason> = BTreeMap::new();
-    let mut freed: BTreeMap<TableId, TableId> = BTreeMap::new();
-    let mut doomed: BTreeMap<TableId, Reason> = BTreeMap::new();
-    let mut replaced: BTreeMap<TableId, TableId> = BTreeMap::new();
+    let mut after: Tables<'_> = input.prior.tables.iter().collect();
+    let mut reasons: BTreeMap<&TableId, &Reason> = BTreeMap::new();
+    let mut freed: BTreeMap<&TableId, &TableId> = BTreeMap::new();
+    let mut doomed: BTreeMap<&TableId, &Reason> = BTreeMap::new();
+    let mut replaced: BTreeMap<&TableId, &TableId> = BTreeMap::new();
     // What an interrupted apply left behind.
     for table in input.prior.tables.values().filter(|table| table.state == TableState::Dropped) {
-        doomed.insert(table.id.clone(), Reason::Unused);
+        doomed.insert(&table.id, &Reason::Unused);
     }
     for decision in decisions.values() {
-        after.extend(decision.puts.clone());
-        reasons.extend(decision.created.clone());
-        doomed.extend(decision.deleted.iter().cloned());
-        freed.extend(decision.freed.iter().map(|(new, old)| (old.clone(), new.clone())));
+        after.extend(&decision.puts);
+        reasons.extend(decision.created.iter().map(|(id, reason)| (id, reason)));
+        doomed.extend(decision.deleted.iter().map(|(id, reason)| (id, reason)));
+        freed.extend(decision.freed.iter().map(|(new, old)| (old, new)));
         if let (Some((new, _)), Some(old)) = (&decision.created, &decision.replaced) {
-            replaced.insert(new.clone(), old.clone());
+            replaced.insert(new, old);
         }
     }
     let mut infrastructure = Infrastructure::default();
     for (id, reason) in &doomed {
-        delete(input, id, reason, freed.get(id).and_then(|new| after.get(new)), &mut infrastructure);
+        let freed = freed.get(id).and_then(|new| after.get(new)).copied();
+        delete(input, id, reason, freed, &mut infrastructure);
     }
     after.retain(|id, _| !doomed.contains_key(id));
     let wanted = wanted(input, &after);
     for object in &wanted {
-        let reason =
-            object.table.as_ref().and_then(|table| reasons.get(table)).cloned().unwrap_or(Reason::New);
-        let old = object.table.as_ref().and_then(|table| replaced.get(table));
+        let reason = object.table.as_ref().and_then(|table| reasons.get(table)).copied();
+        let reason = reason.cloned().unwrap_or(Reason::New);
+        let old = object.table.as_ref().and_then(|table| replaced.get(table)).copied();
         settle(input, object, reason, (old, &after), &mut infrastructure);
     }
     left_over(input, &wanted, &after, &mut infrastructure);
@@ -70,13 +74,13 @@ pub(super) fn derive(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDeci
 }
 
 /// What the store needs for the tables that stay and lie in it.
-fn wanted(input: &Indexed<'_>, after: &BTreeMap<TableId, OnlineTable>) -> Vec<InfraObject> {
+fn wanted(input: &Indexed<'_>, after: &Tables<'_>) -> Vec<InfraObject> {
     let Some(store) = input.store else { return Vec::new() };
     // A forgotten table is nobody's any more: it is neither made again nor changed.
     let here = |table: &&OnlineTable| {
         Some(&table.store) == input.environment.online_store.as_ref() && table.state != TableState::Forgotten
     };
-    let tables: Vec<&OnlineTable> = after.values().filter(here).collect();
+    let tables: Vec<&OnlineTable> = after.values().copied().filter(here).collect();
     let mut objects = store.lower(&input.project.name, &tables);
     for object in &mut objects {
         object.store.clone_from(&input.environment.online_store);
@@ -90,7 +94,7 @@ fn settle(
     input: &Indexed<'_>,
     object: &InfraObject,
     reason: Reason,
-    (old, after): (Option<&TableId>, &BTreeMap<TableId, OnlineTable>),
+    (old, after): (Option<&TableId>, &Tables<'_>),
     infrastructure: &mut Infrastructure,
 ) {
     let serves: Vec<Address> = object
@@ -165,15 +169,12 @@ fn delete(
 fn left_over(
     input: &Indexed<'_>,
     wanted: &[InfraObject],
-    after: &BTreeMap<TableId, OnlineTable>,
+    after: &Tables<'_>,
     infrastructure: &mut Infrastructure,
 ) {
     let wanted: BTreeSet<&InfraId> = wanted.iter().map(|object| &object.id).collect();
-    let going: BTreeSet<InfraId> = infrastructure
-        .deleted
-        .iter()
-        .flat_map(|deletion| deletion.objects.iter().map(|object| object.id.clone()))
-        .collect();
+    let deleted = infrastructure.deleted.iter().flat_map(|deletion| &deletion.objects);
+    let going: BTreeSet<InfraId> = deleted.map(|object| object.id.clone()).collect();
     for object in input.prior.infrastructure.values() {
         let kept = object.table.as_ref().is_some_and(|table| after.contains_key(table));
         if wanted.contains(&object.id) || going.contains(&object.id) || kept {

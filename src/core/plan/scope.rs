@@ -1,42 +1,45 @@
 //! Which objects are compared: the folder's definitions, less what `ignore_changes`, `--target` and `--exclude` leave
 //! as it is. The result never names an object or a feature that it does not hold, provided the folder does not.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
 use super::PlanInput;
 use crate::graph::Graph;
-use crate::model::{Address, Object, Objects};
+use crate::model::{Address, FeatureView, Object, Objects};
 
 /// What the registry should hold afterwards.
 #[derive(Debug)]
-pub(super) struct Scope {
-    /// The definitions.
-    pub(super) desired: Objects,
+pub(super) struct Scope<'a> {
+    /// The definitions; those of the folder themselves where nothing is left as it is.
+    pub(super) desired: Cow<'a, Objects>,
     /// Whether something was left out.
     pub(super) partial: bool,
     /// With `partial`: the objects that may change. What depends on them may get another table.
     selected: BTreeSet<Address>,
 }
 
-impl Scope {
+impl<'a> Scope<'a> {
     /// Compares with `wanted`, which is the folder's definitions or nothing (`destroy`).
-    pub(super) fn of(input: &PlanInput<'_>, wanted: &Objects) -> Self {
+    pub(super) fn of(input: &PlanInput<'_>, wanted: &'a Objects) -> Self {
         let prior = &input.prior.objects;
-        let whole: Objects = Objects(
-            wanted
-                .0
-                .iter()
-                .map(|(address, object)| (address.clone(), settle(object, prior.get(address))))
-                .collect(),
-        );
+        let settled: Vec<(Address, Object)> = wanted
+            .0
+            .iter()
+            .filter_map(|(address, object)| Some((address.clone(), settle(object, prior.get(address)?)?)))
+            .collect();
+        let mut whole = Cow::Borrowed(wanted);
+        if !settled.is_empty() {
+            whole.to_mut().0.extend(settled);
+        }
         let partial = !input.targets.is_empty() || !input.excludes.is_empty();
         if !partial {
             return Self { desired: whole, partial, selected: BTreeSet::new() };
         }
         let selected = select(input, &whole);
-        let desired = mix(prior, &whole, &selected);
+        let desired = Cow::Owned(mix(prior, &whole, &selected));
         Self { desired, partial, selected }
     }
 
@@ -48,32 +51,31 @@ impl Scope {
     }
 }
 
-/// The folder's definition with what it leaves to the registry, and entities in the registry's order.
-fn settle(object: &Object, prior: Option<&Object>) -> Object {
-    let Some(prior) = prior else { return object.clone() };
-    if object == prior {
-        return object.clone();
-    }
-    let mut settled = keep_ignored(object, prior).unwrap_or_else(|| object.clone());
-    if let (Object::FeatureView(view), Object::FeatureView(before)) = (&mut settled, prior)
+/// The folder's definition with what it leaves to the registry, and entities in the registry's order; none where it is that
+/// already.
+fn settle(object: &Object, prior: &Object) -> Option<Object> {
+    let mut settled = keep_ignored(object, prior);
+    if let (Object::FeatureView(view), Object::FeatureView(before)) =
+        (settled.as_ref().unwrap_or(object), prior)
         && is_reordered(&view.entities, &before.entities)
     {
-        view.entities.clone_from(&before.entities);
+        let view = FeatureView { entities: before.entities.clone(), ..view.clone() };
+        settled = Some(Object::FeatureView(view));
     }
     settled
 }
 
-/// Whether both lists hold the same names: the order of entities has no meaning.
+/// Whether both lists hold the same names in another order, which has no meaning for entities.
 fn is_reordered(one: &[String], other: &[String]) -> bool {
     let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<String>>();
-    one.len() == other.len() && sorted(one) == sorted(other)
+    one != other && one.len() == other.len() && sorted(one) == sorted(other)
 }
 
 /// Attributes named by `ignore_changes` as the registry has them; `None` when nothing is named or the result would be no
 /// definition.
 fn keep_ignored(object: &Object, prior: &Object) -> Option<Object> {
     let ignored = &object.lifecycle().ignore_changes;
-    if ignored.is_empty() {
+    if ignored.is_empty() || object == prior {
         return None;
     }
     let (mut json, before) = (serde_json::to_value(object).ok()?, serde_json::to_value(prior).ok()?);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Indexed;
 use super::{Reason, Work};
-use crate::model::{Address, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
+use crate::model::{Address, Feature, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
 use crate::registry::{
     Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, ServedDefinitions, TableId, TableState,
 };
@@ -66,7 +66,7 @@ struct Wanted<'a> {
     before: Option<&'a FeatureView>,
     store: &'a StoreIdentity,
     join_keys: Vec<JoinKey>,
-    source: Fingerprint,
+    source: &'a Fingerprint,
     /// Name of the source that holds the history.
     history: &'a str,
 }
@@ -86,11 +86,28 @@ struct Found<'a> {
     left_over: Vec<&'a OnlineTable>,
 }
 
+/// Content fingerprints of the sources that hold the history of a view; many views may stand on one.
+pub(super) type Histories<'a> = BTreeMap<&'a str, Fingerprint>;
+
+/// Those of these objects.
+pub(super) fn histories(objects: &Objects) -> Histories<'_> {
+    let mut histories = Histories::new();
+    for (name, source) in objects.feature_views().filter_map(|(_, view)| objects.history_of(view)) {
+        histories.entry(name).or_insert_with(|| source.content_fingerprint());
+    }
+    histories
+}
+
 /// Decides for one view, in the registry, the desired definitions, or both. `objects` are the desired ones.
-pub(super) fn decide(input: &Indexed<'_>, objects: &Objects, view: &str) -> TableDecision {
+pub(super) fn decide(
+    input: &Indexed<'_>,
+    objects: &Objects,
+    histories: &Histories<'_>,
+    view: &str,
+) -> TableDecision {
     let live = input.live_tables(view);
     let found = find(live);
-    let wanted = want(input, objects, view);
+    let wanted = want(input, objects, histories, view);
     let mut decision = TableDecision::default();
     match (wanted, found) {
         (None, _) if is_forgotten(input, objects, view) => forget_all(live, &mut decision),
@@ -111,13 +128,19 @@ pub(super) fn forget_done_backfills(input: &Indexed<'_>, table: &mut OnlineTable
     table.backfills = waiting.cloned().collect();
 }
 
-fn want<'a>(input: &'a Indexed<'a>, objects: &'a Objects, name: &'a str) -> Option<Wanted<'a>> {
+fn want<'a>(
+    input: &'a Indexed<'a>,
+    objects: &'a Objects,
+    histories: &'a Histories<'_>,
+    name: &'a str,
+) -> Option<Wanted<'a>> {
     let view = objects.feature_view(name).filter(|view| view.online)?;
     let store = input.environment.online_store.as_ref().filter(|_| input.store.is_some())?;
     let join_keys = objects.join_keys(name)?;
-    let (history, source) = objects.history_of(view)?;
+    let (history, _) = objects.history_of(view)?;
+    let source = histories.get(history)?;
     let before = input.prior.objects.feature_view(name);
-    Some(Wanted { name, view, before, store, join_keys, source: source.content_fingerprint(), history })
+    Some(Wanted { name, view, before, store, join_keys, source, history })
 }
 
 fn find<'a>(live: &[&'a OnlineTable]) -> Option<Found<'a>> {
@@ -335,7 +358,7 @@ fn fit(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
     if table.join_keys != wanted.join_keys {
         because.push("join_keys".to_owned());
     }
-    let is_same = table.source == wanted.source || table.equal_sources.contains(&wanted.source);
+    let is_same = table.source == *wanted.source || table.equal_sources.contains(wanted.source);
     if !is_same && !is_said_unchanged(input, wanted) {
         because.push("source".to_owned());
     }
@@ -378,8 +401,11 @@ fn is_said_unchanged(input: &Indexed<'_>, wanted: &Wanted<'_>) -> bool {
 }
 
 fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
+    if is_as_wanted(input, wanted, table) {
+        return Fit::Same;
+    }
     let mut next = table.clone();
-    if table.source != wanted.source && !table.equal_sources.contains(&wanted.source) {
+    if table.source != *wanted.source && !table.equal_sources.contains(wanted.source) {
         next.equal_sources.push(std::mem::replace(&mut next.source, wanted.source.clone()));
     }
     let ledger = input.ledger(&table.id);
@@ -429,6 +455,18 @@ fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
         next.schema_id += 1;
     }
     if next == *table { Fit::Same } else { Fit::InPlace(Box::new(next), work) }
+}
+
+/// Whether the table has what is wanted and nothing else; the answer for nearly every table of nearly every plan.
+fn is_as_wanted(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> bool {
+    let features = &wanted.view.features;
+    let has = |feature: &Feature| {
+        table.column(&feature.name).is_some_and(|column| column.value_type == feature.value_type)
+    };
+    table.columns.len() == features.len()
+        && features.iter().all(has)
+        && (table.source == *wanted.source || table.equal_sources.contains(wanted.source))
+        && longer_lived(wanted, input.ledger(&table.id)).is_none()
 }
 
 /// The event times that a longer ttl adds before what is stored.

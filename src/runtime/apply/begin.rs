@@ -103,7 +103,7 @@ async fn check_preconditions(plan: &Plan, state: &Registry, provider: &Arc<dyn P
     }
     let looked_at = plan.preconditions.observed.iter();
     let known = looked_at.filter_map(|(id, seen)| state.infrastructure.get(id).or(seen.as_ref()));
-    let objects: Vec<InfraObject> = known.cloned().collect();
+    let objects: Vec<&InfraObject> = known.collect();
     let observed =
         if plan.preconditions.observed.is_empty() { None } else { Some(provider.observe(&objects).await?) };
     let moved = plan.preconditions.check(state, observed.as_ref());
@@ -126,7 +126,7 @@ async fn taken_name(plan: &Plan, begin_revision: u64, provider: &Arc<dyn Provide
     if objects.is_empty() {
         return Ok(None);
     }
-    let observed = provider.observe(&objects).await?;
+    let observed = provider.observe(&objects.iter().collect::<Vec<_>>()).await?;
     Ok(observed.keys().next().map(|taken| {
         Error::invalid(format!(
             "{} \"{}\" is there already, and this registry never created it",

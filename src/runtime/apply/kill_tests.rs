@@ -77,7 +77,7 @@ impl Ground {
     async fn planned(&self) -> Plan {
         let prior = self.log.state().await.unwrap();
         let objects = desired();
-        let known: Vec<_> = prior.infrastructure.values().cloned().collect();
+        let known: Vec<_> = prior.infrastructure.values().collect();
         let observed = self.memory.observe(&known).await.unwrap();
         let project = Project { name: "shop".to_owned(), objects, ..Project::default() };
         let store = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };

@@ -128,7 +128,7 @@ impl fmt::Debug for MemoryProvider {
 
 #[async_trait]
 impl Provider for MemoryProvider {
-    async fn observe(&self, objects: &[InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
+    async fn observe(&self, objects: &[&InfraObject]) -> Result<BTreeMap<InfraId, InfraObject>> {
         self.around(Operation::Observe, |world| {
             let found = objects.iter().filter_map(|object| world.objects.get_key_value(&object.id));
             Ok(found.map(|(id, object)| (id.clone(), object.clone())).collect())

@@ -42,7 +42,7 @@ async fn observe_sees_what_execute_did(backend: &dyn Backend) {
     let bench = Bench::new(backend, "observing");
     let table = online_table("seen", 1, &[(1, ValueType::Int64)]);
     let wanted = [objects(&bench, "seen"), objects(&bench, "unseen")].concat();
-    assert_eq!(bench.provider.observe(&wanted).await.unwrap(), BTreeMap::new());
+    assert_eq!(bench.provider.observe(&wanted.iter().collect::<Vec<_>>()).await.unwrap(), BTreeMap::new());
     for object in bench.objects(&table) {
         let created = bench.provider.execute(&InfraStep::Create { object: object.clone() }).await.unwrap();
         assert_eq!(created, Some(object));
@@ -50,17 +50,21 @@ async fn observe_sees_what_execute_did(backend: &dyn Backend) {
     let expected: BTreeMap<_, _> =
         bench.objects(&table).into_iter().map(|object| (object.id.clone(), object)).collect();
     let fresh = backend.provider("observing");
-    assert_eq!(fresh.observe(&wanted).await.unwrap(), expected, "another handle sees it as it was made");
+    assert_eq!(
+        fresh.observe(&wanted.iter().collect::<Vec<_>>()).await.unwrap(),
+        expected,
+        "another handle sees it as it was made"
+    );
     assert_eq!(fresh.observe(&[]).await.unwrap(), BTreeMap::new(), "only what was asked for");
     let elsewhere = Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() });
     let named = InfraObject { store: elsewhere, ..wanted[0].clone() };
-    let seen = fresh.observe(std::slice::from_ref(&named)).await.unwrap();
+    let seen = fresh.observe(&[&named]).await.unwrap();
     assert_eq!(seen.get(&named.id).map(|seen| &seen.table), Some(&named.table));
     let mut foreign = wanted[0].clone();
     foreign.id.kind = "another_kind".to_owned();
-    assert_eq!(fresh.observe(&[foreign]).await.unwrap(), BTreeMap::new());
+    assert_eq!(fresh.observe(&[&foreign]).await.unwrap(), BTreeMap::new());
     bench.delete(&table).await;
-    assert_eq!(fresh.observe(&wanted).await.unwrap(), BTreeMap::new());
+    assert_eq!(fresh.observe(&wanted.iter().collect::<Vec<_>>()).await.unwrap(), BTreeMap::new());
 }
 
 async fn what_is_listed_is_the_project_s(backend: &dyn Backend) {
@@ -126,7 +130,7 @@ async fn many_tables_at_once(backend: &dyn Backend) {
     }))
     .await;
     let wanted: Vec<_> = tables.iter().flat_map(|table| bench.objects(table)).collect();
-    assert_eq!(bench.provider.observe(&wanted).await.unwrap().len(), wanted.len());
+    assert_eq!(bench.provider.observe(&wanted.iter().collect::<Vec<_>>()).await.unwrap().len(), wanted.len());
     join_all(tables.iter().map(|table| bench.delete(table))).await;
-    assert!(bench.provider.observe(&wanted).await.unwrap().is_empty());
+    assert!(bench.provider.observe(&wanted.iter().collect::<Vec<_>>()).await.unwrap().is_empty());
 }

@@ -23,7 +23,7 @@ async fn looking_and_reading_create_no_file() {
     let bench = Bench::new(&folder, "p");
     let table = online_table("v", 1, &[(1, ValueType::Int64)]);
     let objects = bench.objects(&table);
-    assert!(bench.provider.observe(&objects).await.unwrap().is_empty());
+    assert!(bench.provider.observe(&objects.iter().collect::<Vec<_>>()).await.unwrap().is_empty());
     let keys = [int_key(1)];
     let read = bench.online().read(&[TableRead { table: &table, keys: &keys }]).await;
     assert_eq!(read.unwrap_err().kind(), ErrorKind::NotFound);
@@ -40,7 +40,7 @@ async fn looking_and_reading_create_no_file() {
     let other = Folder::new();
     fs::create_dir_all(other.0.path().join("data/online")).unwrap();
     fs::copy(&data, other.0.path().join("data/online/data.mdb")).unwrap();
-    let observed = other.provider("p").observe(&objects).await.unwrap();
+    let observed = other.provider("p").observe(&objects.iter().collect::<Vec<_>>()).await.unwrap();
     assert_eq!(observed.len(), 1);
     assert_eq!(fs::read(other.0.path().join("data/online/data.mdb")).unwrap(), before);
 }
@@ -54,13 +54,13 @@ async fn a_file_that_was_taken_away_is_missed_and_made_again() {
     bench.write(&table, &[online_row(&table, &int_key(1), times(1, None), &[int(1)])]).await;
     fs::remove_dir_all(folder.0.path().join("data")).unwrap();
     let objects = bench.objects(&table);
-    assert!(bench.provider.observe(&objects).await.unwrap().is_empty());
+    assert!(bench.provider.observe(&objects.iter().collect::<Vec<_>>()).await.unwrap().is_empty());
     // A read says that the store is gone, not that there is no such row.
     let keys = [int_key(1)];
     let read = bench.online().read(&[TableRead { table: &table, keys: &keys }]).await;
     assert_eq!(read.unwrap_err().kind(), ErrorKind::NotFound);
     bench.create(&table).await;
-    assert_eq!(bench.provider.observe(&objects).await.unwrap().len(), 1);
+    assert_eq!(bench.provider.observe(&objects.iter().collect::<Vec<_>>()).await.unwrap().len(), 1);
     assert_eq!(bench.read(&table, &[int_key(1)]).await, [None]);
 }
 

@@ -67,7 +67,7 @@ impl Process {
         for table in state.tables.keys() {
             ledgers.insert(table.clone(), self.log.ledger().read(table).await?);
         }
-        let known: Vec<InfraObject> = state.infrastructure.values().cloned().collect();
+        let known: Vec<&InfraObject> = state.infrastructure.values().collect();
         let observed = self.provider.observe(&known).await?;
         let identity = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };
         let project =
