@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
+use crate::model::Object;
+
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Difference {
@@ -18,9 +20,13 @@ const NAMED_LISTS: [(&str, &str); 4] =
     [("features", "feature"), ("fields", "field"), ("use", "use"), ("consumers", "consumer")];
 
 /// The differences, by path; the order of a list's common elements comes with the list's own name.
-pub(super) fn differences(before: &Json, after: &Json) -> Vec<Difference> {
+pub(super) fn differences(before: &Object, after: &Object) -> Vec<Difference> {
     let mut found = Vec::new();
-    walk(&mut Vec::new(), Some(before), Some(after), &mut found);
+    if before != after {
+        // Their JSON form always exists; see `Fingerprint::of`.
+        let [before, after] = [before, after].map(|object| serde_json::to_value(object).unwrap_or_default());
+        walk(&mut Vec::new(), Some(&before), Some(&after), &mut found);
+    }
     found
 }
 

@@ -6,9 +6,11 @@ use super::attributes::{Difference, differences};
 use super::gate::{self, Risk, Weight};
 use super::readers::{FeatureName, Readers, features_of, request_source, view_address};
 use super::rules::{self, States, Verdict};
-use super::scope::stored;
 use super::tables::TableDecision;
-use super::{Action, AttributeChange, Change, Contract, DataWork, Finding, FindingSeverity, PlanInput, Work};
+use super::{
+    Action, AttributeChange, Change, Contract, DataWork, Finding, FindingSeverity, PlanInput,
+    StoredDefinition, Work,
+};
 use crate::model::{Address, Moved, ObjectKind};
 
 /// Changes, and what the rules say about them.
@@ -82,8 +84,8 @@ impl Judge<'_> {
                 (Some(_), Some(_)) => Action::Update,
             }],
             previous_address: None,
-            before: before.and_then(stored),
-            after: after.and_then(stored),
+            before: before.and_then(StoredDefinition::of),
+            after: after.and_then(StoredDefinition::of),
             attributes: Vec::new(),
             contract: Contract::Metadata,
             data: Vec::new(),
@@ -100,7 +102,7 @@ impl Judge<'_> {
                 }
             }
             (None, _) => self.take(&mut change, &rules::judge_created()),
-            (Some(_), Some(_)) => self.update(&mut change, &mut hit),
+            (Some(before), Some(after)) => self.update(&mut change, &differences(before, after), &mut hit),
         }
         self.follow_moves(&mut change, &mut hit);
         if address.kind == ObjectKind::FeatureView {
@@ -190,19 +192,18 @@ impl Judge<'_> {
         }
     }
 
-    fn update(&mut self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
-        let (Some(before), Some(after)) = (&change.before, &change.after) else { return };
+    fn update(&mut self, change: &mut Change, differences: &[Difference], hit: &mut BTreeSet<FeatureName>) {
         let replaced =
             self.decisions.get(&change.address.name).is_some_and(|decision| !decision.because.is_empty());
         let back = self.goes_back(&change.address);
-        for difference in differences(before, after) {
-            let mut verdict = rules::judge(self.states, &change.address, &difference);
+        for difference in differences {
+            let mut verdict = rules::judge(self.states, &change.address, difference);
             // Readers never saw the definition that is given up.
             if back && verdict.wants_new_table {
                 verdict.contract = verdict.contract.min(Contract::NonBreaking);
             }
             if verdict.contract == Contract::Breaking {
-                hit.extend(self.features_hit(&change.address, &difference));
+                hit.extend(self.features_hit(&change.address, difference));
             }
             self.take(change, &verdict);
             let needs_new_table = verdict.wants_new_table
@@ -212,9 +213,9 @@ impl Judge<'_> {
                     self.replaces_below(&change.address)
                 };
             change.attributes.push(AttributeChange {
-                path: difference.path,
-                before: difference.before,
-                after: difference.after,
+                path: difference.path.clone(),
+                before: difference.before.clone(),
+                after: difference.after.clone(),
                 needs_new_table,
                 code: Some(verdict.code.to_owned()),
             });
@@ -346,8 +347,7 @@ impl Judge<'_> {
             else {
                 continue;
             };
-            let (Some(before), Some(after)) = (stored(before), stored(after)) else { continue };
-            for difference in differences(&before, &after) {
+            for difference in differences(before, after) {
                 let verdict = rules::judge(self.states, &address, &difference);
                 if verdict.wants_new_table {
                     let contract = if back { Contract::NonBreaking } else { verdict.contract };

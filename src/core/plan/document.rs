@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::gate::GateReport;
-use crate::model::{Address, Fingerprint};
+use crate::model::{Address, Fingerprint, Object};
 use crate::provider::{InfraId, InfraObject};
 use crate::registry::{AppliedEnvironment, StateChange, TableId};
 use crate::time::Timestamp;
@@ -181,10 +182,12 @@ pub struct Change {
     pub previous_address: Option<Address>,
     /// The definition before, as stored.
     #[serde(default)]
-    pub before: Option<Json>,
+    #[cfg_attr(test, schemars(with = "Option<Json>"))]
+    pub before: Option<StoredDefinition>,
     /// The definition after, as stored.
     #[serde(default)]
-    pub after: Option<Json>,
+    #[cfg_attr(test, schemars(with = "Option<Json>"))]
+    pub after: Option<StoredDefinition>,
     /// What differs, attribute by attribute; empty for creations and deletions.
     pub attributes: Vec<AttributeChange>,
     /// What readers notice.
@@ -199,6 +202,38 @@ pub struct Change {
     #[serde(default)]
     pub range: Option<SourceRange>,
 }
+
+/// A definition in its stored form, a JSON object. It is kept as text: most of a large plan is never looked into, and trees
+/// take ten times the memory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StoredDefinition(Box<RawValue>);
+
+impl StoredDefinition {
+    /// The stored form of a definition.
+    pub(crate) fn of(object: &Object) -> Option<Self> {
+        serde_json::value::to_raw_value(object).ok().map(Self)
+    }
+
+    /// The form as a tree.
+    pub fn parse(&self) -> Json {
+        // What was read as JSON is JSON.
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+
+    /// The definition; none where the text is that of no definition.
+    pub fn object(&self) -> Option<Object> {
+        serde_json::from_str(self.0.get()).ok()
+    }
+}
+
+impl PartialEq for StoredDefinition {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for StoredDefinition {}
 
 /// One attribute that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
-
 use super::PlanInput;
 use crate::graph::Graph;
 use crate::model::{Address, FeatureView, Object, Objects};
@@ -138,9 +136,4 @@ fn dangling(objects: &Objects) -> Option<(Address, Address)> {
         let missing = missing.or_else(|| Some(objects.missing_features(object).into_iter().next()?.0));
         Some((address.clone(), missing?))
     })
-}
-
-/// The definition as it is stored and shown.
-pub(super) fn stored(object: &Object) -> Option<Json> {
-    serde_json::to_value(object).ok()
 }

@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::value::value;
 use super::wording::{attribute_name, counted, element, is_features, shown_attributes, unchanged_features};
-use crate::plan::{Action, AttributeChange, Change};
+use crate::plan::{Action, AttributeChange, Change, StoredDefinition};
 
 /// Lines of text that are compared one by one; the time goes with the product of both sides.
 const COMPARED_LINES: usize = 2_000;
@@ -58,8 +58,8 @@ fn add(lines: &mut Vec<Line>, sign: Sign, text: impl Into<String>) {
 }
 
 /// Every attribute of a definition, aligned; features as blocks of one line.
-fn whole(lines: &mut Vec<Line>, sign: Sign, definition: Option<&Json>) {
-    let Some(fields) = definition.and_then(Json::as_object) else { return };
+fn whole(lines: &mut Vec<Line>, sign: Sign, definition: Option<&StoredDefinition>) {
+    let Some(Json::Object(fields)) = definition.map(StoredDefinition::parse) else { return };
     let plain = || fields.iter().filter(|(name, item)| *name != "kind" && !is_features(name, item));
     let widest = plain().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, item) in plain() {

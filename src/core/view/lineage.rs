@@ -4,11 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize as _;
-use serde_json::Value as Json;
-
 use crate::model::{Address, Object, ObjectKind};
-use crate::plan::{Affected, Change, Contract, Plan};
+use crate::plan::{Affected, Change, Contract, Plan, StoredDefinition};
 use crate::view::wording::{is_folded, verb};
 
 /// Most nodes of a drawing that a person can still follow.
@@ -204,8 +201,8 @@ fn around<'a>(node: &'a Node, beside: &Beside<'a>) -> Vec<&'a Node> {
 }
 
 /// What a definition reads, and with `true` who reads it; nothing for a form that this version does not know.
-fn neighbours(form: Option<&Json>) -> BTreeSet<(Node, bool)> {
-    let Some(object) = form.and_then(|form| Object::deserialize(form).ok()) else { return BTreeSet::new() };
+fn neighbours(form: Option<&StoredDefinition>) -> BTreeSet<(Node, bool)> {
+    let Some(object) = form.and_then(StoredDefinition::object) else { return BTreeSet::new() };
     let mut found: BTreeSet<(Node, bool)> =
         object.references().into_iter().map(|address| (Node::Object(address), false)).collect();
     if let Object::FeatureService(service) = object {

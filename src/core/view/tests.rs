@@ -226,7 +226,11 @@ pub(super) fn spoiled(plan: &Plan, text: &str) -> Plan {
     for change in &mut spoiled.changes {
         add(&mut change.address.name);
         add_all(&mut change.affects);
-        [&mut change.before, &mut change.after].into_iter().flatten().for_each(|form| spoil(form, text));
+        for form in [&mut change.before, &mut change.after].into_iter().flatten() {
+            let mut tree = form.parse();
+            spoil(&mut tree, text);
+            *form = serde_json::from_value(tree).unwrap();
+        }
         for attribute in &mut change.attributes {
             attribute.path.iter_mut().skip(1).for_each(add);
             [&mut attribute.before, &mut attribute.after]

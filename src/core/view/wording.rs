@@ -7,7 +7,9 @@ use serde_json::Value as Json;
 
 use super::value::{range, scaled, selection, value};
 use crate::model::Address;
-use crate::plan::{Action, AttributeChange, Change, Contract, DataWork, Plan, Reason, Risk, Work};
+use crate::plan::{
+    Action, AttributeChange, Change, Contract, DataWork, Plan, Reason, Risk, StoredDefinition, Work,
+};
 
 /// `1 service`, `2 services`.
 pub(super) fn counted(count: usize, one: &str) -> String {
@@ -180,8 +182,8 @@ pub(super) fn unchanged_features(change: &Change) -> usize {
         .map(|attribute| attribute.path[1].as_str())
         .collect();
     touched.dedup();
-    let features = change.before.as_ref().and_then(|form| form.get("features")).and_then(Json::as_array);
-    features.map_or(0, Vec::len).saturating_sub(touched.len())
+    let features = change.before.as_ref().and_then(StoredDefinition::object);
+    features.map_or(0, |before| before.feature_names().len()).saturating_sub(touched.len())
 }
 
 /// `feature "acc_rate" type`, as the block would be written.

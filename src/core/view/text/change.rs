@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
 use super::{Detail, Label, Text, TextOptions};
-use crate::plan::{Action, AttributeChange, Change, Work};
+use crate::plan::{Action, AttributeChange, Change, StoredDefinition, Work};
 use crate::view::value::value;
 use crate::view::wording::{
     attribute_name, counted, data, element, is_features, shortened, shown_attributes, unchanged_features,
@@ -66,8 +66,8 @@ fn header(text: &mut Text, change: &Change, options: &TextOptions) {
 }
 
 /// Every attribute of a definition, aligned.
-pub(super) fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&Json>) {
-    let Some(fields) = definition.and_then(Json::as_object) else { return };
+pub(super) fn whole(text: &mut Text, label: Label, sign: &str, definition: Option<&StoredDefinition>) {
+    let Some(Json::Object(fields)) = definition.map(StoredDefinition::parse) else { return };
     let plain: Vec<(&String, &Json)> =
         fields.iter().filter(|(name, item)| *name != "kind" && !is_features(name, item)).collect();
     let widest = plain.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);

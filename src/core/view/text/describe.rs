@@ -6,6 +6,7 @@ use super::change::whole;
 use super::{Label, Text, TextOptions};
 use crate::graph::Graph;
 use crate::model::{Address, Object};
+use crate::plan::StoredDefinition;
 use crate::registry::{Ledger, OnlineTable, Registry, TableId, TableState};
 
 /// The object; nothing where the registry has none of this address.
@@ -18,7 +19,7 @@ pub fn describe(
     let object = state.objects.get(address)?;
     let mut text = Text::default();
     text.say(Label::Address, address.to_string()).end();
-    whole(&mut text, Label::Plain, "", serde_json::to_value(object).ok().as_ref());
+    whole(&mut text, Label::Plain, "", StoredDefinition::of(object).as_ref());
     let graph = Graph::of(&state.objects);
     names(&mut text, "reads", graph.needs(address), options);
     names(&mut text, "read by", graph.needed_by(address), options);
