@@ -72,17 +72,13 @@ impl StoreSpec for DynamoDbSpec {
         identity_of(settings, &["region", "endpoint_url"])
     }
 
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        let attributes = self.attributes(project);
-        tables
-            .iter()
-            .map(|table| InfraObject {
-                store: None,
-                id: InfraId { kind: DYNAMODB_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
-                table: Some(table.id.clone()),
-                attributes: attributes.clone(),
-            })
-            .collect()
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        vec![InfraObject {
+            store: None,
+            id: InfraId { kind: DYNAMODB_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
+            table: Some(table.id.clone()),
+            attributes: self.attributes(project),
+        }]
     }
 
     fn update_kind(&self, from: &InfraObject, to: &InfraObject) -> UpdateKind {
@@ -138,7 +134,7 @@ mod tests {
             ("tags.team", "ranking"),
         ]);
         let (project, table) = longest_table();
-        let [object] = &DynamoDbSpec::new(&settings).lower(&project, &[&table])[..] else { panic!("one") };
+        let [object] = &DynamoDbSpec::new(&settings).lower(&project, &table)[..] else { panic!("one") };
         assert_eq!(object.attributes["hash_key"], json!({ "name": "entity_key", "type": "B" }));
         assert_eq!(object.attributes["billing_mode"], "PROVISIONED");
         assert_eq!(
@@ -153,7 +149,7 @@ mod tests {
     #[test]
     fn the_longest_name_fits() {
         let (project, table) = longest_table();
-        let name = DynamoDbSpec::new(&settings(&[])).lower(&project, &[&table])[0].id.name.clone();
+        let name = DynamoDbSpec::new(&settings(&[])).lower(&project, &table)[0].id.name.clone();
         assert!((3..=255).contains(&name.len()), "{}", name.len());
         assert!(name.chars().all(|one| one.is_ascii_alphanumeric() || "_-.".contains(one)), "{name}");
     }
@@ -161,9 +157,8 @@ mod tests {
     #[test]
     fn only_another_key_makes_another_table() {
         let (project, table) = longest_table();
-        let of = |pairs: &[(&str, &str)]| {
-            DynamoDbSpec::new(&settings(pairs)).lower(&project, &[&table])[0].clone()
-        };
+        let of =
+            |pairs: &[(&str, &str)]| DynamoDbSpec::new(&settings(pairs)).lower(&project, &table)[0].clone();
         let (plain, other) =
             (of(&[]), of(&[("billing_mode", "PROVISIONED"), ("tags.a", "b"), ("table_class", "x")]));
         assert_ne!(plain.attributes, other.attributes);

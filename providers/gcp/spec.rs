@@ -23,16 +23,13 @@ impl StoreSpec for DatastoreSpec {
         identity_of(settings, &["project_id", "database", "namespace"])
     }
 
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        tables
-            .iter()
-            .map(|table| InfraObject {
-                store: None,
-                id: InfraId { kind: DATASTORE_KIND.to_owned(), name: format!("{project}.{}", table.id) },
-                table: Some(table.id.clone()),
-                attributes: BTreeMap::new(),
-            })
-            .collect()
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        vec![InfraObject {
+            store: None,
+            id: InfraId { kind: DATASTORE_KIND.to_owned(), name: format!("{project}.{}", table.id) },
+            table: Some(table.id.clone()),
+            attributes: BTreeMap::new(),
+        }]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {
@@ -67,7 +64,7 @@ mod tests {
     #[test]
     fn the_longest_name_fits() {
         let (project, table) = longest_table();
-        let name = DatastoreSpec.lower(&project, &[&table])[0].id.name.clone();
+        let name = DatastoreSpec.lower(&project, &table)[0].id.name.clone();
         assert!(name.len() <= 1500 && !name.starts_with("__"), "{name}");
     }
 

@@ -31,18 +31,15 @@ impl StoreSpec for EmbeddedSpec {
         }
     }
 
-    /// One object for each table. Its only attribute is the join keys, which no table ever changes: columns live in row
+    /// One object. Its only attribute is the join keys, which no table ever changes: columns live in row
     /// schemas, so adding a feature or editing a tag touches no infrastructure.
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        tables
-            .iter()
-            .map(|table| InfraObject {
-                store: None,
-                id: InfraId { kind: EMBEDDED_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
-                table: Some(table.id.clone()),
-                attributes: BTreeMap::from([("join_keys".to_owned(), join_keys(table))]),
-            })
-            .collect()
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        vec![InfraObject {
+            store: None,
+            id: InfraId { kind: EMBEDDED_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
+            table: Some(table.id.clone()),
+            attributes: BTreeMap::from([("join_keys".to_owned(), join_keys(table))]),
+        }]
     }
 
     fn update_kind(&self, from: &InfraObject, to: &InfraObject) -> UpdateKind {

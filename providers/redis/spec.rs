@@ -27,16 +27,13 @@ impl StoreSpec for RedisSpec {
         identity
     }
 
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        tables
-            .iter()
-            .map(|table| InfraObject {
-                store: None,
-                id: InfraId { kind: REDIS_PREFIX.to_owned(), name: format!("{project}.{}", table.id) },
-                table: Some(table.id.clone()),
-                attributes: BTreeMap::new(),
-            })
-            .collect()
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        vec![InfraObject {
+            store: None,
+            id: InfraId { kind: REDIS_PREFIX.to_owned(), name: format!("{project}.{}", table.id) },
+            table: Some(table.id.clone()),
+            attributes: BTreeMap::new(),
+        }]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {

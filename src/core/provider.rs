@@ -127,8 +127,8 @@ pub trait StoreSpec: fmt::Debug + Send + Sync {
     /// The part of the settings that identifies the data; never a secret.
     fn identity(&self, settings: &StoreSettings) -> StoreIdentity;
 
-    /// The infrastructure that these tables of a project need, one or more objects for each.
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject>;
+    /// The infrastructure that a table of a project needs, one or more objects.
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject>;
 
     /// Whether a difference can be mended in place.
     fn update_kind(&self, from: &InfraObject, to: &InfraObject) -> UpdateKind;

@@ -168,7 +168,7 @@ mod tests {
         let tables = [table("new"), table("old")];
         let mut objects = Vec::new();
         for (table, value) in tables.iter().zip([20, 10]) {
-            let mut object = MemorySpec.lower("p", &[table]).remove(0);
+            let mut object = MemorySpec.lower("p", table).remove(0);
             object.store = Some(table.store.clone());
             places.execute(&InfraStep::Create { object: object.clone() }).await.unwrap();
             objects.push(object);

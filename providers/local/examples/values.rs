@@ -126,7 +126,7 @@ async fn newest(objects: Objects, view: &str, folder: &Path) -> Result<()> {
         online_path: Some(PathBuf::from(folder)),
         ..LocalOptions::new("example", ".")
     });
-    for object in EmbeddedSpec.lower("example", &[&table]) {
+    for object in EmbeddedSpec.lower("example", &table) {
         provider.execute(&InfraStep::Create { object }).await?;
     }
     let registry = Registry {

@@ -56,8 +56,8 @@ impl Loaded {
     pub fn definitions_digest(&self) -> Fingerprint {
         let objects = self.project.as_ref().map(|project| &project.objects);
         // Objects and their maps are ordered, so their JSON form is one and the same; making it canonical would take longer
-        // than parsing. It always exists; see `Fingerprint::of`.
-        Fingerprint::of_bytes(&serde_json::to_vec(&objects).unwrap_or_default())
+        // than parsing.
+        Fingerprint::of_ordered(&objects)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -57,6 +58,15 @@ impl Fingerprint {
         Self::of_bytes(&canonical)
     }
 
+    /// The fingerprint of a value's JSON as it is, for values whose fields and maps have one order. It is not that of its
+    /// canonical JSON.
+    pub(crate) fn of_ordered(value: &impl Serialize) -> Self {
+        let mut hashing = BufWriter::new(Hashing(Sha256::new()));
+        // Writing to a hash cannot fail, and the JSON form always exists; see `Fingerprint::of`.
+        let _ = serde_json::to_writer(&mut hashing, value);
+        hashing.into_inner().map_or_else(|_| Self::of_bytes(b""), |hashing| Self::of_hash(hashing.0))
+    }
+
     /// Digits of its text.
     pub const DIGITS: usize = 64;
 
@@ -67,9 +77,13 @@ impl Fingerprint {
 
     /// The SHA-256 of all the bytes, one part after the other.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
-        use fmt::Write as _;
         let mut hasher = Sha256::new();
         parts.iter().for_each(|part| hasher.update(part));
+        Self::of_hash(hasher)
+    }
+
+    fn of_hash(hasher: Sha256) -> Self {
+        use fmt::Write as _;
         let mut text = String::with_capacity(Self::DIGITS);
         for byte in hasher.finalize().iter() {
             // Writing to a `String` cannot fail.
@@ -81,6 +95,20 @@ impl Fingerprint {
     /// The 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Hashes what is written to it.
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -61,58 +61,49 @@ pub(super) fn derive(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDeci
         delete(input, id, reason, freed, &mut infrastructure);
     }
     after.retain(|id, _| !doomed.contains_key(id));
-    let wanted = wanted(input, &after);
-    for object in &wanted {
-        let reason = object.table.as_ref().and_then(|table| reasons.get(table)).copied();
-        let reason = reason.cloned().unwrap_or(Reason::New);
-        let old = object.table.as_ref().and_then(|table| replaced.get(table)).copied();
-        settle(input, object, reason, (old, &after), &mut infrastructure);
+    let mut wanted = BTreeSet::new();
+    for table in after.values() {
+        let reason = reasons.get(&table.id).copied().unwrap_or(&Reason::New);
+        for object in lower(input, table) {
+            settle(input, &object, table, (reason, replaced.get(&table.id).copied()), &mut infrastructure);
+            wanted.insert(object.id);
+        }
     }
     left_over(input, &wanted, &after, &mut infrastructure);
+    infrastructure.created.sort_by(|a, b| a.id.cmp(&b.id));
+    infrastructure.updated.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
     infrastructure.changes.sort_by(|a, b| a.id.cmp(&b.id));
     infrastructure
 }
 
-/// What the store needs for the tables that stay and lie in it.
-fn wanted(input: &Indexed<'_>, after: &Tables<'_>) -> Vec<InfraObject> {
-    let Some(store) = input.store else { return Vec::new() };
+/// What the store needs for a table that stays, if it lies in it.
+fn lower(input: &Indexed<'_>, table: &OnlineTable) -> Vec<InfraObject> {
+    let here = input.environment.online_store.as_ref();
     // A forgotten table is nobody's any more: it is neither made again nor changed.
-    let here = |table: &&OnlineTable| {
-        Some(&table.store) == input.environment.online_store.as_ref() && table.state != TableState::Forgotten
-    };
-    let tables: Vec<&OnlineTable> = after.values().copied().filter(here).collect();
-    let mut objects = store.lower(&input.project.name, &tables);
+    let store = input.store.filter(|_| Some(&table.store) == here && table.state != TableState::Forgotten);
+    let mut objects = store.map(|store| store.lower(&input.project.name, table)).unwrap_or_default();
     for object in &mut objects {
-        object.store.clone_from(&input.environment.online_store);
+        object.store = here.cloned();
     }
-    objects.sort_by(|a, b| a.id.cmp(&b.id));
-    objects.dedup_by(|a, b| a.id == b.id);
     objects
 }
 
 fn settle(
     input: &Indexed<'_>,
     object: &InfraObject,
-    reason: Reason,
-    (old, after): (Option<&TableId>, &Tables<'_>),
+    table: &OnlineTable,
+    (reason, replaced): (&Reason, Option<&TableId>),
     infrastructure: &mut Infrastructure,
 ) {
-    let serves: Vec<Address> = object
-        .table
-        .as_ref()
-        .and_then(|table| after.get(table))
-        .map(|table| table.view.clone())
-        .into_iter()
-        .collect();
     let seen = input.observed.map(|observed| observed.get(&object.id));
     let left = input.prior.infrastructure.get(&object.id);
     let (before, actions, reason) = match (left, seen) {
         (None, _) | (Some(_), Some(None)) => {
             infrastructure.created.push(object.clone());
-            let before = old.and_then(|old| counterpart(input, &object.id.kind, old));
-            let reason = if left.is_some() { Reason::Missing } else { reason };
+            let before = replaced.and_then(|old| counterpart(input, &object.id.kind, old));
+            let reason = if left.is_some() { Reason::Missing } else { reason.clone() };
             let actions =
-                if old.is_some() { vec![Action::Create, Action::Delete] } else { vec![Action::Create] };
+                if replaced.is_some() { vec![Action::Create, Action::Delete] } else { vec![Action::Create] };
             (before, actions, reason)
         }
         (Some(left), seen) => {
@@ -132,7 +123,7 @@ fn settle(
         before,
         after: Some(object.clone()),
         reason,
-        serves,
+        serves: vec![table.view.clone()],
     });
 }
 
@@ -168,11 +159,10 @@ fn delete(
 /// Objects that the registry has and no table needs: created by an apply that went no further.
 fn left_over(
     input: &Indexed<'_>,
-    wanted: &[InfraObject],
+    wanted: &BTreeSet<InfraId>,
     after: &Tables<'_>,
     infrastructure: &mut Infrastructure,
 ) {
-    let wanted: BTreeSet<&InfraId> = wanted.iter().map(|object| &object.id).collect();
     let deleted = infrastructure.deleted.iter().flat_map(|deletion| &deletion.objects);
     let going: BTreeSet<InfraId> = deleted.map(|object| object.id.clone()).collect();
     for object in input.prior.infrastructure.values() {

@@ -377,7 +377,7 @@ fn fit(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
 /// Attributes of the store that cannot change where the table is.
 fn replaced_by_store(input: &Indexed<'_>, table: &OnlineTable) -> Option<Vec<String>> {
     let store = input.store?;
-    let wanted = store.lower(&input.project.name, &[table]);
+    let wanted = store.lower(&input.project.name, table);
     wanted.iter().find_map(|object| {
         let left = input.prior.infrastructure.get(&object.id)?;
         let from = input.observed.and_then(|observed| observed.get(&object.id)).unwrap_or(left);

@@ -24,15 +24,14 @@ impl StoreSpec for TestStore {
         StoreIdentity { kind: settings.kind.clone(), settings: BTreeMap::new() }
     }
 
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        let parts = ["data_table", "index_table"];
-        let object = |kind: &str, table: &OnlineTable| InfraObject {
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        let object = |kind: &str| InfraObject {
             store: None,
             id: InfraId { kind: kind.to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
             attributes: BTreeMap::new(),
         };
-        tables.iter().flat_map(|table| parts.map(|kind| object(kind, table))).collect()
+        ["data_table", "index_table"].map(object).into()
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {
@@ -171,7 +170,7 @@ impl World {
     /// Every live table has its infrastructure.
     fn check_infrastructure(&self) {
         for table in self.registry.tables.values().filter(|table| table.state == TableState::Live) {
-            for object in TestStore.lower("test", &[table]) {
+            for object in TestStore.lower("test", table) {
                 assert!(self.infrastructure.contains_key(&object.id), "{} has no infrastructure", table.id);
             }
         }

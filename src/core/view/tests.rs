@@ -26,14 +26,13 @@ impl StoreSpec for OneTable {
         StoreIdentity { kind: settings.kind.clone(), settings: BTreeMap::new() }
     }
 
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        let object = |table: &&OnlineTable| InfraObject {
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        vec![InfraObject {
             store: None,
             id: InfraId { kind: "test_table".to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
             attributes: BTreeMap::new(),
-        };
-        tables.iter().map(object).collect()
+        }]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {

@@ -46,7 +46,7 @@ impl<'a> Bench<'a> {
 
     /// The infrastructure of a table.
     pub fn objects(&self, table: &OnlineTable) -> Vec<InfraObject> {
-        self.backend.spec().lower(self.project, &[table])
+        self.backend.spec().lower(self.project, table)
     }
 
     /// Creates a table.

@@ -262,16 +262,13 @@ impl StoreSpec for MemorySpec {
         StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() }
     }
 
-    fn lower(&self, project: &str, tables: &[&OnlineTable]) -> Vec<InfraObject> {
-        tables
-            .iter()
-            .map(|table| InfraObject {
-                store: None,
-                id: InfraId { kind: "memory_table".to_owned(), name: format!("{project}.{}", table.id) },
-                table: Some(table.id.clone()),
-                attributes: BTreeMap::new(),
-            })
-            .collect()
+    fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
+        vec![InfraObject {
+            store: None,
+            id: InfraId { kind: "memory_table".to_owned(), name: format!("{project}.{}", table.id) },
+            table: Some(table.id.clone()),
+            attributes: BTreeMap::new(),
+        }]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {

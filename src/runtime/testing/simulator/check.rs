@@ -32,7 +32,7 @@ pub(super) fn lost_update(before: &Registry, entry: &Entry) -> Vec<String> {
 /// Whatever the registry serves from is in its own list of infrastructure, after every single entry.
 pub(super) fn table_without_infrastructure(state: &Registry) -> Vec<String> {
     let live = state.tables.values().filter(|table| table.state == TableState::Live);
-    live.flat_map(|table| MemorySpec.lower(project::NAME, &[table]))
+    live.flat_map(|table| MemorySpec.lower(project::NAME, table))
         .filter(|object| !state.infrastructure.contains_key(&object.id))
         .map(|object| format!("entry {} leaves a live table without {}", state.revision, object.id))
         .collect()
@@ -169,7 +169,7 @@ async fn recover(world: &World, process: &Process) -> Result<(), String> {
 fn infrastructure(world: &World, state: &Registry) -> Result<(), String> {
     let there = world.memory.objects();
     for table in state.tables.values().filter(|table| table.state == TableState::Live) {
-        for object in MemorySpec.lower(project::NAME, &[table]) {
+        for object in MemorySpec.lower(project::NAME, table) {
             if !there.contains_key(&object.id) {
                 return Err(format!("{} has no infrastructure", table.id));
             }
