@@ -93,12 +93,10 @@ impl StoreSpec for DynamoDbSpec {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
     use provender_core::model::{Fingerprint, Objects, Project};
     use provender_core::plan::{Action, Plan, PlanInput, plan};
     use provender_core::registry::{AppliedEnvironment, Registry};
-    use provender_core::time::Duration;
 
     use super::*;
 
@@ -197,22 +195,10 @@ mod tests {
             online_store: Some(spec.identity(&settings)),
             offline_store: None,
         };
+        let project = Project { name: "p".to_owned(), objects, ..Project::default() };
         let outcome = plan(&PlanInput {
-            project: &Project { name: "p".to_owned(), objects, ..Project::default() },
-            ranges: &BTreeMap::new(),
-            definitions_digest: &Fingerprint::of_bytes(b""),
-            registry_location: "r",
-            environment: &environment,
-            keep_superseded: Duration::from_seconds(60),
-            prior,
-            ledgers: &BTreeMap::new(),
-            observed: None,
             store: Some(&spec),
-            now: "2026-11-25T00:00:00Z".parse().unwrap(),
-            gates: &BTreeSet::new(),
-            accepted: &[],
-            targets: &[],
-            excludes: &[],
+            ..PlanInput::of(&project, prior, &environment, "2026-11-25T00:00:00Z".parse().unwrap())
         });
         assert_eq!(outcome.errors, []);
         outcome.plan.unwrap()

@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
-use provender_core::model::{Address, DataSource, Fingerprint, ObjectKind, Objects, Project, StoreIdentity};
-use provender_core::plan::{
-    Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, SourceRange, destroy, plan, sweep,
-};
+use provender_core::model::{Address, DataSource, ObjectKind, Objects, Project, StoreIdentity};
+use provender_core::plan::{Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan, sweep};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, OnlineTable, Registry, TableId};
 use provender_core::source::Sources;
@@ -217,25 +215,11 @@ fn without_definitions<'a>(
     prior: &'a Registry,
     ledgers: &'a BTreeMap<TableId, Ledger>,
 ) -> PlanInput<'a> {
-    static NO_RANGES: BTreeMap<Address, SourceRange> = BTreeMap::new();
-    static NO_GATES: BTreeSet<Gate> = BTreeSet::new();
-    static NO_DEFINITIONS: LazyLock<Fingerprint> = LazyLock::new(|| Fingerprint::of(&Objects::default()));
     PlanInput {
-        project,
-        ranges: &NO_RANGES,
-        definitions_digest: &NO_DEFINITIONS,
         registry_location: &workspace.environment.registry.path,
-        environment: &prior.environment,
         keep_superseded: workspace.environment.keep_superseded,
-        prior,
         ledgers,
-        observed: None,
-        store: None,
-        now: clock::now(),
-        gates: &NO_GATES,
-        accepted: &[],
-        targets: &[],
-        excludes: &[],
+        ..PlanInput::of(project, prior, &prior.environment, clock::now())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `provender diff`: the definitions of two folders, compared as a plan compares. No registry and no store is opened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use provender_core::config::Loaded;
@@ -40,26 +40,20 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let (workspace, after) = definitions(ui, global, &args.after)?;
     let label = format!("{} → {}", args.before.display(), args.after.display());
     let gates: BTreeSet<Gate> = args.fail_on.iter().copied().collect();
+    let environment = workspace.applied_environment()?;
     let step = |loaded: &Loaded, prior: &Registry, name: &str| -> CommandResult<Plan> {
         let objects = loaded.project.as_ref().ok_or_else(CommandError::reported)?;
+        let project = Project { name: workspace.environment.project.clone(), ..objects.clone() };
         finish(
             ui,
             plan(&PlanInput {
-                project: &Project { name: workspace.environment.project.clone(), ..objects.clone() },
                 ranges: &loaded.ranges,
                 definitions_digest: &loaded.definitions_digest(),
                 registry_location: name,
-                environment: &workspace.applied_environment()?,
                 keep_superseded: workspace.environment.keep_superseded,
-                prior,
-                ledgers: &BTreeMap::new(),
-                observed: None,
                 store: workspace.online_spec()?.as_deref(),
-                now: clock::now(),
                 gates: &gates,
-                accepted: &[],
-                targets: &[],
-                excludes: &[],
+                ..PlanInput::of(&project, prior, &environment, clock::now())
             }),
         )
     };

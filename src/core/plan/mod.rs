@@ -23,6 +23,7 @@ mod steps;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 pub use document::*;
 pub use file::PlanFileError;
@@ -73,6 +74,40 @@ pub struct PlanInput<'a> {
     pub targets: &'a [Address],
     /// `--exclude`: not these, nor what cannot change without them.
     pub excludes: &'a [Address],
+}
+
+impl<'a> PlanInput<'a> {
+    /// The comparison of a project with a registry of which nothing else is known: nothing was materialized or looked at, there
+    /// is no online store, no gate, and nothing is left out.
+    pub fn of(
+        project: &'a Project,
+        prior: &'a Registry,
+        environment: &'a AppliedEnvironment,
+        now: Timestamp,
+    ) -> Self {
+        static NO_RANGES: BTreeMap<Address, SourceRange> = BTreeMap::new();
+        static NO_LEDGERS: BTreeMap<TableId, Ledger> = BTreeMap::new();
+        static NO_GATES: BTreeSet<Gate> = BTreeSet::new();
+        static NO_DEFINITIONS: LazyLock<Fingerprint> =
+            LazyLock::new(|| Fingerprint::of(&crate::model::Objects::default()));
+        Self {
+            project,
+            ranges: &NO_RANGES,
+            definitions_digest: &NO_DEFINITIONS,
+            registry_location: "",
+            environment,
+            keep_superseded: Duration::ZERO,
+            prior,
+            ledgers: &NO_LEDGERS,
+            observed: None,
+            store: None,
+            now,
+            gates: &NO_GATES,
+            accepted: &[],
+            targets: &[],
+            excludes: &[],
+        }
+    }
 }
 
 impl PlanInput<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Address, Fingerprint, ObjectKind, Objects, Project, StoreIdentity, StoreSettings};
+use crate::model::{Address, ObjectKind, Objects, Project, StoreIdentity, StoreSettings};
 use crate::plan::{
     Affected, Change, Contract, Gate, InfraStep, Plan, PlanInput, SourcePosition, SourceRange, StepAction,
     plan,
@@ -75,26 +75,18 @@ pub(super) fn planned(objects: Objects, prior: &Registry) -> Plan {
         };
         (id.clone(), Ledger { intervals: vec![interval], complete: None })
     });
+    let environment = AppliedEnvironment {
+        provider: "local".to_owned(),
+        online_store: Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() }),
+        offline_store: None,
+    };
     let outcome = plan(&PlanInput {
-        project: &project,
         ranges: &BTreeMap::from([(view, range)]),
-        definitions_digest: &Fingerprint::of_bytes(b""),
         registry_location: "data/registry.db",
-        environment: &AppliedEnvironment {
-            provider: "local".to_owned(),
-            online_store: Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() }),
-            offline_store: None,
-        },
         keep_superseded: Duration::from_seconds(60),
-        prior,
         ledgers: &ledgers.collect(),
-        observed: None,
         store: Some(&OneTable),
-        now: instant("2026-11-25"),
-        targets: &[],
-        excludes: &[],
-        gates: &BTreeSet::new(),
-        accepted: &[],
+        ..PlanInput::of(&project, prior, &environment, instant("2026-11-25"))
     });
     assert_eq!(outcome.errors, []);
     outcome.plan.unwrap()

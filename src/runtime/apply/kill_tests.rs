@@ -1,16 +1,14 @@
 //! `kill -9` before and after every step of an apply: the process stops where it is, and nothing of it runs on. Its plan is
 //! taken up by another process, which ends where an undisturbed apply ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt as _;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use provender_core::model::{
-    Address, Fingerprint, Object, ObjectKind, Objects, Project, StoreIdentity, ValueType,
-};
+use provender_core::model::{Address, Object, ObjectKind, Objects, Project, StoreIdentity, ValueType};
 use provender_core::plan::{Plan, PlanInput, plan};
 use provender_core::registry::{AppliedEnvironment, Author, Registry, TableState};
 use provender_core::time::{Duration, Timestamp};
@@ -87,21 +85,9 @@ impl Ground {
             offline_store: None,
         };
         let outcome = plan(&PlanInput {
-            project: &project,
-            ranges: &BTreeMap::new(),
-            definitions_digest: &Fingerprint::of_bytes(b""),
-            registry_location: "registry",
-            environment: &environment,
-            keep_superseded: Duration::from_seconds(1),
-            prior: &prior,
-            ledgers: &BTreeMap::new(),
             observed: Some(&observed),
             store: Some(&MemorySpec),
-            now: self.clock.now(),
-            targets: &[],
-            excludes: &[],
-            gates: &BTreeSet::new(),
-            accepted: &[],
+            ..PlanInput::of(&project, &prior, &environment, self.clock.now())
         });
         assert_eq!(outcome.errors, []);
         outcome.plan.unwrap()

@@ -1,12 +1,12 @@
 //! Applying plans made by hand, over a registry and infrastructure in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use provender_core::model::{Fingerprint, Project};
+use provender_core::model::Project;
 use provender_core::plan::{InfraStep, Plan, PlanInput, Step, StepAction, plan};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{AppliedEnvironment, Author, Registry, StateChange};
@@ -33,22 +33,11 @@ fn step(name: &str, after: &[&str]) -> Step {
 }
 
 fn plan_of(steps: Vec<Step>) -> Plan {
+    let project = Project { name: "shop".to_owned(), ..Project::default() };
+    let (prior, environment) = (Registry::default(), AppliedEnvironment::default());
     let empty = plan(&PlanInput {
-        project: &Project { name: "shop".to_owned(), ..Project::default() },
-        ranges: &BTreeMap::new(),
-        definitions_digest: &Fingerprint::of_bytes(b""),
-        registry_location: "registry",
-        environment: &AppliedEnvironment::default(),
-        keep_superseded: Duration::from_seconds(1),
-        prior: &Registry::default(),
-        ledgers: &BTreeMap::new(),
-        observed: None,
         store: Some(&MemorySpec),
-        now: Timestamp::from_nanos(0),
-        targets: &[],
-        excludes: &[],
-        gates: &BTreeSet::new(),
-        accepted: &[],
+        ..PlanInput::of(&project, &prior, &environment, Timestamp::from_nanos(0))
     });
     Plan { steps, ..empty.plan.unwrap() }
 }

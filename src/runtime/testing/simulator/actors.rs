@@ -1,11 +1,11 @@
 //! Those who share the registry: appliers that edit, plan and apply; a materializer; a reader.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use object_store::path::Path;
-use provender_core::model::{Fingerprint, Objects, Project, StoreIdentity};
+use provender_core::model::{Objects, Project, StoreIdentity};
 use provender_core::plan::{Plan, PlanInput, plan};
 use provender_core::provider::InfraObject;
 use provender_core::registry::{AppliedEnvironment, Author, Ledger, Registry, TableId};
@@ -72,26 +72,17 @@ impl Process {
         let identity = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };
         let project =
             Project { name: project::NAME.to_owned(), objects: desired.clone(), ..Project::default() };
+        let environment = AppliedEnvironment {
+            provider: "memory".to_owned(),
+            online_store: Some(identity),
+            offline_store: None,
+        };
         let outcome = plan(&PlanInput {
-            project: &project,
-            ranges: &BTreeMap::new(),
-            definitions_digest: &Fingerprint::of_bytes(b"definitions"),
-            registry_location: "registry",
-            environment: &AppliedEnvironment {
-                provider: "memory".to_owned(),
-                online_store: Some(identity),
-                offline_store: None,
-            },
             keep_superseded: Duration::from_seconds(10),
-            prior: state,
             ledgers: &ledgers,
             observed: Some(&observed),
             store: Some(&MemorySpec),
-            now,
-            targets: &[],
-            excludes: &[],
-            gates: &BTreeSet::new(),
-            accepted: &[],
+            ..PlanInput::of(&project, state, &environment, now)
         });
         Ok(outcome.plan)
     }
