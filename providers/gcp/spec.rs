@@ -1,8 +1,7 @@
 //! The pure half of Datastore: what identifies it and which kinds online tables need. A kind is made by its first row; an
 //! entity that carries our mark stands for it, so that an empty one is seen too.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind, identity_of};
 use provender_core::registry::OnlineTable;
@@ -28,7 +27,7 @@ impl StoreSpec for DatastoreSpec {
             store: None,
             id: InfraId { kind: DATASTORE_KIND.to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
-            attributes: BTreeMap::new(),
+            attributes: LiteMap::new(),
         }]
     }
 
@@ -77,6 +76,6 @@ mod tests {
         };
         let identity = DatastoreSpec.identity(&settings);
         assert_eq!(identity.settings.keys().collect::<Vec<_>>(), ["namespace", "project_id"]);
-        assert_eq!(identity.settings["namespace"], "${NAMESPACE}");
+        assert_eq!(identity.settings[&"namespace".to_owned()], "${NAMESPACE}");
     }
 }

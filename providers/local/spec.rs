@@ -1,8 +1,7 @@
 //! The pure half of the embedded store: what identifies it and which infrastructure online tables need. No file is
 //! touched here; `provider` does that.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind};
 use provender_core::registry::OnlineTable;
@@ -27,7 +26,7 @@ impl StoreSpec for EmbeddedSpec {
         let path = settings.settings.get("path").map_or(DEFAULT_ONLINE_PATH, String::as_str);
         StoreIdentity {
             kind: self.name().to_owned(),
-            settings: BTreeMap::from([("path".to_owned(), path.to_owned())]),
+            settings: LiteMap::from_iter([("path".to_owned(), path.to_owned())]),
         }
     }
 
@@ -38,7 +37,7 @@ impl StoreSpec for EmbeddedSpec {
             store: None,
             id: InfraId { kind: EMBEDDED_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
-            attributes: BTreeMap::from([("join_keys".to_owned(), join_keys(table))]),
+            attributes: LiteMap::from_iter([("join_keys".to_owned(), join_keys(table))]),
         }]
     }
 
@@ -69,7 +68,8 @@ mod tests {
             kind: "embedded".to_owned(),
             settings: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
-        let path = |settings: &StoreSettings| EmbeddedSpec.identity(settings).settings["path"].clone();
+        let path =
+            |settings: &StoreSettings| EmbeddedSpec.identity(settings).settings[&"path".to_owned()].clone();
         assert_eq!(path(&settings(&[])), "data/online");
         assert_eq!(path(&settings(&[("path", "${DIR}/x"), ("map_size", "1 GiB")])), "${DIR}/x");
         assert_eq!(

@@ -1,7 +1,6 @@
 //! The pure half of Redis: what identifies it and which prefixes of keys online tables need.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use provender_core::config::environment::redis_place;
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind, identity_of};
@@ -32,7 +31,7 @@ impl StoreSpec for RedisSpec {
             store: None,
             id: InfraId { kind: REDIS_PREFIX.to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
-            attributes: BTreeMap::new(),
+            attributes: LiteMap::new(),
         }]
     }
 
@@ -53,7 +52,7 @@ mod tests {
             settings: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         let identity = RedisSpec.identity(&settings);
-        assert_eq!(identity.settings["place"], "h:1");
+        assert_eq!(identity.settings[&"place".to_owned()], "h:1");
         assert!(!format!("{identity:?}").contains("canary"));
     }
 }

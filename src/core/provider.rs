@@ -1,9 +1,9 @@
 //! The pure half of providers and stores: which infrastructure a project needs. Looking at the real thing and changing
 //! it is the runtime's (`runtime::provider`).
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -83,8 +83,9 @@ pub struct InfraObject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<TableId>,
     /// Its settings, by name; never secrets.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<String, Json>,
+    #[serde(default, skip_serializing_if = "LiteMap::is_empty")]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, Json>"))]
+    pub attributes: LiteMap<String, Json>,
 }
 
 impl InfraObject {

@@ -143,11 +143,16 @@ mod tests {
     use provender_core::model::ValueType;
     use provender_core::provider::StoreSpec as _;
 
+    use litemap::LiteMap;
+
     use super::*;
     use crate::testing::{MemoryProvider, MemorySpec, int, int_key, online_row, online_table, times};
 
     fn store(name: &str) -> StoreIdentity {
-        StoreIdentity { kind: "memory".to_owned(), settings: [("path".to_owned(), name.to_owned())].into() }
+        StoreIdentity {
+            kind: "memory".to_owned(),
+            settings: LiteMap::from_iter([("path".to_owned(), name.to_owned())]),
+        }
     }
 
     #[tokio::test]

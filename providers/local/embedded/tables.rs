@@ -1,8 +1,7 @@
 //! Online tables inside a transaction: creating, changing and deleting them, and the schemas of their rows.
 
-use std::collections::BTreeMap;
-
 use heed::{RoTxn, RwTxn};
+use litemap::LiteMap;
 use provender_core::encoding::RowSchema;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::TableId;
@@ -23,8 +22,8 @@ const SWEPT_AT_ONCE: usize = 50_000;
 pub(super) struct Record {
     project: String,
     table: TableId,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    attributes: BTreeMap<String, Json>,
+    #[serde(default, skip_serializing_if = "LiteMap::is_empty")]
+    attributes: LiteMap<String, Json>,
 }
 
 impl Record {

@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use litemap::LiteMap;
 use provender_core::encoding::{EntityKey, RowSchema};
 use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, StoreIdentity};
 use provender_core::plan::InfraStep;
@@ -102,7 +103,7 @@ async fn newest(objects: Objects, view: &str, folder: &Path) -> Result<()> {
         id: TableId { view: view.to_owned(), revision: Some(1) },
         view: Address::new(ObjectKind::FeatureView, view),
         state: TableState::Live,
-        store: StoreIdentity { kind: "embedded".to_owned(), settings: BTreeMap::new() },
+        store: StoreIdentity { kind: "embedded".to_owned(), settings: LiteMap::new() },
         join_keys: objects.join_keys(view).expect("the view's entities are defined"),
         columns: definition
             .features

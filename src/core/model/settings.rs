@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 /// A store's kind and settings as written: `${NAME}` is not replaced here, so no secret is in it.
@@ -24,6 +25,7 @@ pub struct StoreIdentity {
     #[serde(rename = "type")]
     pub kind: String,
     /// Region, address, namespace, path; as written.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "LiteMap::is_empty")]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
+    pub settings: LiteMap<String, String>,
 }

@@ -1,13 +1,12 @@
 //! Two states, one rule: what each kind of difference means, and what becomes of the online table.
 
-use std::collections::BTreeMap;
-
 use super::tests::{Shape, ViewShape, World, environment};
 use super::*;
 use crate::model::{
     Consumer, FeatureService, Object, ObjectKind, Objects, Selection, StoreIdentity, ValueType,
 };
 use crate::registry::{OnlineTable, TableState};
+use litemap::LiteMap;
 
 fn shape() -> Shape {
     let view = ViewShape { there: true, online: true, features: [1, 3, 0], ttl: 2, own_source: false };
@@ -192,7 +191,7 @@ fn another_store_replaces_every_table_in_it() {
     let mut other = environment();
     other.online_store = Some(StoreIdentity {
         kind: "test".to_owned(),
-        settings: BTreeMap::from([("path".into(), "b".into())]),
+        settings: LiteMap::from_iter([("path".into(), "b".into())]),
     });
     let world = applied();
     let plan = world.outcome_with(&shape().objects(), &other, &[], &[]).plan.unwrap();

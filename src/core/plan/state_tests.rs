@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::tests::{Shape, ViewShape, World, environment, source};
 use super::*;
 use crate::model::{FeatureView, Object, ObjectKind, Objects, SourceKind, StoreIdentity};
+use litemap::LiteMap;
 
 fn objects() -> Objects {
     let view = ViewShape { there: true, online: true, features: [1, 3, 0], ttl: 2, own_source: false };
@@ -89,7 +90,7 @@ fn destroying_honours_protection_wherever_it_is_written() {
 fn another_offline_store_is_said_once() {
     let stored = |kind: &str| {
         let mut environment = environment();
-        environment.offline_store = Some(StoreIdentity { kind: kind.to_owned(), settings: BTreeMap::new() });
+        environment.offline_store = Some(StoreIdentity { kind: kind.to_owned(), settings: LiteMap::new() });
         environment
     };
     let mut world = applied(&objects());

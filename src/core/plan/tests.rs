@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use proptest::prelude::*;
 
 use super::*;
@@ -21,7 +22,7 @@ impl StoreSpec for TestStore {
     }
 
     fn identity(&self, settings: &StoreSettings) -> StoreIdentity {
-        StoreIdentity { kind: settings.kind.clone(), settings: BTreeMap::new() }
+        StoreIdentity { kind: settings.kind.clone(), settings: LiteMap::new() }
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
@@ -29,7 +30,7 @@ impl StoreSpec for TestStore {
             store: None,
             id: InfraId { kind: kind.to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
-            attributes: BTreeMap::new(),
+            attributes: LiteMap::new(),
         };
         ["data_table", "index_table"].map(object).into()
     }
@@ -67,7 +68,7 @@ impl Default for Definitions {
 pub(super) fn environment() -> AppliedEnvironment {
     AppliedEnvironment {
         provider: "local".to_owned(),
-        online_store: Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() }),
+        online_store: Some(StoreIdentity { kind: "test".to_owned(), settings: LiteMap::new() }),
         offline_store: None,
     }
 }

@@ -13,6 +13,7 @@ use crate::registry::{
 };
 use crate::time::{Duration, Timestamp};
 use crate::view::{html, markdown};
+use litemap::LiteMap;
 
 #[derive(Debug)]
 struct OneTable;
@@ -23,7 +24,7 @@ impl StoreSpec for OneTable {
     }
 
     fn identity(&self, settings: &StoreSettings) -> StoreIdentity {
-        StoreIdentity { kind: settings.kind.clone(), settings: BTreeMap::new() }
+        StoreIdentity { kind: settings.kind.clone(), settings: LiteMap::new() }
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
@@ -31,7 +32,7 @@ impl StoreSpec for OneTable {
             store: None,
             id: InfraId { kind: "test_table".to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
-            attributes: BTreeMap::new(),
+            attributes: LiteMap::new(),
         }]
     }
 
@@ -77,7 +78,7 @@ pub(super) fn planned(objects: Objects, prior: &Registry) -> Plan {
     });
     let environment = AppliedEnvironment {
         provider: "local".to_owned(),
-        online_store: Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() }),
+        online_store: Some(StoreIdentity { kind: "test".to_owned(), settings: LiteMap::new() }),
         offline_store: None,
     };
     let outcome = plan(&PlanInput {

@@ -1,11 +1,11 @@
 //! `kill -9` before and after every step of an apply: the process stops where it is, and nothing of it runs on. Its plan is
 //! taken up by another process, which ends where an undisturbed apply ends.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt as _;
+use litemap::LiteMap;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use provender_core::model::{Address, Object, ObjectKind, Objects, Project, StoreIdentity, ValueType};
@@ -78,7 +78,7 @@ impl Ground {
         let known: Vec<_> = prior.infrastructure.values().collect();
         let observed = self.memory.observe(&known).await.unwrap();
         let project = Project { name: "shop".to_owned(), objects, ..Project::default() };
-        let store = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };
+        let store = StoreIdentity { kind: "memory".to_owned(), settings: LiteMap::new() };
         let environment = AppliedEnvironment {
             provider: "memory".to_owned(),
             online_store: Some(store),

@@ -1,9 +1,9 @@
 //! Applying plans made by hand, over a registry and infrastructure in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use litemap::LiteMap;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use provender_core::model::Project;
@@ -22,7 +22,7 @@ fn step(name: &str, after: &[&str]) -> Step {
         store: None,
         id: InfraId { kind: "memory_table".to_owned(), name: name.to_owned() },
         table: None,
-        attributes: BTreeMap::new(),
+        attributes: LiteMap::new(),
     };
     Step {
         id: name.to_owned(),

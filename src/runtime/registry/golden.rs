@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use litemap::LiteMap;
 use provender_core::model::{
     Address, Consumer, DataSource, Entity, Feature, FeatureService, FeatureView, Field, FileFormat,
     Fingerprint, JoinKey, Lifecycle, Materialization, Metadata, Object, ObjectKind, Objects, Selection,
@@ -110,7 +111,7 @@ fn state() -> Registry {
         store: None,
         id: infra.clone(),
         table: Some(old.clone()),
-        attributes: [("size".to_owned(), serde_json::json!(3))].into(),
+        attributes: LiteMap::from_iter([("size".to_owned(), serde_json::json!(3))]),
     };
     Registry {
         project: "shop".to_owned(),
@@ -120,7 +121,7 @@ fn state() -> Registry {
         environment: AppliedEnvironment {
             provider: "local".to_owned(),
             online_store: Some(store()),
-            offline_store: Some(StoreIdentity { kind: "file".to_owned(), settings: BTreeMap::new() }),
+            offline_store: Some(StoreIdentity { kind: "file".to_owned(), settings: LiteMap::new() }),
         },
         objects: Objects(objects().into_iter().collect()),
         tables: [(old.clone(), old_table(&old)), (new.clone(), new_table(&new, &old))].into(),
@@ -140,7 +141,7 @@ fn state() -> Registry {
 fn store() -> StoreIdentity {
     StoreIdentity {
         kind: "embedded".to_owned(),
-        settings: [("path".to_owned(), "data/online".to_owned())].into(),
+        settings: LiteMap::from_iter([("path".to_owned(), "data/online".to_owned())]),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use litemap::LiteMap;
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::plan::InfraStep;
@@ -259,7 +260,7 @@ impl StoreSpec for MemorySpec {
     }
 
     fn identity(&self, _: &StoreSettings) -> StoreIdentity {
-        StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() }
+        StoreIdentity { kind: "memory".to_owned(), settings: LiteMap::new() }
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
@@ -267,7 +268,7 @@ impl StoreSpec for MemorySpec {
             store: None,
             id: InfraId { kind: "memory_table".to_owned(), name: format!("{project}.{}", table.id) },
             table: Some(table.id.clone()),
-            attributes: BTreeMap::new(),
+            attributes: LiteMap::new(),
         }]
     }
 

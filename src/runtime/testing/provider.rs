@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
+use litemap::LiteMap;
 use provender_core::model::{StoreIdentity, ValueType};
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraObject, UpdateKind};
@@ -56,7 +57,7 @@ async fn observe_sees_what_execute_did(backend: &dyn Backend) {
         "another handle sees it as it was made"
     );
     assert_eq!(fresh.observe(&[]).await.unwrap(), BTreeMap::new(), "only what was asked for");
-    let elsewhere = Some(StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() });
+    let elsewhere = Some(StoreIdentity { kind: "test".to_owned(), settings: LiteMap::new() });
     let named = InfraObject { store: elsewhere, ..wanted[0].clone() };
     let seen = fresh.observe(&[&named]).await.unwrap();
     assert_eq!(seen.get(&named.id).map(|seen| &seen.table), Some(&named.table));
@@ -82,7 +83,7 @@ async fn what_is_listed_is_the_project_s(backend: &dyn Backend) {
     assert_eq!(listed, expected);
     bench.delete(&tables[0]).await;
     assert_eq!(bench.provider.list(None).await.unwrap(), bench.objects(&tables[1]));
-    let store = StoreIdentity { kind: "test".to_owned(), settings: BTreeMap::new() };
+    let store = StoreIdentity { kind: "test".to_owned(), settings: LiteMap::new() };
     let named = other.provider.list(Some(&store)).await.unwrap();
     assert!(!named.is_empty() && named.iter().all(|object| object.store.as_ref() == Some(&store)));
 }

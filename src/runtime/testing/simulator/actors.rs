@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
+use litemap::LiteMap;
 use object_store::path::Path;
 use provender_core::model::{Objects, Project, StoreIdentity};
 use provender_core::plan::{Plan, PlanInput, plan};
@@ -69,7 +70,7 @@ impl Process {
         }
         let known: Vec<&InfraObject> = state.infrastructure.values().collect();
         let observed = self.provider.observe(&known).await?;
-        let identity = StoreIdentity { kind: "memory".to_owned(), settings: BTreeMap::new() };
+        let identity = StoreIdentity { kind: "memory".to_owned(), settings: LiteMap::new() };
         let project =
             Project { name: project::NAME.to_owned(), objects: desired.clone(), ..Project::default() };
         let environment = AppliedEnvironment {

@@ -1,0 +1,86 @@
+"""Histories of features, entity rows and projects for benchmarks of data: the same bytes from the same seed, on every machine.
+
+A history has a key, an event time, a created time and ten features of four types; one row in a hundred has a null. Rows stand in the
+order of their times or in no order. Entity rows ask for keys of the history, one in fifty for a key that it has not.
+"""
+
+import pathlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SEED = 7
+FIRST = 1_767_225_600_000_000  # 2026-01-01, in microseconds
+SPAN = 90 * 86_400_000_000
+CHUNK = 1_000_000
+FEATURES = [(f"f{number}", ["float32", "float64", "int64", "float32", "string"][number % 5]) for number in range(10)]
+
+
+def history(path, rows, keys, ordered=True, seed=SEED):
+    """Writes a history to a Parquet file, unless it is there already."""
+    path = pathlib.Path(path)
+    if path.exists():
+        return path
+    writing = path.with_suffix(".writing")
+    chunks = -(-rows // CHUNK)
+    with pq.ParquetWriter(writing, _schema(), compression="snappy") as writer:
+        for chunk in range(chunks):
+            random = np.random.default_rng([seed, chunk])
+            many = min(CHUNK, rows - chunk * CHUNK)
+            if ordered:
+                # Each chunk has its own part of the time.
+                start, end = (FIRST + SPAN * part // chunks for part in (chunk, chunk + 1))
+                times = np.sort(random.integers(start, end, many))
+            else:
+                times = random.integers(FIRST, FIRST + SPAN, many)
+            columns = [random.integers(0, keys, many), times, times + random.integers(0, 3_600_000_000, many)]
+            columns += [_feature(random, kind, many) for _, kind in FEATURES]
+            writer.write_table(pa.table([pa.array(column) if not isinstance(column, pa.Array) else column for column in columns],
+                                        names=_schema().names).cast(_schema()), row_group_size=CHUNK)
+    writing.rename(path)
+    return path
+
+
+def entity_rows(path, rows, keys, seed=SEED):
+    """Writes entity rows to a Parquet file, unless it is there already."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        random = np.random.default_rng([seed, rows, keys])
+        asked = random.integers(0, keys + keys // 50, rows)
+        times = random.integers(FIRST, FIRST + SPAN, rows)
+        label = random.random(rows) < 0.1
+        table = pa.table({"key": asked, "event_timestamp": pa.array(times, pa.timestamp("us", "UTC")), "label": label})
+        pq.write_table(table, path, compression="snappy")
+    return path
+
+
+def _schema():
+    types = {"float32": pa.float32(), "float64": pa.float64(), "int64": pa.int64(), "string": pa.string()}
+    time = pa.timestamp("us", "UTC")
+    fields = [("key", pa.int64()), ("event_timestamp", time), ("created", time)]
+    return pa.schema(fields + [(name, types[kind]) for name, kind in FEATURES])
+
+
+def _feature(random, kind, many):
+    nulls = random.random(many) < 0.01
+    if kind == "string":
+        values = pa.array([f"word{number}" for number in range(1000)]).take(pa.array(random.integers(0, 1000, many)))
+        return pa.compute.if_else(pa.array(nulls), pa.scalar(None, pa.string()), values)
+    if kind == "int64":
+        return pa.array(random.integers(0, 1_000_000, many), mask=nulls)
+    return pa.array(random.random(many).astype(kind), mask=nulls)
+
+
+def project(folder, views):
+    """Writes a project with views of all features, one over each `(name, path)`."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "feature_store.yaml").write_text("project: history\nprovider: local\nregistry: data/registry\n")
+    blocks = ['entity "key" {\n  join_key   = "key"\n  value_type = int64\n}\n']
+    features = "".join(f'  feature "{name}" {{ type = {kind} }}\n' for name, kind in FEATURES)
+    for name, path in views:
+        blocks.append(f'data_source "file" "{name}" {{\n  path              = "{path}"\n  timestamp_field   = "event_timestamp"\n'
+                      f'  created_timestamp_column = "created"\n}}\n')
+        blocks.append(f'feature_view "{name}" {{\n  entities = [entity.key]\n  source   = data_source.{name}\n  ttl      = "10d"\n{features}}}\n')
+    (folder / "views.hcl").write_text("\n".join(blocks))
