@@ -31,12 +31,15 @@ pub(crate) struct Definitions {
     pub(crate) objects: Objects,
     /// Where it stands.
     pub(crate) origins: BTreeMap<Address, Origin>,
-    /// Expressions of on-demand feature views, with their places, in the order of the features.
+    /// Expressions of on-demand feature views, with their places, in the order of the features; behind them, those of features
+    /// that could not be read.
     pub(crate) expressions: BTreeMap<Address, Vec<Tree>>,
     /// Text that could not be parsed, so that some names are not known.
     pub(crate) unread: Unread,
     /// References that are known to be wrong, and told.
     pub(crate) told: BTreeSet<Span>,
+    /// Kinds of which there are definitions whose names are not known.
+    pub(crate) unnamed: BTreeSet<ObjectKind>,
     /// Objects that `enabled` leaves out.
     pub(crate) disabled: BTreeSet<Address>,
     /// Every name, in lower case, with the name as written and its place; those that could not be read too.
@@ -96,6 +99,18 @@ impl Definitions {
         match &target.feature {
             None => self.is_declared(&target.address),
             Some(feature) => self.objects.has_feature(&target.address.name, feature),
+        }
+    }
+
+    /// Whether there may be such, where something could not be read.
+    pub(crate) fn may_have(&self, target: &Target) -> bool {
+        let Target { address, feature } = target;
+        if self.unread.may_define(&address.name) || self.unnamed.contains(&address.kind) {
+            return true;
+        }
+        match (feature, self.origins.get(address)) {
+            (Some(feature), Some(origin)) => origin.may_have(feature),
+            _ => self.is_declared(address) && feature.is_some(),
         }
     }
 

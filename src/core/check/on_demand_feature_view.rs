@@ -68,17 +68,26 @@ fn expressions(
     let columns = view.source_columns(&definitions.objects);
     let inputs = Inputs::new(&columns);
     let trees = definitions.expressions.get(address).map_or(&[][..], Vec::as_slice);
-    for (feature, tree) in view.features.iter().zip(trees) {
-        let Err(diagnostic) = Compiled::of_tree(tree, &feature.value_type, &inputs) else { continue };
-        let left_out = view.columns_of(feature).into_iter().find(|column| {
-            let source = view.sources.iter().find(|source| source.name == column.source);
-            source.is_some_and(|source| definitions.origin(source).leaves_out(&column.name))
-        });
-        findings.push(match (left_out, &diagnostic.primary) {
-            (Some(column), Some(place)) if diagnostic.code == codes::UNKNOWN_REFERENCE => {
-                super::reference::left_out(&format!("{}.{}", column.source, column.name), place.span)
+    for (position, tree) in trees.iter().enumerate() {
+        let unknown = Compiled::unknown_names(tree, &inputs);
+        if let (true, Some(feature)) = (unknown.is_empty(), view.features.get(position)) {
+            if let Err(diagnostic) = Compiled::of_tree(tree, &feature.value_type, &inputs) {
+                findings.push(*diagnostic);
             }
-            _ => *diagnostic,
-        });
+        }
+        for (column, diagnostic) in unknown {
+            let column = column.and_then(|column| {
+                let source = view.sources.iter().find(|source| source.name == column.source)?;
+                Some((definitions.origin(source), column))
+            });
+            match (column, &diagnostic.primary) {
+                (Some((source, column)), _) if source.may_have(&column.name) => {}
+                (Some((source, column)), Some(place)) if source.leaves_out(&column.name) => {
+                    let name = format!("{}.{}", column.source, column.name);
+                    findings.push(super::reference::left_out(&name, place.span));
+                }
+                _ => findings.push(*diagnostic),
+            }
+        }
     }
 }

@@ -60,12 +60,20 @@ pub(crate) fn resolve(definitions: &Definitions, target: &Address, span: Span, f
         return;
     }
     if definitions.unread.may_define(&target.name)
+        || definitions.unnamed.contains(&target.kind)
         || definitions.is_declared(target)
         || definitions.told.contains(&span)
     {
         return;
     }
-    let help = if target.name.contains('-') {
+    let other = match target.kind {
+        ObjectKind::FeatureView => ObjectKind::OnDemandFeatureView,
+        _ => ObjectKind::FeatureView,
+    };
+    let other = Address::new(other, &target.name);
+    let help = if target.kind.has_features() && definitions.is_declared(&other) {
+        Some(format!("write `{other}`: it is of that kind"))
+    } else if target.name.contains('-') {
         Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
     } else {
         let names = definitions.names(target.kind);

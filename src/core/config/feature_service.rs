@@ -111,6 +111,9 @@ fn consumers(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Consumer> {
     let mut consumers = Vec::new();
     for block in reader.blocks("consumer") {
         let inner = BlockReader::new(reader.context, block, &CONSUMER);
+        if inner.attribute("for_each").is_some() {
+            continue;
+        }
         let owner = inner.optional::<String>("owner").map(|owner| owner.value);
         if let Some(named) = object::named(&inner, 0, NameForm::Consumer)
             && named.enabled

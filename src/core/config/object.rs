@@ -34,7 +34,10 @@ pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> O
     // In a loop the label is no name: what is wrong with `name` has been said.
     let label =
         label.filter(|_| reader.attribute("for_each").is_none() || reader.attribute("name").is_none());
-    let Located { value: name, span } = given.or(label)?;
+    let Some(Located { value: name, span }) = given.or(label) else {
+        reader.context.scope.leave_unnamed(&reader.block.kind.text);
+        return None;
+    };
     let good = match form {
         NameForm::Object => is_name(&name),
         NameForm::Feature => is_feature_name(&name),
@@ -49,6 +52,15 @@ pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> O
         reader.context.report(diagnostic.help(format!("a name has {rule}")));
     }
     Some(Named { name, span, enabled })
+}
+
+/// Whether something stands in the block that is told not to belong there and was meant as blocks of this type: a block of
+/// another type, or a list.
+pub(super) fn has_misspelt(reader: &BlockReader<'_>, schema: &Schema, block_type: &str) -> bool {
+    let mut blocks = reader.block.body.blocks.iter().map(|block| block.kind.text.as_str());
+    let mut attributes = reader.block.body.attributes.iter().map(|attribute| attribute.key.text.as_str());
+    blocks.any(|block| !schema.blocks.contains(&block) && !schema.single.contains(&block))
+        || attributes.any(|name| name == block_type || schema.listed_block(name) == Some(block_type))
 }
 
 /// Description, owner and tags.

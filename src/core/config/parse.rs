@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::share::{on_all_processors, shares};
+use super::top_level::is_block;
 use crate::check::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::hcl::{Body, Piece, parse_json, parse_piece, pieces};
@@ -74,6 +75,11 @@ pub(super) fn parse(
                 unread.add(text);
             }
         }
+    }
+    for block in parsed.iter().flat_map(|file| &file.body.blocks).filter(|block| !is_block(&block.kind.text))
+    {
+        // It may be a misspelt one: what it would define is not missing.
+        block.labels.iter().for_each(|label| unread.add(&label.text));
     }
     parsed
 }

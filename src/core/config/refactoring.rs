@@ -150,7 +150,7 @@ impl Refactorings {
                 continue;
             }
             let to = last(&moved, &block.to);
-            if !definitions.has(to) && !definitions.unread.may_define(&to.address.name) {
+            if !definitions.has(to) && !definitions.may_have(to) {
                 let message = format!("`{to}` is not defined, so nothing can have moved there");
                 let help = "`moved` renames a definition that is in the folder under its new name";
                 report(Diagnostic::error(codes::UNKNOWN_REFERENCE, *place, message).help(help));

@@ -71,6 +71,11 @@ impl<'a> TopLevel<'a> {
     }
 }
 
+/// Whether there is a block of this type.
+pub(super) fn is_block(name: &str) -> bool {
+    BLOCKS.contains(&name) || ObjectKind::ALL.iter().any(|kind| kind.as_str() == name)
+}
+
 /// How a block is written whose type stands as the name of an attribute.
 fn as_block(name: &str, value: &ExpressionKind) -> Option<String> {
     let label = match value {
@@ -81,9 +86,7 @@ fn as_block(name: &str, value: &ExpressionKind) -> Option<String> {
         "locals" | "moved" | "removed" => Some(format!("{name} {{ … }}")),
         "data_source" => Some(format!("{name} \"file\" \"{label}\" {{ … }}")),
         "allow" => Some(format!("{name} \"PV109\" {{ … }}")),
-        other if BLOCKS.contains(&other) || ObjectKind::ALL.iter().any(|kind| kind.as_str() == other) => {
-            Some(format!("{name} \"{label}\" {{ … }}"))
-        }
+        other if is_block(other) => Some(format!("{name} \"{label}\" {{ … }}")),
         _ => None,
     }
 }

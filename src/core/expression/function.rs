@@ -131,6 +131,38 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     FUNCTIONS.iter().map(|function| function.name).chain(["coalesce", "is_null"])
 }
 
+/// What to write for functions that other languages have, and for those of definitions.
+pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "len" | "size" | "count" => "write `length(…)`",
+        "str" | "string" | "tostring" | "format" => "write `to_string(…)`, or a template: `\"${v.x} km\"`",
+        "int" | "toint" => "write `to_int(…)`",
+        "float" | "double" | "number" | "tonumber" => "write `to_float(…)`",
+        "bool" | "boolean" | "tobool" => "write a comparison, as in `v.x != 0`",
+        "not" => "write `!` before the condition",
+        "if" | "iff" | "ifelse" | "iif" | "where" | "when" | "case" => "write `condition ? a : b`",
+        "ifnull" | "fillna" | "nvl" => "write `coalesce(…, 0)`",
+        "isnull" | "isna" | "isNull" => "write `is_null(…)`",
+        "isnan" => "write `is_nan(…)`",
+        "log10" => "write `log(…, 10)`",
+        "log2" => "write `log(…, 2)`",
+        "log1p" => "write `ln(1 + …)`",
+        "power" => "write `pow(…, 2)`",
+        "clip" => "write `clamp(…, least, most)`",
+        "strip" => "write `trimspace(…)`",
+        "substring" => "write `substr(text, offset, length)`",
+        "hash" | "crc32" | "farm_fingerprint" => "write `bucket(…, count)`",
+        "signum" => "write `sign(…)`",
+        "now" | "today" | "timestamp" | "random" | "rand" | "uuid" => {
+            "a value is the same in training and in serving: there is no clock and no chance; let the request send it"
+        }
+        "sum" | "mean" | "avg" | "std" | "groupby" | "rank" | "shift" | "cumsum" => {
+            "an expression sees one row: aggregate in the data source, by its `query`"
+        }
+        _ => return None,
+    })
+}
+
 type Special = (&'static str, &'static str, &'static str, (&'static str, &'static str));
 
 /// Functions that see nulls; `typed` and `evaluate` know them.

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub use datum::Vector;
 pub use evaluate::Evaluated;
 pub use function::{FunctionDocumentation, functions};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Sources, Tree};
 pub(crate) use typed::Inputs;
 use typed::Typed;
 
@@ -68,6 +68,14 @@ impl Compiled {
     ) -> Result<Self, Box<Diagnostic>> {
         let (root, columns) = typed::compile(tree, value_type, inputs)?;
         Ok(Self { root, columns, value_type: value_type.clone() })
+    }
+
+    /// What is wrong with the names of a tree, with the column where that is one.
+    pub(crate) fn unknown_names(
+        tree: &Tree,
+        inputs: &Inputs<'_>,
+    ) -> Vec<(Option<ColumnName>, Box<Diagnostic>)> {
+        typed::unknown_names(tree, inputs)
     }
 
     /// The columns it reads, each once, in the order in which [`Compiled::evaluate`] takes them.

@@ -97,6 +97,7 @@ impl Tree {
                 parts[1].write(text);
                 text.push(']');
             }
+            TreeKind::Unresolved => text.push('…'),
             TreeKind::List(elements) => write_list('[', elements, ']', text),
             TreeKind::Template(parts) => {
                 text.push('"');

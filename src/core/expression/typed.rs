@@ -1,6 +1,6 @@
 //! Types of expressions, and the columns they read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ColumnName;
 use super::datum::{Datum, Kind};
@@ -57,6 +57,37 @@ type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
 fn wrong(span: Span, message: impl Into<String>) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(codes::EXPRESSION, span, message))
+}
+
+/// What is wrong with the names of a tree: of every column and function that is not there once.
+pub(super) fn unknown_names(tree: &Tree, inputs: &Inputs<'_>) -> Vec<(Option<ColumnName>, Box<Diagnostic>)> {
+    let mut unknown = Vec::new();
+    let mut told = BTreeSet::new();
+    tree.visit(&mut |tree| match &tree.kind {
+        TreeKind::Column(column) => {
+            let columns = inputs.columns.get(&column.source);
+            if columns.is_none_or(|columns| !columns.contains_key(&column.name))
+                && told.insert(column.clone())
+            {
+                let known = columns.into_iter().flat_map(|columns| columns.keys().map(String::as_str));
+                unknown.push((Some(column.clone()), unknown_column(column, tree.span, known)));
+            }
+        }
+        TreeKind::Call { name, name_span, .. } if !function::names().any(|known| known == name) => {
+            let named = ColumnName { source: String::new(), name: name.clone() };
+            if told.insert(named) {
+                unknown.push((None, unknown_function(name, *name_span)));
+            }
+        }
+        _ => {}
+    });
+    unknown
+}
+
+fn unknown_function(name: &str, span: Span) -> Box<Diagnostic> {
+    let message = format!("there is no function `{name}` over columns");
+    let help = function::elsewhere(name).map(str::to_owned).or_else(|| suggestion(name, function::names()));
+    Box::new(Diagnostic::error(codes::UNKNOWN_FUNCTION, span, message).maybe_help(help))
 }
 
 /// Types a tree whose value must fit a declared type.
@@ -151,6 +182,7 @@ impl Typing<'_> {
             }
             TreeKind::List(elements) => self.list(elements, tree.span)?,
             TreeKind::Template(parts) => self.template(parts)?,
+            TreeKind::Unresolved => return Err(wrong(tree.span, "this cannot be read")),
         })
     }
 
@@ -323,9 +355,7 @@ impl Typing<'_> {
                 let wanted = if name == "is_null" { "1 argument" } else { "at least 1 argument" };
                 return Err(wrong(span, format!("`{name}` takes {wanted}, found {}", arguments.len())));
             }
-            let message = format!("there is no function `{name}` over columns");
-            let diagnostic = Diagnostic::error(codes::UNKNOWN_FUNCTION, name_span, message);
-            return Err(Box::new(diagnostic.maybe_help(suggestion(name, function::names()))));
+            return Err(unknown_function(name, name_span));
         };
         let typed = arguments.iter().map(|argument| self.of(argument)).collect::<Result<Vec<_>>>()?;
         let counts =

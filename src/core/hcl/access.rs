@@ -1,5 +1,7 @@
 //! Names, references, attributes, indexes and splats.
 
+use std::cell::Cell;
+
 use super::evaluate::{Evaluator, Result, as_number, wrong_type};
 use super::tree::{Expression, ExpressionKind, Step};
 use super::value::{Reference, Value};
@@ -42,7 +44,7 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
 }
 
 /// What other languages write for `true`, `false` and `null`.
-fn constant(name: &str) -> Option<&'static str> {
+pub(crate) fn constant(name: &str) -> Option<&'static str> {
     match name {
         "True" | "TRUE" | "yes" | "on" => Some("true"),
         "False" | "FALSE" | "no" | "off" => Some("false"),
@@ -174,7 +176,10 @@ fn reference(
     };
     let span = steps.last().map_or(span, |last| root.to(last.span()).to(span));
     let reference = Reference { kind, name, feature, span };
-    evaluator.scope.refer(&reference, module);
+    // A name that nobody may see is told as such where it is used, and not held to the definitions.
+    if !evaluator.scope.sensitive().is_some_and(Cell::get) {
+        evaluator.scope.refer(&reference, module);
+    }
     Ok(Value::Reference(Box::new(reference)))
 }
 

@@ -23,6 +23,19 @@ pub(crate) struct Schema {
     pub(crate) blocks: &'static [&'static str],
 }
 
+impl Schema {
+    /// The type of block that an attribute of this name lists, as in other tools: `features = […]`, and Feast's `schema`.
+    pub(crate) fn listed_block(&self, attribute: &str) -> Option<&'static str> {
+        let mut named =
+            self.blocks.iter().filter(|block| NAMED_BLOCKS.iter().any(|(name, _)| name == *block));
+        let is_listed = |block: &str| {
+            attribute.strip_suffix('s') == Some(block)
+                || (attribute == "schema" && matches!(block, "feature" | "field"))
+        };
+        named.find(|block| is_listed(block) && !self.attributes.contains(&attribute)).copied()
+    }
+}
+
 /// Where expressions look things up, and where findings go.
 pub(crate) struct Context<'a> {
     pub(crate) scope: &'a dyn Scope,
@@ -145,6 +158,10 @@ impl<'a> BlockReader<'a> {
                     Some(format!(
                         "write `for_each = range({count})`, and `name = \"NAME_${{each.key}}\"` for names that differ"
                     ))
+                } else if let Some(block) = schema.listed_block(&key.text) {
+                    Some(format!("each is a block: write `{}`", as_block(block, value)))
+                } else if key.text == "for_each" {
+                    Some(format!("a `{}` block stands for one: write a block for each", self.kind()))
                 } else {
                     suggestion(&key.text, schema.attributes.iter().copied())
                 };
@@ -299,6 +316,7 @@ fn as_block(name: &str, value: &Expression) -> String {
         return format!("{name} {{ … }}");
     };
     let first = match &value.kind {
+        ExpressionKind::List(elements) => elements.first().map_or(&value.kind, |first| &first.kind),
         ExpressionKind::Map(entries) => entries
             .first()
             .filter(|(_, inner)| matches!(inner.kind, ExpressionKind::Map(_)))
