@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::expression::{Compiled, Inputs};
-use crate::model::{Address, Object, ObjectKind, OnDemandFeatureView, SourceKind};
+use crate::expression::{Compiled, Inputs, Tree};
+use crate::model::{Address, Object, ObjectKind, OnDemandFeatureView, SourceKind, ValueType};
 use crate::source::{Origin, Place, Span};
 
 pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
@@ -71,8 +71,13 @@ fn expressions(
     for (position, tree) in trees.iter().enumerate() {
         let unknown = Compiled::unknown_names(tree, &inputs);
         if let (true, Some(feature)) = (unknown.is_empty(), view.features.get(position)) {
-            if let Err(diagnostic) = Compiled::of_tree(tree, &feature.value_type, &inputs) {
-                findings.push(*diagnostic);
+            match Compiled::of_tree(tree, &feature.value_type, &inputs) {
+                Err(diagnostic) => findings.push(*diagnostic),
+                Ok(_) => {
+                    if let Some(warning) = quoted(tree, &columns) {
+                        findings.push(warning);
+                    }
+                }
             }
         }
         for (column, diagnostic) in unknown {
@@ -90,4 +95,15 @@ fn expressions(
             }
         }
     }
+}
+
+/// A warning where all of the expression is a text that names a column.
+fn quoted(tree: &Tree, columns: &BTreeMap<String, BTreeMap<String, ValueType>>) -> Option<Diagnostic> {
+    let (text, span) = tree.as_text()?;
+    let (source, column) = text.split_once('.')?;
+    columns.get(source)?.get(column)?;
+    let message = format!("this is the text `{text}`, and no column");
+    Some(
+        Diagnostic::warning(codes::EXPRESSION, span, message).help(format!("write `{text}`, without quotes")),
+    )
 }

@@ -101,7 +101,9 @@ fn unknown_block(block: &Block) -> Diagnostic {
             Some("where things live is written in feature_store.yaml".to_owned())
         }
         "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
-        "dynamic" => for_dynamic(block),
+        "output" => Some("every definition of a module can be named outside of it: leave it out".to_owned()),
+        "local" => Some("did you mean `locals`?".to_owned()),
+        "dynamic" | "if" | "for" | "foreach" => for_dynamic(block),
         _ => {
             let objects = ObjectKind::ALL.map(ObjectKind::as_str);
             suggestion(name, BLOCKS.into_iter().chain(objects))

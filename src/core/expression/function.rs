@@ -63,7 +63,7 @@ pub(super) struct Function {
     pub(super) name: &'static str,
     pub(super) forms: &'static [Form],
     /// Names of the parameters, as documentation has them.
-    parameters: &'static str,
+    pub(super) parameters: &'static str,
     /// One sentence.
     about: &'static str,
     /// An expression, and what it comes to.

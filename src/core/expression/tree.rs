@@ -87,6 +87,14 @@ impl Tree {
         Err(Box::new(first.unwrap_or_else(unknown)))
     }
 
+    /// The text that it is, and nothing else.
+    pub(crate) fn as_text(&self) -> Option<(&str, Span)> {
+        match &self.kind {
+            TreeKind::Text(text) => Some((text, self.span)),
+            _ => None,
+        }
+    }
+
     /// The columns it reads, each once, in order of their first use.
     pub(crate) fn columns(&self) -> Vec<ColumnName> {
         let mut columns = Vec::new();
@@ -331,6 +339,14 @@ impl Resolver<'_> {
                 self.scope.refer(&reference, Some(&module));
                 Ok((name_text, rest))
             }
+            ("on_demand_feature_view", _) => {
+                let help = "write its expression out here, over its own sources".to_owned();
+                fail(root_span, "an on-demand view reads no other on-demand view", help)
+            }
+            ("entity", _) => {
+                let help = "a key that an expression needs comes as a field of a request source".to_owned();
+                fail(root_span, "an entity has no columns", help)
+            }
             ("module", _) => {
                 let help = "write `module.MODULE.feature_view.VIEW.FEATURE`".to_owned();
                 fail(span, "a module is no value", help)
@@ -386,7 +402,7 @@ impl Resolver<'_> {
                 _ => fail(index.span, "the name of a column must be a text", None),
             },
             Step::AttributeSplat(span) | Step::FullSplat(span) => {
-                fail(*span, "a splat cannot be used over columns", None)
+                fail(*span, "a splat cannot be used over columns", "name each column".to_owned())
             }
         }
     }

@@ -110,6 +110,13 @@ pub(super) fn compile(
                     "write `round(…)`, `floor(…)` or `to_int(…)` around it, or declare it as `float64`"
                 }
                 (Kind::Text, _) => "write `to_string(…)` around it",
+                (Kind::Integer | Kind::Float, "a truth value") => {
+                    "write `… ? 1 : 0` around it, or declare the feature as `bool`"
+                }
+                (Kind::Integer | Kind::Float, "text") => {
+                    "write `to_int(…)` or `to_float(…)` around it, or declare the feature as `string`"
+                }
+                (Kind::Bool, _) => "write a comparison, as in `… > 0`",
                 _ => "change the declared type, or the expression",
             };
             Err(Box::new(wrong(tree.span, message).help(help)))
@@ -175,7 +182,11 @@ impl Typing<'_> {
                 let list = self.of(&parts[0])?;
                 let Kind::List(element) = list.kind.clone() else {
                     let message = format!("{} has no elements", list.kind.name());
-                    return Err(wrong(parts[0].span, message));
+                    let help = (list.kind == Kind::Text)
+                        .then(|| "`substr(text, offset, length)` takes a part of a text".to_owned());
+                    return Err(Box::new(
+                        Diagnostic::error(codes::EXPRESSION, parts[0].span, message).maybe_help(help),
+                    ));
                 };
                 let index = self.of_kind(&parts[1], &Kind::Integer)?;
                 Typed { kind: *element, node: Node::Index(Box::new([list, index])) }
@@ -202,8 +213,17 @@ impl Typing<'_> {
     fn of_kind(&mut self, tree: &Tree, kind: &Kind) -> Result<Typed> {
         let typed = self.of(tree)?;
         let found = typed.kind.name();
-        unified(typed, kind)
-            .ok_or_else(|| wrong(tree.span, format!("expected {}, found {found}", kind.name())))
+        let is_number = matches!(typed.kind, Kind::Integer | Kind::Float);
+        unified(typed, kind).ok_or_else(|| {
+            let help = match kind {
+                Kind::Bool if is_number => Some("write a comparison in parentheses, as in `(v.x > 0)`"),
+                Kind::Integer if is_number => Some("write `to_int(…)` or `round(…)` around it"),
+                _ => None,
+            };
+            let message = format!("expected {}, found {found}", kind.name());
+            let diagnostic = Diagnostic::error(codes::EXPRESSION, tree.span, message);
+            Box::new(diagnostic.maybe_help(help.map(str::to_owned)))
+        })
     }
 
     fn number(&mut self, tree: &Tree) -> Result<Typed> {
@@ -257,7 +277,22 @@ impl Typing<'_> {
             Kind::List(_) => false,
         });
         let Some(kind) = kind else {
-            return Err(wrong(span, format!("{one} and {other} cannot be compared so")));
+            let is_chain = sides.iter().any(|side| matches!(side.kind, TreeKind::Binary(..)));
+            let help = match (&left.kind, &right.kind) {
+                (Kind::Bool, _) | (_, Kind::Bool) if is_chain => {
+                    Some("two comparisons are joined: write `a < b && b < c`")
+                }
+                (Kind::Text, Kind::Integer | Kind::Float) | (Kind::Integer | Kind::Float, Kind::Text) => {
+                    Some("write `to_float(…)` around the text, or the other side as a text in quotes")
+                }
+                (Kind::Time, Kind::Text) | (Kind::Text, Kind::Time) => {
+                    Some("write `to_timestamp(…)` around the text")
+                }
+                _ => None,
+            };
+            let message = format!("{one} and {other} cannot be compared so");
+            let diagnostic = Diagnostic::error(codes::EXPRESSION, span, message);
+            return Err(Box::new(diagnostic.maybe_help(help.map(str::to_owned))));
         };
         if kind == Kind::Null || left.kind == Kind::Null || right.kind == Kind::Null {
             let help = "null compared with anything is null; `is_null(…)` asks for it";
@@ -311,7 +346,9 @@ impl Typing<'_> {
             })
             .collect();
         let Some(values) = values else {
-            return Err(wrong(span, "a list over columns holds values only, no columns"));
+            let help = "a function takes several as arguments, without brackets: `max(a, b)`";
+            let message = "a list over columns holds values only, no columns";
+            return Err(Box::new(wrong(span, message).help(help)));
         };
         Ok(Typed { kind: Kind::List(Box::new(kind)), node: Node::Constant(Some(Datum::List(values.into()))) })
     }
@@ -365,8 +402,13 @@ impl Typing<'_> {
                 function.forms.iter().map(|form| form.takes.len().to_string()).collect();
             let mut wanted = wanted;
             wanted.dedup();
-            let message = format!("`{name}` takes {} arguments, found {}", wanted.join(" or "), typed.len());
-            return Err(Box::new(Diagnostic::error(codes::FUNCTION, span, message)));
+            let plural = if wanted == ["1"] { "argument" } else { "arguments" };
+            let message = format!("`{name}` takes {} {plural}, found {}", wanted.join(" or "), typed.len());
+            let mut help = format!("it is written `{name}({})`", function.parameters);
+            if name == "log" {
+                help.push_str("; `ln(number)` is the natural logarithm");
+            }
+            return Err(Box::new(Diagnostic::error(codes::FUNCTION, span, message).help(help)));
         };
         let parameter = |form: &Form, at: usize| form.takes[at.min(form.takes.len() - 1)];
         let fits =
@@ -382,7 +424,22 @@ impl Typing<'_> {
                 article(parameter(any, at)),
                 typed[at].kind.name()
             );
-            return Err(Box::new(Diagnostic::error(codes::FUNCTION, arguments[at].span, message)));
+            let help = match (parameter(any, at), &typed[at].kind) {
+                (Takes::Time, Kind::Text | Kind::Integer | Kind::Float) => {
+                    "write `to_timestamp(…)` around it"
+                }
+                (Takes::Integer, Kind::Float) => "write `to_int(…)` or `round(…)` around it",
+                (Takes::Integer, Kind::Text) => "write `to_int(…)` around it",
+                (Takes::Float, Kind::Text) => "write `to_float(…)` around it",
+                (Takes::Text, kind) if !matches!(kind, Kind::Bytes | Kind::List(_)) => {
+                    "write `to_string(…)` around it"
+                }
+                (Takes::List, _) => "a list is written `[a, b]`",
+                _ => "",
+            };
+            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+            let diagnostic = Diagnostic::error(codes::FUNCTION, arguments[at].span, message);
+            return Err(Box::new(diagnostic.maybe_help(help)));
         };
         let arguments =
             typed.into_iter().enumerate().map(|(at, one)| match (parameter(form, at), &one.kind) {

@@ -330,8 +330,17 @@ fn as_block(name: &str, value: &Expression) -> String {
     format!("{name} \"{label}\" {{ {inside} }}")
 }
 
-/// What to write for Terraform's `dynamic`.
+/// What to write for Terraform's `dynamic`, and for loops and conditions around blocks.
 pub(crate) fn for_dynamic(block: &Block) -> Option<String> {
+    match block.kind.text.as_str() {
+        "if" => return Some("a block has `enabled = …` for a condition".to_owned()),
+        "for" | "foreach" => {
+            return Some(
+                "a block has `for_each = …` for a loop, and `name = \"NAME_${each.key}\"`".to_owned(),
+            );
+        }
+        _ => {}
+    }
     let kind = block.labels.first().filter(|_| block.kind.text == "dynamic")?;
     Some(format!(
         "write `for_each = …` in the block `{}` itself, and `name = \"NAME_${{each.key}}\"`",
