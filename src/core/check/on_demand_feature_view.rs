@@ -71,14 +71,11 @@ fn expressions(
     for (position, tree) in trees.iter().enumerate() {
         let unknown = Compiled::unknown_names(tree, &inputs);
         if let (true, Some(feature)) = (unknown.is_empty(), view.features.get(position)) {
-            match Compiled::of_tree(tree, &feature.value_type, &inputs) {
-                Err(diagnostic) => findings.push(*diagnostic),
-                Ok(_) => {
-                    if let Some(warning) = quoted(tree, &columns) {
-                        findings.push(warning);
-                    }
-                }
+            let mistakes = Compiled::mistakes(tree, &feature.value_type, &inputs);
+            if let (true, Some(warning)) = (mistakes.is_empty(), quoted(tree, &columns)) {
+                findings.push(warning);
             }
+            mistakes.into_iter().for_each(|mistake| findings.push(mistake));
         }
         for (column, diagnostic) in unknown {
             let column = column.and_then(|column| {

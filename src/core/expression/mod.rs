@@ -9,6 +9,7 @@
 mod datum;
 mod evaluate;
 mod function;
+mod mistake;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -66,8 +67,16 @@ impl Compiled {
         value_type: &ValueType,
         inputs: &Inputs<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let (root, columns) = typed::compile(tree, value_type, inputs)?;
+        let typed::Compiled { root, columns, .. } = typed::compile(tree, value_type, inputs)?;
         Ok(Self { root, columns, value_type: value_type.clone() })
+    }
+
+    /// What is wrong with the types of a tree, or else with its literals: those with which nothing ever has a value.
+    pub(crate) fn mistakes(tree: &Tree, value_type: &ValueType, inputs: &Inputs<'_>) -> Vec<Diagnostic> {
+        match typed::compile(tree, value_type, inputs) {
+            Ok(compiled) => compiled.hopeless,
+            Err(diagnostic) => vec![*diagnostic],
+        }
     }
 
     /// What is wrong with the names of a tree, with the column where that is one.
@@ -75,7 +84,7 @@ impl Compiled {
         tree: &Tree,
         inputs: &Inputs<'_>,
     ) -> Vec<(Option<ColumnName>, Box<Diagnostic>)> {
-        typed::unknown_names(tree, inputs)
+        mistake::unknown_names(tree, inputs)
     }
 
     /// The columns it reads, each once, in the order in which [`Compiled::evaluate`] takes them.
