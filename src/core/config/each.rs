@@ -48,13 +48,17 @@ fn elements(context: &Context<'_>, block: &Block, each: &Attribute) -> Option<Ve
         let message = format!("`for_each` has {} elements; the most is {ROUNDS_LIMIT}", elements.len());
         return refuse(codes::LIMIT, message, "split the block");
     }
-    if elements.len() > 1 && !block.body.attributes.iter().any(|attribute| attribute.key.text == "name") {
+    // Also of one element, and of none: in another environment, there may be two.
+    if !block.body.attributes.iter().any(|attribute| attribute.key.text == "name") {
         let diagnostic = Diagnostic::error(
             codes::MISSING,
             block.header(),
             "a block with `for_each` has no `name` of its own for each round",
         );
-        context.report(diagnostic.help("add `name = \"NAME_${each.key}\"`"));
+        let label = block.labels.last().map_or("NAME", |label| label.text.as_str());
+        let is_of_texts = elements.iter().any(|(_, value)| matches!(value, Value::String(_)));
+        let part = if is_of_texts { "value" } else { "key" };
+        context.report(diagnostic.help(format!("add `name = \"{label}_${{each.{part}}}\"`")));
         return None;
     }
     Some(elements)
