@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::model::{
-    Address, Asker, FeatureService, FeatureView, Object, ObjectKind, SentValue, ServiceUse, ValueType,
+    Address, Asker, FeatureService, FeatureView, Object, ObjectKind, SentValue, ServiceUse, ValueType, member,
 };
 use crate::source::{Origin, Place, Span};
 
@@ -117,7 +117,7 @@ impl Rule<'_> {
             return false;
         }
         if self.definitions.origin(view).leaves_out(feature) {
-            self.findings.push(super::reference::left_out(&format!("{view}.{feature}"), span));
+            self.findings.push(super::reference::left_out(&format!("{view}{}", member(feature)), span));
             return false;
         }
         let message = format!("the feature view `{}` has no feature `{feature}`", view.name);

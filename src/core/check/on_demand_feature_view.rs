@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::expression::{Compiled, Inputs, Tree};
-use crate::model::{Address, Object, ObjectKind, OnDemandFeatureView, SourceKind, ValueType};
+use crate::model::{Address, Object, ObjectKind, OnDemandFeatureView, SourceKind, ValueType, member};
 use crate::source::{Origin, Place, Span};
 
 pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
@@ -85,7 +85,7 @@ fn expressions(
             match (column, &diagnostic.primary) {
                 (Some((source, column)), _) if source.may_have(&column.name) => {}
                 (Some((source, column)), Some(place)) if source.leaves_out(&column.name) => {
-                    let name = format!("{}.{}", column.source, column.name);
+                    let name = format!("{}{}", column.source, member(&column.name));
                     findings.push(super::reference::left_out(&name, place.span));
                 }
                 _ => findings.push(*diagnostic),

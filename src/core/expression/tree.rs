@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 
 use super::ColumnName;
-use super::text::quoted_name_needed;
 use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
 use crate::hcl::{
     BinaryOperator, Expression, ExpressionKind, Failure, Number, Part, Reference, Scope, Step, Value,
     constant, evaluate_public, parse_expression,
 };
-use crate::model::ObjectKind;
+use crate::model::{ObjectKind, member};
 use crate::source::{SourceId, Span};
 
 /// The sources of the view.
@@ -371,7 +370,7 @@ impl Resolver<'_> {
         } else if let Some(near) = near.first() {
             format!("did you mean `{near}`?")
         } else if ROWS.contains(&source) {
-            format!("a column is named with its source, as in `{}.{column}`", self.any_source())
+            format!("a column is named with its source, as in `{}{}`", self.any_source(), member(column))
         } else {
             format!("add it to `sources`, or write `var.{source}` or `local.{source}` for a value")
         };
@@ -435,7 +434,5 @@ pub(super) fn unknown_column<'a>(
         return Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(DASH));
     }
     let help = suggestion(&column.name, known);
-    let quoted = quoted_name_needed(&column.name)
-        .then(|| format!("it is written `{}[\"{}\"]`", column.source, column.name));
-    Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help.or(quoted)))
+    Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help))
 }
