@@ -306,6 +306,7 @@ fn elsewhere(
         scopes.children.iter().find(|((parent, _), (id, _))| *parent == here && *id == Child::Scope(found));
     let help = match child {
         Some(((_, name), _)) => format!("write `module.{name}.{address}`"),
+        None if found == here => format!("write `{address}`"),
         None if here != ScopeId::PROJECT => format!(
             "a module knows its own names only: give it this one by a variable, `variable \"{}\" {{ type = {} }}`",
             address.name, address.kind

@@ -31,7 +31,8 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<(Obj
     let lifecycle = object::lifecycle(reader, &SCHEMA);
     let (sources, is_complete) = sources?;
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    let (features, trees) = features(reader, origin, &Sources { names: &names, is_complete });
+    let kinds: Vec<ObjectKind> = sources.iter().map(|source| source.kind).collect();
+    let (features, trees) = features(reader, origin, &Sources { names: &names, kinds: &kinds, is_complete });
     let view = OnDemandFeatureView { sources, features, aliases: BTreeMap::new(), metadata, lifecycle };
     Some((Object::OnDemandFeatureView(view), trees))
 }

@@ -15,6 +15,8 @@ use crate::source::{SourceId, Span};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sources<'a> {
     pub(crate) names: &'a [&'a str],
+    /// Of each, where they are known.
+    pub(crate) kinds: &'a [ObjectKind],
     /// Whether all are known; else an unknown one is no mistake of the expression.
     pub(crate) is_complete: bool,
 }
@@ -79,7 +81,8 @@ impl Tree {
             }
         }
         let expression = parse_expression(SourceId::default(), text)?;
-        let (tree, failure) = Self::of(&expression, &Nothing, &Sources { names, is_complete: true });
+        let (tree, failure) =
+            Self::of(&expression, &Nothing, &Sources { names, kinds: &[], is_complete: true });
         let Some(failure) = failure else { return Ok(tree) };
         let first = failure.findings().into_iter().next();
         let unknown = || Diagnostic::unplaced(codes::EXPRESSION, "the expression cannot be read");
@@ -172,6 +175,13 @@ const DASH: &str = "`-` without spaces around it is a part of a name; write spac
 /// What a row, or a table of rows, is mostly called in Python.
 const ROWS: [&str; 11] =
     ["df", "row", "rows", "data", "inputs", "features", "features_df", "self", "x", "table", "record"];
+
+/// What `var.x` and the like stand for.
+enum Held {
+    Value(Tree),
+    /// A source, and how many steps name it.
+    Source(String, usize),
+}
 
 struct Resolver<'a> {
     scope: &'a dyn Scope,
@@ -299,13 +309,17 @@ impl Resolver<'_> {
             let tree = self.tree(root);
             return self.indexes(tree, steps, whole.span);
         };
-        if matches!(name.as_str(), "var" | "local" | "each") {
-            let value = evaluate_public(self.scope, whole)?;
-            return literal(value, whole.span);
-        }
-        let (source, rest) = self.source(name, (root.span, whole.span), steps)?;
+        let (source, rest, at) = match name.as_str() {
+            "var" | "local" | "each" => match self.value(root, steps, whole)? {
+                Held::Value(tree) => return Ok(tree),
+                Held::Source(source, taken) => (source, &steps[taken..], taken),
+            },
+            root => self.source(root, steps, whole.span)?,
+        };
+        let end = at.checked_sub(1).and_then(|last| steps.get(last)).map_or(root.span, Step::span);
+        let place = root.span.to(end);
         if !self.is_source(&source) {
-            return Err(self.unknown_source(&source, root, rest));
+            return Err(self.unknown_source(&source, place, at > 0, rest));
         }
         let [column, rest @ ..] = rest else { return self.bare_word(&source, whole.span) };
         let name = self.name(column)?;
@@ -314,47 +328,91 @@ impl Resolver<'_> {
         self.indexes(column, rest, whole.span)
     }
 
-    /// The name of the source that an expression begins with, in its short or in its long form, and what follows.
-    fn source<'s>(
-        &self,
-        root: &str,
-        (root_span, span): (Span, Span),
-        steps: &'s [Step],
-    ) -> Result<(String, &'s [Step])> {
-        if self.is_source(root) {
-            return Ok((root.to_owned(), steps));
+    /// What a variable, local or loop holds: a value, or a source, of which a column may follow.
+    fn value(&self, root: &Expression, steps: &[Step], whole: &Expression) -> Result<Held> {
+        let reference = |value: &Value| match value {
+            Value::Reference(one) if matches!(one.kind, ObjectKind::FeatureView | ObjectKind::DataSource) => {
+                Some((one.name.clone(), one.feature.is_some()))
+            }
+            _ => None,
+        };
+        let whole_value = evaluate_public(self.scope, whole);
+        if let Ok(value) = &whole_value {
+            return match reference(value) {
+                Some((source, has_feature)) => {
+                    Ok(Held::Source(source, steps.len().saturating_sub(usize::from(has_feature))))
+                }
+                None => literal(value.clone(), whole.span).map(Held::Value),
+            };
+        }
+        // The field of a request is no part of a value, and neither is the element of a feature.
+        for taken in 1..steps.len().min(3) {
+            let kind = ExpressionKind::Traversal(Box::new(root.clone()), steps[..taken].to_vec());
+            let value = evaluate_public(self.scope, &Expression { span: whole.span, kind });
+            if let Some((source, false)) = value.ok().as_ref().and_then(reference) {
+                return Ok(Held::Source(source, taken));
+            }
+        }
+        whole_value.and_then(|value| literal(value, whole.span)).map(Held::Value)
+    }
+
+    /// The name of the source that an expression begins with, in its short or in its long form, what follows, and how many
+    /// steps it takes.
+    fn source<'s>(&self, root: &str, steps: &'s [Step], span: Span) -> Result<(String, &'s [Step], usize)> {
+        let long = matches!(root, "feature_view" | "data_source");
+        if self.is_source(root) && !(long && steps.len() > 1) {
+            return Ok((root.to_owned(), steps, 0));
         }
         match (root, steps) {
-            ("feature_view" | "data_source", [name, rest @ ..]) => Ok((self.name(name)?, rest)),
+            ("feature_view" | "data_source", [name, rest @ ..]) => {
+                let source = self.name(name)?;
+                self.is_of_kind(&source, root, name.span())?;
+                Ok((source, rest, 1))
+            }
             ("module", [module, kind, name, rest @ ..]) => {
-                let (module, word, name_text) = (self.name(module)?, self.name(kind)?, self.name(name)?);
+                let (module, word, source) = (self.name(module)?, self.name(kind)?, self.name(name)?);
                 let kinds = [ObjectKind::FeatureView, ObjectKind::DataSource];
-                let Some(kind) = kinds.into_iter().find(|kind| kind.as_str() == word) else {
+                let Some(found) = kinds.into_iter().find(|kind| kind.as_str() == word) else {
                     let help = format!("write `module.{module}.feature_view.VIEW.FEATURE`");
                     return fail(kind.span(), format!("an expression reads no `{word}`"), help);
                 };
-                let span = root_span.to(name.span());
-                let reference = Reference { kind, name: name_text.clone(), feature: None, span };
-                self.scope.refer(&reference, Some(&module));
-                Ok((name_text, rest))
+                if self.is_source(&source) {
+                    self.is_of_kind(&source, &word, name.span())?;
+                    let span = span.to(name.span());
+                    let reference = Reference { kind: found, name: source.clone(), feature: None, span };
+                    self.scope.refer(&reference, Some(&module));
+                }
+                Ok((source, rest, 3))
             }
             ("on_demand_feature_view", _) => {
                 let help = "write its expression out here, over its own sources".to_owned();
-                fail(root_span, "an on-demand view reads no other on-demand view", help)
+                fail(span, "an on-demand view reads no other on-demand view", help)
             }
             ("entity", _) => {
                 let help = "a key that an expression needs comes as a field of a request source".to_owned();
-                fail(root_span, "an entity has no columns", help)
+                fail(span, "an entity has no columns", help)
             }
             ("module", _) => {
                 let help = "write `module.MODULE.feature_view.VIEW.FEATURE`".to_owned();
                 fail(span, "a module is no value", help)
             }
-            _ => Ok((root.to_owned(), steps)),
+            _ => Ok((root.to_owned(), steps, 0)),
         }
     }
 
-    fn unknown_source(&self, source: &str, root: &Expression, rest: &[Step]) -> Failure {
+    /// Whether a source is of the kind that its long form says.
+    fn is_of_kind(&self, source: &str, kind: &str, span: Span) -> Result<()> {
+        let position = self.sources.names.iter().position(|name| *name == source);
+        match position.and_then(|at| self.sources.kinds.get(at)) {
+            Some(found) if found.as_str() != kind => {
+                let message = format!("the source `{source}` is no `{kind}`");
+                fail(span, message, format!("write `{found}.{source}`, or `{source}` alone"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unknown_source(&self, source: &str, place: Span, is_long: bool, rest: &[Step]) -> Failure {
         if !self.sources.is_complete {
             return Failure::Reported;
         }
@@ -369,12 +427,14 @@ impl Resolver<'_> {
             DASH.to_owned()
         } else if let Some(near) = near.first() {
             format!("did you mean `{near}`?")
+        } else if is_long {
+            "add it to `sources`".to_owned()
         } else if ROWS.contains(&source) {
             format!("a column is named with its source, as in `{}{}`", self.any_source(), member(column))
         } else {
             format!("add it to `sources`, or write `var.{source}` or `local.{source}` for a value")
         };
-        Diagnostic::error(codes::EXPRESSION, root.span, message).help(help).into()
+        Diagnostic::error(codes::EXPRESSION, place, message).help(help).into()
     }
 
     fn indexes(&self, tree: Tree, steps: &[Step], span: Span) -> Result<Tree> {

@@ -264,6 +264,12 @@ pub(super) fn element(value: Value, key: &Value, span: Span) -> Result<Value> {
                 }
             }
         }
+        Value::Reference(view)
+            if view.kind.has_features() && view.feature.is_none() && matches!(key, Value::String(_)) =>
+        {
+            let feature = key.to_text();
+            Ok(Value::Reference(Box::new(Reference { feature, span, ..*view })))
+        }
         other => {
             let message = format!("{} has no elements", other.kind());
             Err(Diagnostic::error(codes::INDEX, span, message).into())

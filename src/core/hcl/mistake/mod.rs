@@ -102,6 +102,7 @@ const OTHERS: &[Known] = &[
     brace,
     separator,
     typed_block,
+    block_in_line,
     neighbours,
     no_value,
     open::brace,
@@ -350,6 +351,20 @@ fn typed_block(place: &Place<'_>) -> Option<Mistake> {
         begins..begins + line.len(),
         format!("a `{kind}` is a block"),
         format!("write `{kind} \"{name}\" {{ type = {value_type} }}`"),
+    )
+}
+
+/// A block within a block of one line.
+fn block_in_line(place: &Place<'_>) -> Option<Mistake> {
+    (place.said.starts_with("invalid attribute") && place.rest.starts_with('"')).then_some(())?;
+    let open = place.before.rfind('{')?;
+    let inner = &place.line[open + 1..];
+    let from = place.start + place.line.len() - inner.trim_start().len();
+    let end = place.start + place.line.trim_end().trim_end_matches('}').trim_end().len();
+    place.mistake(
+        from..end.max(from),
+        "a block in one line holds one attribute, and no block",
+        "write the inner block on a line of its own",
     )
 }
 

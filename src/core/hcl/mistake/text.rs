@@ -135,7 +135,14 @@ pub(super) fn number_with_letters(place: &Place<'_>) -> Option<Mistake> {
     let end = place.rest.find(|next: char| !is_part(next)).unwrap_or(place.rest.len());
     let written = format!("{}{}", &place.before[begins..], &place.rest[..end]);
     if !written.starts_with(|first: char| first.is_ascii_digit()) {
-        return None;
+        let (view, feature) = written.rsplit_once('.')?;
+        let begins = place.start + begins + view.len();
+        feature.starts_with(|first: char| first.is_ascii_digit()).then_some(())?;
+        return place.mistake(
+            begins..place.at() + end,
+            "a name that begins with a digit stands in brackets",
+            format!("write `{view}[\"{feature}\"]`"),
+        );
     }
     let range = place.start + begins..place.at() + end;
     match Duration::meant(&written) {
