@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use name::duplicate;
 pub use name::{is_feature_name, is_name};
-pub(crate) use reference::resolve;
+pub(crate) use reference::unresolved;
 
 pub(crate) use self::unread::Unread;
 use crate::diagnostic::Diagnostics;

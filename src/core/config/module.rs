@@ -8,7 +8,7 @@ use super::object::{self, NameForm};
 use super::scope::{Constants, NamedDefinition};
 use super::variable::{Argument, Call};
 use crate::check::{self, Definitions};
-use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest, suggestion};
 use crate::hcl::{Accept as _, Block, BlockReader, Context, Evaluator, Schema, evaluate_any};
 use crate::model::Address;
 use crate::source::Span;
@@ -66,6 +66,11 @@ impl Scopes {
     /// Where the files of a scope are, relative to the project folder; empty for the project's own.
     pub(super) fn folder(&self, id: ScopeId) -> &str {
         self.info(id).map_or("", |info| &info.folder)
+    }
+
+    /// The scope that uses the module.
+    fn parent(&self, id: ScopeId) -> Option<ScopeId> {
+        self.info(id).map(|info| info.parent)
     }
 
     fn depth(&self, id: ScopeId) -> usize {
@@ -240,6 +245,14 @@ pub(super) fn check_names(
     definitions: &mut Definitions,
     findings: &mut Diagnostics,
 ) {
+    let names: BTreeMap<ScopeId, &str> = scopes
+        .children
+        .iter()
+        .filter_map(|((_, name), (child, _))| match child {
+            Child::Scope(id) => Some((*id, name.as_str())),
+            Child::LeftOut | Child::Unread => None,
+        })
+        .collect();
     let mut has_unnamed_modules = false;
     for unnamed in named {
         match unnamed {
@@ -289,8 +302,42 @@ pub(super) fn check_names(
                 findings.push(elsewhere(scopes, (*scope, wanted, *found), address, *span));
             }
             Some(_) => {}
-            None => check::resolve(definitions, address, *span, findings),
+            None => {
+                let near = || near(scopes, &names, (*scope, wanted), address);
+                if let Some(diagnostic) = check::unresolved(definitions, address, *span, near) {
+                    findings.push(diagnostic);
+                    definitions.told.insert(*span);
+                }
+            }
         }
+    }
+}
+
+/// Names that may have been meant: those of the scope that it is looked for in; or, where it is named without a module, those
+/// of the modules that are used there. `names` are those of modules.
+fn near(
+    scopes: &Scopes,
+    names: &BTreeMap<ScopeId, &str>,
+    (here, wanted): (ScopeId, ScopeId),
+    address: &Address,
+) -> Option<String> {
+    let of_kind = || scopes.objects.iter().filter(|(known, _)| known.kind == address.kind);
+    let own = of_kind().filter(|(_, scope)| **scope == wanted).map(|(known, _)| known.name.as_str());
+    let own: Vec<&str> = own.collect();
+    if here == wanted && nearest(&address.name, own.iter().copied()).is_empty() {
+        let inner = of_kind().filter(|(_, scope)| scopes.parent(**scope) == Some(here));
+        let inner: Vec<&str> = inner.map(|(known, _)| known.name.as_str()).collect();
+        if let Some(name) = nearest(&address.name, inner).first() {
+            let found = Address::new(address.kind, *name);
+            let module = scopes.objects.get(&found).and_then(|scope| names.get(scope))?;
+            return Some(format!("did you mean `module.{module}.{found}`?"));
+        }
+    }
+    let help = suggestion(&address.name, own);
+    if here == wanted {
+        help
+    } else {
+        help.or_else(|| Some(format!("the module defines no `{}`", address.kind)))
     }
 }
 
