@@ -113,7 +113,7 @@ impl Rule<'_> {
         if known.contains(&feature) {
             return true;
         }
-        if self.definitions.origin(view).may_have(feature) {
+        if self.definitions.may_have_feature(view, feature) {
             return false;
         }
         if self.definitions.origin(view).leaves_out(feature) {

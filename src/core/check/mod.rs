@@ -40,6 +40,8 @@ pub(crate) struct Definitions {
     pub(crate) told: BTreeSet<Span>,
     /// Kinds of which there are definitions whose names are not known.
     pub(crate) unnamed: BTreeSet<ObjectKind>,
+    /// Names that two definitions have: which of them is meant, and so what it has, is not known.
+    pub(crate) ambiguous: BTreeSet<Address>,
     /// Objects that `enabled` leaves out.
     pub(crate) disabled: BTreeSet<Address>,
     /// Every name, in lower case, with the name as written and its place; those that could not be read too.
@@ -49,6 +51,14 @@ pub(crate) struct Definitions {
 impl Definitions {
     /// Makes a name known; gives back the place of the first when there is one already.
     pub(crate) fn declare(&mut self, address: Address, name: Span) -> Option<Span> {
+        let first = self.declare_new(&address, name);
+        if first.is_some() {
+            self.ambiguous.insert(address);
+        }
+        first
+    }
+
+    fn declare_new(&mut self, address: &Address, name: Span) -> Option<Span> {
         let mut key = (address.kind, address.name.to_lowercase());
         if let Some((_, first)) = self.declared.get(&key) {
             return Some(*first);
@@ -66,7 +76,7 @@ impl Definitions {
             }
             key.0 = address.kind;
         }
-        self.declared.insert(key, (address, name));
+        self.declared.insert(key, (address.clone(), name));
         None
     }
 
@@ -86,6 +96,12 @@ impl Definitions {
         self.origins.append(&mut other.origins);
         self.expressions.append(&mut other.expressions);
         self.disabled.append(&mut other.disabled);
+        self.ambiguous.append(&mut other.ambiguous);
+    }
+
+    /// Whether a feature or field may be there that is not known, because it or its definition could not be read.
+    fn may_have_feature(&self, address: &Address, name: &str) -> bool {
+        self.ambiguous.contains(address) || self.origin(address).may_have(name)
     }
 
     /// Whether there is a block with this name, read or not.

@@ -80,11 +80,13 @@ fn expressions(
         for (column, diagnostic) in unknown {
             let column = column.and_then(|column| {
                 let source = view.sources.iter().find(|source| source.name == column.source)?;
-                Some((definitions.origin(source), column))
+                Some((source, column))
             });
             match (column, &diagnostic.primary) {
-                (Some((source, column)), _) if source.may_have(&column.name) => {}
-                (Some((source, column)), Some(place)) if source.leaves_out(&column.name) => {
+                (Some((source, column)), _) if definitions.may_have_feature(source, &column.name) => {}
+                (Some((source, column)), Some(place))
+                    if definitions.origin(source).leaves_out(&column.name) =>
+                {
                     let name = format!("{}{}", column.source, member(&column.name));
                     findings.push(super::reference::left_out(&name, place.span));
                 }

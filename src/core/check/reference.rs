@@ -73,6 +73,7 @@ pub(crate) fn unresolved(
     }
     if definitions.unread.may_define(&target.name)
         || definitions.unnamed.contains(&target.kind)
+        || definitions.ambiguous.contains(target)
         || definitions.is_declared(target)
         || definitions.told.contains(&span)
     {

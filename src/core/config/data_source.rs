@@ -51,6 +51,11 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
         "request" => &REQUEST,
         other => {
             let help = match other {
+                _ if block.labels.get(1).is_some_and(|label| KINDS.contains(&label.text.as_str())) => {
+                    context.scope.leave_unnamed(&block.kind.text);
+                    let form = block.labels.get(1).map(|label| label.text.as_str()).unwrap_or_default();
+                    Some(format!("the kind comes first: write `data_source \"{form}\" \"{other}\" {{ … }}`"))
+                }
                 "snowflake" | "spark" | "trino" | "postgres" | "mssql" | "clickhouse" | "couchbase"
                 | "athena_iceberg" => Some("export it to files and use a `file` source".to_owned()),
                 "kafka" | "kinesis" | "stream" => {

@@ -9,7 +9,7 @@ use super::access::{is_root, is_word};
 use super::evaluate::{Failure, Scope, evaluate_public};
 use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name, Step};
 use super::value::Value;
-use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest, suggestion};
 use crate::source::Span;
 
 /// What a block takes.
@@ -162,6 +162,8 @@ impl<'a> BlockReader<'a> {
                     Some(format!("each is a block: write `{}`", as_block(block, value)))
                 } else if key.text == "for_each" {
                     Some(format!("a `{}` block stands for one: write a block for each", self.kind()))
+                } else if let Some(meant) = meant(&key.text, schema.attributes) {
+                    Some(format!("did you mean `{meant}`?"))
                 } else {
                     suggestion(&key.text, schema.attributes.iter().copied())
                 };
@@ -229,8 +231,15 @@ impl<'a> BlockReader<'a> {
         }
     }
 
-    /// Says that an attribute is missing.
+    /// Says that an attribute is missing, unless one is there that is told to be misspelt and stands for it.
     pub(crate) fn missing(&self, name: &str, example: &str) {
+        let stands_for_it = |attribute: &Attribute| {
+            let written = attribute.key.text.as_str();
+            written != name && (meant(written, &[name]).is_some() || !nearest(written, [name]).is_empty())
+        };
+        if self.body().attributes.iter().any(stands_for_it) {
+            return;
+        }
         let message = format!("`{}` has no `{name}`", self.kind());
         let diagnostic = Diagnostic::error(codes::MISSING, self.block.header(), message);
         self.context.report(diagnostic.help(format!("add `{name} = {example}`")));
@@ -304,6 +313,24 @@ fn unknown_word(expression: &Expression) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Which of the attributes one stands for that Feast or another tool has.
+fn meant<'a>(written: &str, attributes: &[&'a str]) -> Option<&'a str> {
+    let meant: &[&str] = match written {
+        "batch_source" | "stream_source" | "data_source" => &["source"],
+        "entity" | "keys" | "join_keys" => &["entities", "join_key"],
+        "dtype" | "value_type" | "data_type" => &["type", "value_type"],
+        "event_timestamp_column" | "timestamp_column" | "event_timestamp" => &["timestamp_field"],
+        "file" | "uri" | "url" | "location" => &["path"],
+        "table_ref" | "table_name" => &["table"],
+        "sql" => &["query"],
+        "expr" | "udf" | "transformation" | "formula" => &["expression"],
+        "inputs" | "source_views" => &["sources"],
+        "feature_view" => &["view"],
+        _ => return None,
+    };
+    attributes.iter().find(|known| meant.contains(known)).copied()
 }
 
 /// Blocks with a name, and what stands in the shortest of them.
