@@ -67,12 +67,9 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
 }
 
 fn entities(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Vec<String>> {
-    if reader.attribute("entities").is_none() {
-        reader.missing("entities", "[entity.NAME]`, or for one row for the whole project `entities = []");
-        return None;
-    }
+    let example = "[entity.NAME]`, or for one row for the whole project `entities = []";
     let mut names = Vec::new();
-    for reference in reader.list::<Reference>("entities")? {
+    for reference in reader.required_list::<Reference>("entities", example)?.0 {
         if let Some(reference) = object::of_kind(reader.context, "entities", reference, ObjectKind::Entity) {
             origin.insert(Place::element("entities", names.len()), reference.span);
             names.push(reference.name);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{is_feature_name, is_name};
 use crate::diagnostic::{Diagnostic, codes, suggestion};
-use crate::hcl::{Block, BlockReader, Context, Located, Reference, Schema};
+use crate::hcl::{Block, BlockReader, Context, Located, Reference, Schema, Value};
 use crate::model::{Lifecycle, Metadata, ObjectKind};
 use crate::source::{Origin, Span};
 
@@ -34,6 +34,11 @@ pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> O
     // In a loop the label is no name: what is wrong with `name` has been said.
     let label =
         label.filter(|_| reader.attribute("for_each").is_none() || reader.attribute("name").is_none());
+    if let (None, Some(name), Some(_)) = (&given, reader.attribute("name"), reader.attribute("for_each"))
+        && reader.context.quietly(&name.value) == Some(Value::Null)
+    {
+        reader.null("name", "\"NAME_${each.key}\"");
+    }
     let Some(Located { value: name, span }) = given.or(label) else {
         reader.context.scope.leave_unnamed(&reader.block.kind.text);
         return None;

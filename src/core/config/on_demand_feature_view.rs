@@ -6,7 +6,7 @@ use super::each;
 use super::object::{self, NameForm};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::expression::{Sources, Tree};
-use crate::hcl::{BlockReader, ExpressionKind, Located, Reference, Schema};
+use crate::hcl::{BlockReader, Located, Reference, Schema};
 use crate::model::{Address, Object, ObjectKind, OnDemandFeature, OnDemandFeatureView, ValueType};
 use crate::source::{Origin, Place};
 
@@ -29,34 +29,30 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<(Obj
     let sources = sources(reader, origin);
     let metadata = object::metadata(reader);
     let lifecycle = object::lifecycle(reader, &SCHEMA);
-    let (sources, is_complete) = sources?;
+    let is_known = sources.is_some();
+    let (sources, is_complete) = sources.unwrap_or_default();
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let kinds: Vec<ObjectKind> = sources.iter().map(|source| source.kind).collect();
     let (features, trees) = features(reader, origin, &Sources { names: &names, kinds: &kinds, is_complete });
+    if !is_known {
+        return None;
+    }
     let view = OnDemandFeatureView { sources, features, aliases: BTreeMap::new(), metadata, lifecycle };
     Some((Object::OnDemandFeatureView(view), trees))
 }
 
 /// The sources, and whether these are all that are written.
 fn sources(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<(Vec<Address>, bool)> {
-    if reader.attribute("sources").is_none() {
-        reader.missing("sources", "[feature_view.NAME]");
-        return None;
-    }
     let mut sources: Vec<Address> = Vec::new();
-    let before = reader.context.findings.borrow().len();
-    let references = reader.list::<Reference>("sources")?;
-    let written = match reader.attribute("sources").map(|sources| &sources.value.kind) {
-        Some(ExpressionKind::List(written)) => written.len(),
-        _ => references.len(),
-    };
-    let all_read = references.len() == written && reader.context.findings.borrow().len() == before;
+    let (references, mut is_complete) =
+        reader.required_list::<Reference>("sources", "[feature_view.NAME]")?;
     for Located { value: reference, span } in references {
         let is_source = matches!(reference.kind, ObjectKind::FeatureView | ObjectKind::DataSource);
         if !is_source || reference.feature.is_some() {
             let message = format!("`sources` takes feature views and request sources, found `{reference}`");
             let diagnostic = Diagnostic::error(codes::WRONG_KIND, span, message);
             reader.context.report(diagnostic.help("write `feature_view.VIEW` or `data_source.REQUEST`"));
+            is_complete = false;
             continue;
         }
         let address = Address::new(reference.kind, reference.name);
@@ -70,7 +66,6 @@ fn sources(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<(Vec<Address
         origin.insert(Place::element("sources", sources.len()), reference.span);
         sources.push(address);
     }
-    let is_complete = all_read && sources.len() == written;
     Some((sources, is_complete))
 }
 

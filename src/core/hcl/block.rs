@@ -52,6 +52,11 @@ impl Context<'_> {
         evaluate_public(self.scope, expression).map_err(|failure| self.fail(failure)).ok()
     }
 
+    /// The value of an expression, where it has one; what went wrong is not told.
+    pub(crate) fn quietly(&self, expression: &Expression) -> Option<Value> {
+        evaluate_public(self.scope, expression).ok()
+    }
+
     pub(crate) fn fail(&self, failure: Failure) {
         for diagnostic in failure.findings() {
             self.report(diagnostic);
@@ -59,16 +64,21 @@ impl Context<'_> {
     }
 }
 
+/// A value as it is read: none when it is wrong, which is said; null is none inside.
+type Read<T> = Option<Option<Located<T>>>;
+
 /// One block, being read.
 pub(crate) struct BlockReader<'a> {
     pub(crate) context: &'a Context<'a>,
     pub(crate) block: &'a Block,
+    /// The attributes that it takes; all, where it is not checked.
+    attributes: Option<&'static [&'static str]>,
 }
 
 impl<'a> BlockReader<'a> {
     /// Checks labels, attributes and blocks against what the block takes.
     pub(crate) fn new(context: &'a Context<'a>, block: &'a Block, schema: &Schema) -> Self {
-        let reader = Self { context, block };
+        let reader = Self { context, block, attributes: Some(schema.attributes) };
         reader.check_labels(schema);
         reader.check_attributes(schema);
         reader.check_blocks(schema);
@@ -77,7 +87,7 @@ impl<'a> BlockReader<'a> {
 
     /// The same without a check: which attributes there may be is not known yet.
     pub(crate) const fn unchecked(context: &'a Context<'a>, block: &'a Block) -> Self {
-        Self { context, block }
+        Self { context, block, attributes: None }
     }
 
     /// Checks labels, blocks, and that no attribute is set twice.
@@ -212,18 +222,19 @@ impl<'a> BlockReader<'a> {
     /// The value of an attribute; none when it is not set, null, or wrong.
     pub(crate) fn optional<T: Accept>(&self, name: &str) -> Option<Located<T>> {
         let attribute = self.attribute(name)?;
-        self.accept(name, &attribute.value)
+        self.accept(name, &attribute.value)?
     }
 
     /// The value of an attribute that must be set.
     pub(crate) fn required<T: Accept>(&self, name: &str, example: &str) -> Option<Located<T>> {
         match self.attribute(name) {
-            Some(attribute) => self.accept(name, &attribute.value).or_else(|| {
-                if matches!(attribute.value.kind, ExpressionKind::Null) {
-                    self.missing(name, example);
+            Some(attribute) => {
+                let value = self.accept(name, &attribute.value)?;
+                if value.is_none() {
+                    self.null(name, example);
                 }
-                None
-            }),
+                value
+            }
             None => {
                 self.missing(name, example);
                 None
@@ -231,11 +242,23 @@ impl<'a> BlockReader<'a> {
         }
     }
 
+    /// Says that an attribute is null that must be set.
+    pub(crate) fn null(&self, name: &str, example: &str) {
+        let Some(attribute) = self.attribute(name).filter(|one| one.value.kind != ExpressionKind::Null)
+        else {
+            return self.missing(name, example);
+        };
+        let message = format!("`{name}` comes to null here, and must have a value");
+        let diagnostic = Diagnostic::error(codes::MISSING, attribute.value.span, message);
+        self.context.report(diagnostic.help(format!("write `{name} = {example}`")));
+    }
+
     /// Says that an attribute is missing, unless one is there that is told to be misspelt and stands for it.
     pub(crate) fn missing(&self, name: &str, example: &str) {
         let stands_for_it = |attribute: &Attribute| {
             let written = attribute.key.text.as_str();
-            written != name && (meant(written, &[name]).is_some() || !nearest(written, [name]).is_empty())
+            let is_unknown = self.attributes.is_some_and(|known| !known.contains(&written));
+            is_unknown && (meant(written, &[name]).is_some() || !nearest(written, [name]).is_empty())
         };
         if self.body().attributes.iter().any(stands_for_it) {
             return;
@@ -245,21 +268,47 @@ impl<'a> BlockReader<'a> {
         self.context.report(diagnostic.help(format!("add `{name} = {example}`")));
     }
 
-    /// The elements of a list, each with its own place where the list is written out. Wrong elements are left out.
+    /// The elements of a list, each with its own place where the list is written out. Wrong elements are left out, and null.
     pub(crate) fn list<T: Accept>(&self, name: &str) -> Option<Vec<Located<T>>> {
+        self.elements(name).map(|elements| elements.into_iter().flatten().flatten().collect())
+    }
+
+    /// The elements of a list that must be set, and whether all of them could be read.
+    pub(crate) fn required_list<T: Accept>(
+        &self,
+        name: &str,
+        example: &str,
+    ) -> Option<(Vec<Located<T>>, bool)> {
+        let Some(attribute) = self.attribute(name) else {
+            self.missing(name, example);
+            return None;
+        };
+        let before = self.context.findings.borrow().len();
+        let Some(elements) = self.elements(name) else {
+            let is_told = self.context.findings.borrow().len() > before;
+            if !is_told && self.context.quietly(&attribute.value) == Some(Value::Null) {
+                self.null(name, example);
+            }
+            return None;
+        };
+        let all_read = elements.iter().all(Option::is_some);
+        Some((elements.into_iter().flatten().flatten().collect(), all_read))
+    }
+
+    fn elements<T: Accept>(&self, name: &str) -> Option<Vec<Read<T>>> {
         let attribute = self.attribute(name)?;
         if let ExpressionKind::List(elements) = &attribute.value.kind {
-            return Some(elements.iter().filter_map(|element| self.accept(name, element)).collect());
+            return Some(elements.iter().map(|element| self.accept(name, element)).collect());
         }
         let span = attribute.value.span;
         match self.context.evaluate(&attribute.value)? {
             Value::Null => None,
-            Value::Set(elements) => Some(
-                elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
-            ),
-            Value::List(elements) => Some(
-                elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
-            ),
+            Value::Set(elements) => {
+                Some(elements.into_iter().map(|element| self.accept_value(name, element, span)).collect())
+            }
+            Value::List(elements) => {
+                Some(elements.into_iter().map(|element| self.accept_value(name, element, span)).collect())
+            }
             other => {
                 let message = format!("`{name}`: expected a list, found {}", other.kind());
                 let diagnostic = Diagnostic::error(codes::WRONG_TYPE, span, message);
@@ -271,7 +320,8 @@ impl<'a> BlockReader<'a> {
         }
     }
 
-    fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Option<Located<T>> {
+    /// The value, which may be null; none when it is wrong, which is said.
+    fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Read<T> {
         if let Some(word) = unknown_word(expression)
             && let Some(diagnostic) = T::unknown_word(name, &word, expression.span)
         {
@@ -282,12 +332,12 @@ impl<'a> BlockReader<'a> {
         self.accept_value(name, value, expression.span)
     }
 
-    fn accept_value<T: Accept>(&self, name: &str, value: Value, span: Span) -> Option<Located<T>> {
+    fn accept_value<T: Accept>(&self, name: &str, value: Value, span: Span) -> Read<T> {
         if value == Value::Null {
-            return None;
+            return Some(None);
         }
         match T::accept_as(name, value, span) {
-            Ok(value) => Some(Located { value, span }),
+            Ok(value) => Some(Some(Located { value, span })),
             Err(mut diagnostic) => {
                 diagnostic.message = format!("`{name}`: {}", diagnostic.message);
                 self.context.report(*diagnostic);
