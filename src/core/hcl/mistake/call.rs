@@ -1,6 +1,7 @@
 //! Calls as other languages write them: methods, functions of modules, arguments with names; tuples.
 
 use super::{Mistake, Place, expression, last_operand, name_length};
+use crate::model::ValueType;
 use crate::time::Duration;
 
 /// What comes before a function of a module in Python.
@@ -105,6 +106,39 @@ fn open_parenthesis(text: &str) -> Option<usize> {
     open.pop().filter(|(_, next)| *next == '(').map(|(at, _)| at)
 }
 
+/// The block that stands for a class of Feast's.
+fn feast_block(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "Field" | "Feature" => "feature",
+        "Entity" => "entity",
+        "FeatureView" | "BatchFeatureView" | "StreamFeatureView" => "feature_view",
+        "FeatureService" => "feature_service",
+        "FileSource" => "data_source \"file\"",
+        "BigQuerySource" => "data_source \"bigquery\"",
+        "RedshiftSource" => "data_source \"redshift\"",
+        "AthenaSource" => "data_source \"athena\"",
+        "PushSource" => "data_source \"push\"",
+        "RequestSource" => "data_source \"request\"",
+        _ => return None,
+    })
+}
+
+/// What to write for a call of a class with these arguments.
+fn as_block(block: &str, arguments: &str) -> String {
+    let named = |wanted: &str| {
+        let mut pairs = arguments.split(',').filter_map(|argument| argument.split_once('='));
+        pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim())
+    };
+    let name = named("name").filter(|name| name.starts_with('"') && expression(name) == *name);
+    let of_type = named("dtype").map(str::to_lowercase).filter(|of| of.parse::<ValueType>().is_ok());
+    let inside = match (block, of_type) {
+        ("feature", Some(of_type)) => format!("type = {of_type}"),
+        ("feature", None) => "type = …".to_owned(),
+        _ => "…".to_owned(),
+    };
+    format!("write `{block} {} {{ {inside} }}`", name.unwrap_or("\"NAME\""))
+}
+
 /// `timedelta(days=1)`, and other arguments with names.
 pub(super) fn with_names(place: &Place<'_>) -> Option<Mistake> {
     (place.rest.starts_with('=') && !place.rest.starts_with("==")).then_some(())?;
@@ -127,6 +161,9 @@ pub(super) fn with_names(place: &Place<'_>) -> Option<Mistake> {
         let text = words.collect::<Vec<_>>().join(", ");
         let meant = Duration::meant(&text).map_or_else(|| "1h30m".to_owned(), |meant| meant.to_string());
         return place.mistake(range, "a duration is a text", format!("write `\"{meant}\"`"));
+    }
+    if let Some(block) = feast_block(function) {
+        return place.mistake(range, "a definition is a block, and no call", as_block(block, inner));
     }
     let values =
         arguments.map(|argument| argument.split_once('=').map_or(argument, |(_, value)| value.trim()));
