@@ -321,7 +321,8 @@ fn near(
     (here, wanted): (ScopeId, ScopeId),
     address: &Address,
 ) -> Option<String> {
-    let of_kind = || scopes.objects.iter().filter(|(known, _)| known.kind == address.kind);
+    let first = Address::new(address.kind, "");
+    let of_kind = || scopes.objects.range(&first..).take_while(|(known, _)| known.kind == address.kind);
     let own = of_kind().filter(|(_, scope)| **scope == wanted).map(|(known, _)| known.name.as_str());
     let own: Vec<&str> = own.collect();
     if here == wanted && nearest(&address.name, own.iter().copied()).is_empty() {
