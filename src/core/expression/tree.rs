@@ -432,7 +432,9 @@ impl Resolver<'_> {
         } else if ROWS.contains(&source) {
             format!("a column is named with its source, as in `{}{}`", self.any_source(), member(column))
         } else {
-            format!("add it to `sources`, or write `var.{source}` or `local.{source}` for a value")
+            format!(
+                "add `feature_view.{source}` or `data_source.{source}` to `sources`, or write `var.{source}` or `local.{source}` for a value"
+            )
         };
         Diagnostic::error(codes::EXPRESSION, place, message).help(help).into()
     }

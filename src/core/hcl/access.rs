@@ -112,8 +112,12 @@ fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
         Some(
             "a path begins in the folder of its project or module anyway: leave `path.module` out".to_owned(),
         )
+    } else if let Some(near) = nearest(name, roots()).first() {
+        Some(format!("did you mean `{near}`?"))
     } else {
-        suggestion(name, roots())
+        Some(format!(
+            "a definition is named with its kind, as in `feature_view.{name}`, a value as `var.{name}` or `local.{name}`"
+        ))
     };
     let message = format!("there is nothing named `{name}`");
     Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, root.to(span), message).maybe_help(help).into())
