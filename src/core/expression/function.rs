@@ -303,11 +303,15 @@ const FUNCTIONS: &[Function] = &[
         Some(Datum::text(a[0].as_text()?.replace(a[1].as_text()?, a[2].as_text()?)))
     }),
     function!("round", "number, digits",
-        "The nearest whole number, or the nearest with so many digits after the point; halves go away from zero.",
-        "round(2.345, 1)" => "2.3",
-        (Float) -> Integer: |a| whole(a[0].float()?.round()),
-        (Float, Integer) -> Float: |a| round(a[0].float()?, a[1].integer()?);
-        domain(&[1], "-308 digits or more", |a| a.get(1).is_none_or(|digits| digits.integer() >= Some(-308)))),
+    "The nearest whole number, or the nearest with so many digits after the point; halves go away from zero.",
+    "round(2.345, 1)" => "2.3",
+    (Float) -> Integer: |a| whole(a[0].float()?.round()),
+    (Float, Integer) -> Float: |a| round(a[0].float()?, a[1].integer()?);
+    // What is not finite stays as it is.
+    domain(&[1], "-308 digits or more", |a| {
+        let is_finite = a[0].float().is_none_or(f64::is_finite);
+        !is_finite || a.get(1).is_none_or(|digits| digits.integer() >= Some(-308))
+    })),
     function!("second", "time", "The second of the minute.", "second(to_timestamp(\"2026-11-25T08:30:15Z\"))" => "15",
         (Time) -> Integer: |a| civil(a, |time| i64::from(time.second()))),
     function!("seconds_between", "from, to", "Seconds from one time to another; negative when the second is earlier.",
