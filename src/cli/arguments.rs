@@ -1,4 +1,4 @@
-//! What was typed. Long options take two dashes; one dash is accepted for the sake of Terraform's users.
+//! What was typed. Long options take two dashes; one dash is accepted for the sake of Terraform's users, and so is `-json`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -75,7 +75,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
     Arguments::try_parse_from(with_two_dashes(arguments.into_iter().collect()))
 }
 
-/// Writes `-word` as `--word` where `word`, up to `=`, is exactly a long option of the command that is called.
+/// Writes `-word` as `--word` where `word`, up to `=`, is exactly a long option of the command that is called; and `-json` as
+/// `--format=json` where the command has that.
 fn with_two_dashes(arguments: Vec<OsString>) -> Vec<OsString> {
     let command = Arguments::command();
     let called = arguments.iter().filter_map(|argument| argument.to_str()).find_map(|name| {
@@ -89,11 +90,18 @@ fn with_two_dashes(arguments: Vec<OsString>) -> Vec<OsString> {
         .filter_map(clap::Arg::get_long)
         .chain(["help"])
         .collect();
+    let has_json = called.into_iter().flat_map(clap::Command::get_arguments).any(|argument| {
+        let forms = argument.get_possible_values();
+        argument.get_long() == Some("format") && forms.iter().any(|form| form.get_name() == "json")
+    });
     let mut only_values = false;
     arguments
         .iter()
         .map(|argument| {
             only_values |= argument == "--";
+            if has_json && !only_values && (argument == "-json" || argument == "--json") {
+                return "--format=json".into();
+            }
             let word = argument
                 .to_str()
                 .and_then(|text| text.strip_prefix('-'))
@@ -125,6 +133,10 @@ mod tests {
         );
         assert_eq!(rewritten("provender apply -auto-approve"), "provender apply --auto-approve");
         assert_eq!(rewritten("provender plan -outer=x -q -C x"), "provender plan -outer=x -q -C x");
+        assert_eq!(rewritten("provender validate -json"), "provender validate --format=json");
+        assert_eq!(rewritten("provender show --json x"), "provender show --format=json x");
+        assert_eq!(rewritten("provender graph -json"), "provender graph -json");
+        assert_eq!(rewritten("provender validate -- -json"), "provender validate -- -json");
         assert_eq!(rewritten("provender plan -- -out=x"), "provender plan -- -out=x");
         assert_eq!(
             rewritten("provender get-online-features -e k=-out"),

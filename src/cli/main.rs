@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod error;
 mod executor;
+mod habits;
 mod output;
 mod planning;
 mod project;
@@ -25,9 +26,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(output::panic_report));
-    let arguments = match arguments::parse(std::env::args_os()) {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let arguments = match arguments::parse(typed.iter().cloned()) {
         Ok(arguments) => arguments,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, habits::hint(&error, &typed)),
     };
     let ui = Ui::new(arguments.global.color, arguments.global.quiet);
     match run(&ui, &arguments) {

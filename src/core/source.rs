@@ -241,12 +241,23 @@ pub struct Origin {
     places: Vec<(Place, Span)>,
     /// Features and fields that `enabled` leaves out.
     left_out: Vec<String>,
+    /// Features and fields that could not be read.
+    unread: Vec<String>,
+    /// Whether there are such whose names are not known.
+    has_unnamed: bool,
 }
 
 impl Origin {
     /// Of a block with this header and name.
     pub const fn new(header: Span, name: Span) -> Self {
-        Self { header, name, places: Vec::new(), left_out: Vec::new() }
+        Self {
+            header,
+            name,
+            places: Vec::new(),
+            left_out: Vec::new(),
+            unread: Vec::new(),
+            has_unnamed: false,
+        }
     }
 
     /// Makes room for so many places.
@@ -262,6 +273,19 @@ impl Origin {
     /// Whether `enabled` leaves this feature or field out.
     pub fn leaves_out(&self, name: &str) -> bool {
         self.left_out.iter().any(|left_out| left_out == name)
+    }
+
+    /// Remembers a feature or field that could not be read; none where its name is not known either.
+    pub fn leave_unread(&mut self, name: Option<&str>) {
+        match name {
+            Some(name) => self.unread.push(name.to_owned()),
+            None => self.has_unnamed = true,
+        }
+    }
+
+    /// Whether this feature or field may be one that could not be read, so that it is not told to be missing.
+    pub fn may_have(&self, name: &str) -> bool {
+        self.has_unnamed || self.unread.iter().any(|unread| unread == name)
     }
 
     /// Remembers a place. They come in order, nearly.

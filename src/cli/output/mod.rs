@@ -196,8 +196,11 @@ impl Ui {
 }
 
 /// A usage error or a request for help, as clap prints it. Usage errors exit with 1, never 2.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage(error: &clap::Error, hint: Option<&str>) -> ExitCode {
     let _ = error.print();
+    if let Some(hint) = hint {
+        let _ = writeln!(io::stderr().lock(), "hint: {hint}");
+    }
     ExitCode::from(u8::from(error.use_stderr()))
 }
 

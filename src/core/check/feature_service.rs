@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::model::{
-    Address, Asker, FeatureService, FeatureView, Object, ObjectKind, SentValue, ServiceUse, ValueType,
+    Address, Asker, FeatureService, FeatureView, Object, ObjectKind, SentValue, ServiceUse, ValueType, member,
 };
 use crate::source::{Origin, Place, Span};
 
@@ -36,10 +36,15 @@ impl Rule<'_> {
     fn selections(&mut self, service: &FeatureService) {
         for (position, selection) in service.features.iter().enumerate() {
             let span = self.origin.span(Place::element("features", position));
+            // What a wrong reference would give is not known.
+            let address = selection.address();
+            if self.definitions.objects.get(&address).is_none() || self.definitions.told.contains(&span) {
+                continue;
+            }
             let Some(features) = self.definitions.objects.features_of(&selection.view) else { continue };
             match &selection.feature {
                 Some(feature) => {
-                    if self.exists(&selection.address(), &features, feature, span) {
+                    if self.exists(&address, &features, feature, span) {
                         self.output(feature.clone(), span);
                     }
                 }
@@ -65,6 +70,9 @@ impl Rule<'_> {
                 continue;
             }
             let Some(view) = self.definitions.objects.feature_view(&used.view) else { continue };
+            if self.definitions.told.contains(&self.origin.span(place.at("view"))) {
+                continue;
+            }
             self.join_keys(used, view, place);
             match &used.features {
                 None => {
@@ -105,8 +113,11 @@ impl Rule<'_> {
         if known.contains(&feature) {
             return true;
         }
+        if self.definitions.may_have_feature(view, feature) {
+            return false;
+        }
         if self.definitions.origin(view).leaves_out(feature) {
-            self.findings.push(super::reference::left_out(&format!("{view}.{feature}"), span));
+            self.findings.push(super::reference::left_out(&format!("{view}{}", member(feature)), span));
             return false;
         }
         let message = format!("the feature view `{}` has no feature `{feature}`", view.name);
@@ -143,7 +154,17 @@ impl Rule<'_> {
                 Asker::Selection(position) => Place::element("features", position),
                 Asker::Use(position) => Place::block("use", position),
             });
+            // A feature that is named like the key of its own view is that view's mistake.
+            let is_told = match asker {
+                Asker::Selection(position) => {
+                    let view = service.features.get(position).map(|selection| selection.view.as_str());
+                    let view = view.and_then(|view| self.definitions.objects.feature_view(view));
+                    view.is_some_and(|view| view.features.iter().any(|feature| feature.name == name))
+                }
+                Asker::Use(_) => false,
+            };
             if let Some(result) = self.outputs.get(&name)
+                && !is_told
                 && told.insert(name.clone())
             {
                 let message = format!("requests send `{name}`, and a feature of this service has that name");

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use name::duplicate;
 pub use name::{is_feature_name, is_name};
-pub(crate) use reference::resolve;
+pub(crate) use reference::unresolved;
 
 pub(crate) use self::unread::Unread;
 use crate::diagnostic::Diagnostics;
@@ -31,12 +31,17 @@ pub(crate) struct Definitions {
     pub(crate) objects: Objects,
     /// Where it stands.
     pub(crate) origins: BTreeMap<Address, Origin>,
-    /// Expressions of on-demand feature views, with their places, in the order of the features.
+    /// Expressions of on-demand feature views, with their places, in the order of the features; behind them, those of features
+    /// that could not be read.
     pub(crate) expressions: BTreeMap<Address, Vec<Tree>>,
     /// Text that could not be parsed, so that some names are not known.
     pub(crate) unread: Unread,
     /// References that are known to be wrong, and told.
     pub(crate) told: BTreeSet<Span>,
+    /// Kinds of which there are definitions whose names are not known.
+    pub(crate) unnamed: BTreeSet<ObjectKind>,
+    /// Names that two definitions have: which of them is meant, and so what it has, is not known.
+    pub(crate) ambiguous: BTreeSet<Address>,
     /// Objects that `enabled` leaves out.
     pub(crate) disabled: BTreeSet<Address>,
     /// Every name, in lower case, with the name as written and its place; those that could not be read too.
@@ -46,6 +51,14 @@ pub(crate) struct Definitions {
 impl Definitions {
     /// Makes a name known; gives back the place of the first when there is one already.
     pub(crate) fn declare(&mut self, address: Address, name: Span) -> Option<Span> {
+        let first = self.declare_new(&address, name);
+        if first.is_some() {
+            self.ambiguous.insert(address);
+        }
+        first
+    }
+
+    fn declare_new(&mut self, address: &Address, name: Span) -> Option<Span> {
         let mut key = (address.kind, address.name.to_lowercase());
         if let Some((_, first)) = self.declared.get(&key) {
             return Some(*first);
@@ -63,7 +76,7 @@ impl Definitions {
             }
             key.0 = address.kind;
         }
-        self.declared.insert(key, (address, name));
+        self.declared.insert(key, (address.clone(), name));
         None
     }
 
@@ -83,6 +96,12 @@ impl Definitions {
         self.origins.append(&mut other.origins);
         self.expressions.append(&mut other.expressions);
         self.disabled.append(&mut other.disabled);
+        self.ambiguous.append(&mut other.ambiguous);
+    }
+
+    /// Whether a feature or field may be there that is not known, because it or its definition could not be read.
+    fn may_have_feature(&self, address: &Address, name: &str) -> bool {
+        self.ambiguous.contains(address) || self.origin(address).may_have(name)
     }
 
     /// Whether there is a block with this name, read or not.
@@ -96,6 +115,18 @@ impl Definitions {
         match &target.feature {
             None => self.is_declared(&target.address),
             Some(feature) => self.objects.has_feature(&target.address.name, feature),
+        }
+    }
+
+    /// Whether there may be such, where something could not be read.
+    pub(crate) fn may_have(&self, target: &Target) -> bool {
+        let Target { address, feature } = target;
+        if self.unread.may_define(&address.name) || self.unnamed.contains(&address.kind) {
+            return true;
+        }
+        match (feature, self.origins.get(address)) {
+            (Some(feature), Some(origin)) => origin.may_have(feature),
+            _ => self.is_declared(address) && feature.is_some(),
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::expression::{Compiled, Inputs};
-use crate::model::{Address, Object, ObjectKind, OnDemandFeatureView, SourceKind};
+use crate::expression::{Compiled, Inputs, Tree};
+use crate::model::{Address, Object, ObjectKind, OnDemandFeatureView, SourceKind, ValueType, member};
 use crate::source::{Origin, Place, Span};
 
 pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
@@ -68,17 +68,41 @@ fn expressions(
     let columns = view.source_columns(&definitions.objects);
     let inputs = Inputs::new(&columns);
     let trees = definitions.expressions.get(address).map_or(&[][..], Vec::as_slice);
-    for (feature, tree) in view.features.iter().zip(trees) {
-        let Err(diagnostic) = Compiled::of_tree(tree, &feature.value_type, &inputs) else { continue };
-        let left_out = view.columns_of(feature).into_iter().find(|column| {
-            let source = view.sources.iter().find(|source| source.name == column.source);
-            source.is_some_and(|source| definitions.origin(source).leaves_out(&column.name))
-        });
-        findings.push(match (left_out, &diagnostic.primary) {
-            (Some(column), Some(place)) if diagnostic.code == codes::UNKNOWN_REFERENCE => {
-                super::reference::left_out(&format!("{}.{}", column.source, column.name), place.span)
+    for (position, tree) in trees.iter().enumerate() {
+        let unknown = Compiled::unknown_names(tree, &inputs);
+        if let (true, Some(feature)) = (unknown.is_empty(), view.features.get(position)) {
+            let mistakes = Compiled::mistakes(tree, &feature.value_type, &inputs);
+            if let (true, Some(warning)) = (mistakes.is_empty(), quoted(tree, &columns)) {
+                findings.push(warning);
             }
-            _ => *diagnostic,
-        });
+            mistakes.into_iter().for_each(|mistake| findings.push(mistake));
+        }
+        for (column, diagnostic) in unknown {
+            let column = column.and_then(|column| {
+                let source = view.sources.iter().find(|source| source.name == column.source)?;
+                Some((source, column))
+            });
+            match (column, &diagnostic.primary) {
+                (Some((source, column)), _) if definitions.may_have_feature(source, &column.name) => {}
+                (Some((source, column)), Some(place))
+                    if definitions.origin(source).leaves_out(&column.name) =>
+                {
+                    let name = format!("{}{}", column.source, member(&column.name));
+                    findings.push(super::reference::left_out(&name, place.span));
+                }
+                _ => findings.push(*diagnostic),
+            }
+        }
     }
+}
+
+/// A warning where all of the expression is a text that names a column.
+fn quoted(tree: &Tree, columns: &BTreeMap<String, BTreeMap<String, ValueType>>) -> Option<Diagnostic> {
+    let (text, span) = tree.as_text()?;
+    let (source, column) = text.split_once('.')?;
+    columns.get(source)?.get(column)?;
+    let message = format!("this is the text `{text}`, and no column");
+    Some(
+        Diagnostic::warning(codes::EXPRESSION, span, message).help(format!("write `{text}`, without quotes")),
+    )
 }

@@ -50,36 +50,51 @@ pub(super) fn left_out(target: &str, span: Span) -> Diagnostic {
 }
 
 /// Says what is wrong with a name, if something is.
-pub(crate) fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &mut Diagnostics) {
+fn resolve(definitions: &Definitions, target: &Address, span: Span, findings: &mut Diagnostics) {
+    let help = || suggestion(&target.name, definitions.names(target.kind));
+    if let Some(diagnostic) = unresolved(definitions, target, span, help) {
+        findings.push(diagnostic);
+    }
+}
+
+/// What is wrong with a name, if something is. `near` says which others are known where it stands.
+pub(crate) fn unresolved(
+    definitions: &Definitions,
+    target: &Address,
+    span: Span,
+    near: impl FnOnce() -> Option<String>,
+) -> Option<Diagnostic> {
     if definitions.disabled.contains(target) {
         let mut diagnostic = left_out(&target.to_string(), span);
         if let Some(place) = definitions.declaration(target) {
             diagnostic = diagnostic.also(place, "defined here");
         }
-        findings.push(diagnostic);
-        return;
+        return Some(diagnostic);
     }
     if definitions.unread.may_define(&target.name)
+        || definitions.unnamed.contains(&target.kind)
+        || definitions.ambiguous.contains(target)
         || definitions.is_declared(target)
         || definitions.told.contains(&span)
     {
-        return;
+        return None;
     }
-    let help = if target.name.contains('-') {
-        Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
+    let other = match target.kind {
+        ObjectKind::FeatureView => ObjectKind::OnDemandFeatureView,
+        _ => ObjectKind::FeatureView,
+    };
+    let other = Address::new(other, &target.name);
+    let help = if target.kind.has_features() && definitions.is_declared(&other) {
+        format!("write `{other}`: it is of that kind")
+    } else if target.name.contains('-') {
+        "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
     } else {
-        let names = definitions.names(target.kind);
-        suggestion(&target.name, names.iter().copied()).or_else(|| {
-            Some(format!(
-                "define it: `{} {}\"{}\" {{ … }}`",
-                target.kind,
-                kind_label(target.kind),
-                target.name
-            ))
+        near().unwrap_or_else(|| {
+            format!("define it: `{} {}\"{}\" {{ … }}`", target.kind, kind_label(target.kind), target.name)
         })
     };
     let message = format!("there is no {} `{}`", words(target.kind), target.name);
-    findings.push(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help));
+    Some(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(help))
 }
 
 const fn kind_label(kind: ObjectKind) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::each;
 use super::object::{self, NameForm};
 use crate::diagnostic::{Diagnostic, codes, suggestion};
-use crate::hcl::{Accept, Block, BlockReader, Context, Located, Reference, Schema, Value};
+use crate::hcl::{Accept, Block, BlockReader, Context, Name, Reference, Schema, Value};
 use crate::model::{DataSource, Field, FileFormat, Object, ObjectKind, SourceKind, TimestampUnit, ValueType};
 use crate::source::{Origin, Place, Span};
 
@@ -51,6 +51,11 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
         "request" => &REQUEST,
         other => {
             let help = match other {
+                _ if block.labels.get(1).is_some_and(|label| KINDS.contains(&label.text.as_str())) => {
+                    context.scope.leave_unnamed(&block.kind.text);
+                    let form = block.labels.get(1).map(|label| label.text.as_str()).unwrap_or_default();
+                    Some(format!("the kind comes first: write `data_source \"{form}\" \"{other}\" {{ … }}`"))
+                }
                 "snowflake" | "spark" | "trino" | "postgres" | "mssql" | "clickhouse" | "couchbase"
                 | "athena_iceberg" => Some("export it to files and use a `file` source".to_owned()),
                 "kafka" | "kinesis" | "stream" => {
@@ -59,10 +64,33 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
                 _ => suggestion(other, KINDS),
             };
             let message = format!("there is no data source of kind `{other}`");
-            context.report(Diagnostic::error(codes::VALUE, kind.span, message).maybe_help(help));
+            let diagnostic = Diagnostic::error(codes::VALUE, kind.span, message).maybe_help(help);
+            context.report(if block.labels.len() == 1 {
+                without_kind(context, block, kind)
+            } else {
+                diagnostic
+            });
             return None;
         }
     })
+}
+
+/// Of the two labels, the only one that is there may be the name.
+fn without_kind(context: &Context<'_>, block: &Block, name: &Name) -> Diagnostic {
+    context.scope.leave_unnamed(&block.kind.text);
+    let has = |attribute: &str| block.body.attributes.iter().any(|written| written.key.text == attribute);
+    let kind = match () {
+        () if has("batch_source") => "push",
+        () if has("table") || has("query") => "bigquery",
+        () if block.body.blocks.iter().any(|inner| inner.kind.text == "field") => "request",
+        () => "file",
+    };
+    let message = format!("the data source `{}` has no kind", name.text);
+    let help = format!(
+        "write `data_source \"{kind}\" \"{}\" {{ … }}`: kinds are `file`, `bigquery`, `redshift`, `athena`, `push` and `request`",
+        name.text
+    );
+    Diagnostic::error(codes::LABELS, name.span, message).help(help)
 }
 
 pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Object> {
@@ -184,7 +212,7 @@ fn push(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> {
 fn request(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> {
     let mut fields = Vec::new();
     for block in reader.blocks("field") {
-        each::rounds(reader.context, block, |context| {
+        let all_known = each::rounds(reader.context, block, |context| {
             let field = BlockReader::new(context, block, &FIELD);
             let named = object::named(&field, 0, NameForm::Feature);
             if let Some(named) = named.as_ref().filter(|named| !named.enabled) {
@@ -192,13 +220,18 @@ fn request(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<SourceKind> 
             }
             let value_type = field.required::<ValueType>("type", "int64");
             object::metadata(&field);
-            if let (Some(named), Some(Located { value: value_type, .. })) = (named, value_type) {
-                origin.insert(Place::block("field", fields.len()), named.span);
-                fields.push(Field { name: named.name, value_type });
-            }
+            let Some(named) = named else { return origin.leave_unread(None) };
+            let Some(value_type) = value_type else { return origin.leave_unread(Some(&named.name)) };
+            origin.insert(Place::block("field", fields.len()), named.span);
+            fields.push(Field { name: named.name, value_type: value_type.value });
         });
+        if !all_known {
+            origin.leave_unread(None);
+        }
     }
-    if reader.blocks("field").next().is_none() {
+    if object::has_misspelt(reader, &REQUEST, "field") {
+        origin.leave_unread(None);
+    } else if reader.blocks("field").next().is_none() {
         let diagnostic =
             Diagnostic::error(codes::MISSING, reader.block.header(), "a request source has no `field`");
         reader.context.report(diagnostic.help("add `field \"NAME\" { type = int64 }`"));

@@ -31,9 +31,10 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
     let features = selections(reader, origin);
     let uses = uses(reader, origin);
     let consumers = consumers(reader, origin);
-    let is_empty = reader
-        .attribute("features")
-        .is_none_or(|one| matches!(&one.value.kind, ExpressionKind::List(list) if list.is_empty()));
+    let is_empty = reader.attribute("features").is_none_or(|one| match &one.value.kind {
+        ExpressionKind::List(list) => list.is_empty(),
+        kind => *kind == ExpressionKind::Null,
+    });
     if is_empty && reader.blocks("use").next().is_none() {
         let message = "`feature_service` selects no feature";
         let diagnostic = Diagnostic::error(codes::MISSING, reader.block.header(), message);
@@ -111,6 +112,9 @@ fn consumers(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Consumer> {
     let mut consumers = Vec::new();
     for block in reader.blocks("consumer") {
         let inner = BlockReader::new(reader.context, block, &CONSUMER);
+        if inner.attribute("for_each").is_some() {
+            continue;
+        }
         let owner = inner.optional::<String>("owner").map(|owner| owner.value);
         if let Some(named) = object::named(&inner, 0, NameForm::Consumer)
             && named.enabled

@@ -67,12 +67,9 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
 }
 
 fn entities(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Vec<String>> {
-    if reader.attribute("entities").is_none() {
-        reader.missing("entities", "[entity.NAME]`, or for one row for the whole project `entities = []");
-        return None;
-    }
+    let example = "[entity.NAME]`, or for one row for the whole project `entities = []";
     let mut names = Vec::new();
-    for reference in reader.list::<Reference>("entities")? {
+    for reference in reader.required_list::<Reference>("entities", example)?.0 {
         if let Some(reference) = object::of_kind(reader.context, "entities", reference, ObjectKind::Entity) {
             origin.insert(Place::element("entities", names.len()), reference.span);
             names.push(reference.name);
@@ -93,26 +90,32 @@ fn features(reader: &BlockReader<'_>, origin: &mut Origin) -> Vec<Feature> {
     let mut any = false;
     for block in reader.blocks("feature") {
         any = true;
-        each::rounds(reader.context, block, |context| {
+        let all_known = each::rounds(reader.context, block, |context| {
             let inner = BlockReader::new(context, block, &FEATURE);
-            let Some(named) = object::named(&inner, 0, NameForm::Feature) else { return };
+            let Some(named) = object::named(&inner, 0, NameForm::Feature) else {
+                return origin.leave_unread(None);
+            };
             if !named.enabled {
                 return origin.leave_out(&named.name);
             }
             let value_type = inner.required::<ValueType>("type", "float64");
             let metadata = object::metadata(&inner);
-            if let Some(value_type) = value_type {
-                origin.insert(Place::block("feature", features.len()), named.span);
-                features.push(Feature {
-                    name: named.name,
-                    value_type: value_type.value,
-                    aliases: BTreeMap::new(),
-                    metadata,
-                });
-            }
+            let Some(value_type) = value_type else { return origin.leave_unread(Some(&named.name)) };
+            origin.insert(Place::block("feature", features.len()), named.span);
+            features.push(Feature {
+                name: named.name,
+                value_type: value_type.value,
+                aliases: BTreeMap::new(),
+                metadata,
+            });
         });
+        if !all_known {
+            origin.leave_unread(None);
+        }
     }
-    if !any {
+    if object::has_misspelt(reader, &SCHEMA, "feature") {
+        origin.leave_unread(None);
+    } else if !any {
         let message = "`feature_view` has no `feature`";
         let diagnostic = Diagnostic::error(codes::MISSING, reader.block.header(), message);
         reader.context.report(diagnostic.help("add `feature \"NAME\" { type = float64 }`"));

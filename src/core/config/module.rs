@@ -8,7 +8,7 @@ use super::object::{self, NameForm};
 use super::scope::{Constants, NamedDefinition};
 use super::variable::{Argument, Call};
 use crate::check::{self, Definitions};
-use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest, suggestion};
 use crate::hcl::{Accept as _, Block, BlockReader, Context, Evaluator, Schema, evaluate_any};
 use crate::model::Address;
 use crate::source::Span;
@@ -38,12 +38,22 @@ struct ScopeInfo {
     depth: usize,
 }
 
+/// What a module in use is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Child {
+    Scope(ScopeId),
+    /// `enabled` leaves it out.
+    LeftOut,
+    /// It is wrong, which is said: nothing is known of it but its name.
+    Unread,
+}
+
 /// The scopes of a project.
 #[derive(Default)]
 pub(super) struct Scopes {
     modules: Vec<ScopeInfo>,
-    /// By the scope that uses the module, and the name it uses; none where `enabled` leaves it out.
-    children: BTreeMap<(ScopeId, String), (Option<ScopeId>, Span)>,
+    /// By the scope that uses the module, and the name it uses.
+    children: BTreeMap<(ScopeId, String), (Child, Span)>,
     /// In which scope an object is defined.
     pub(super) objects: BTreeMap<Address, ScopeId>,
 }
@@ -56,6 +66,11 @@ impl Scopes {
     /// Where the files of a scope are, relative to the project folder; empty for the project's own.
     pub(super) fn folder(&self, id: ScopeId) -> &str {
         self.info(id).map_or("", |info| &info.folder)
+    }
+
+    /// The scope that uses the module.
+    fn parent(&self, id: ScopeId) -> Option<ScopeId> {
+        self.info(id).map(|info| info.parent)
     }
 
     fn depth(&self, id: ScopeId) -> usize {
@@ -98,13 +113,13 @@ impl Scopes {
         let (name, folder) = (module.call.name.clone(), module.folder.clone());
         self.modules.push(ScopeInfo { parent, name: name.clone(), folder, depth });
         let id = ScopeId(self.modules.len());
-        self.children.insert((parent, name), (Some(id), module.name));
+        self.children.insert((parent, name), (Child::Scope(id), module.name));
         Ok(id)
     }
 
-    /// Makes a module's name known that `enabled` leaves out.
-    fn leave_out(&mut self, parent: ScopeId, name: String, span: Span) {
-        self.children.insert((parent, name), (None, span));
+    /// Makes the name of a module known that has no scope, or none yet.
+    fn declare(&mut self, parent: ScopeId, name: String, child: Child, span: Span) {
+        self.children.insert((parent, name), (child, span));
     }
 
     fn place_of(&self, parent: ScopeId, name: &str) -> Option<Span> {
@@ -139,9 +154,10 @@ pub(super) fn read(
         return None;
     }
     if !named.enabled {
-        scopes.leave_out(parent, named.name, named.span);
+        scopes.declare(parent, named.name, Child::LeftOut, named.span);
         return None;
     }
+    scopes.declare(parent, named.name.clone(), Child::Unread, named.span);
     let (folder, source) = source(&reader, scopes.folder(parent))?;
     let arguments = block.body.attributes.iter().filter(|one| !RESERVED.contains(&one.key.text.as_str()));
     let arguments = arguments
@@ -229,12 +245,37 @@ pub(super) fn check_names(
     definitions: &mut Definitions,
     findings: &mut Diagnostics,
 ) {
-    for NamedDefinition { scope, module, address, span } in named {
+    let names: BTreeMap<ScopeId, &str> = scopes
+        .children
+        .iter()
+        .filter_map(|((_, name), (child, _))| match child {
+            Child::Scope(id) => Some((*id, name.as_str())),
+            Child::LeftOut | Child::Unread => None,
+        })
+        .collect();
+    let mut has_unnamed_modules = false;
+    for unnamed in named {
+        match unnamed {
+            NamedDefinition::Unnamed(kind) => drop(definitions.unnamed.insert(*kind)),
+            NamedDefinition::UnnamedModule => has_unnamed_modules = true,
+            NamedDefinition::Named { .. } => {}
+        }
+    }
+    for named in named {
+        let NamedDefinition::Named { scope, module, address, span } = named else { continue };
         let wanted = match module {
             None => *scope,
             Some(name) => match scopes.children.get(&(*scope, name.clone())) {
-                Some((Some(child), _)) => *child,
-                Some((None, place)) => {
+                Some((Child::Scope(child), _)) => *child,
+                Some((Child::Unread, _)) => {
+                    definitions.told.insert(*span);
+                    continue;
+                }
+                None if has_unnamed_modules => {
+                    definitions.told.insert(*span);
+                    continue;
+                }
+                Some((Child::LeftOut, place)) => {
                     definitions.told.insert(*span);
                     let message = format!("the module `{name}` is left out: its `enabled` is false");
                     let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, *span, message);
@@ -247,18 +288,57 @@ pub(super) fn check_names(
                     let known: Vec<&str> = known.map(|(_, name)| name.as_str()).collect();
                     let message = format!("there is no module `{name}`");
                     let diagnostic = Diagnostic::error(codes::UNKNOWN_REFERENCE, *span, message);
-                    findings.push(diagnostic.maybe_help(suggestion(name, known)));
+                    let help = suggestion(name, known).unwrap_or_else(|| {
+                        format!("use one: `module \"{name}\" {{ source = \"./modules/{name}\" }}`")
+                    });
+                    findings.push(diagnostic.help(help));
                     continue;
                 }
             },
         };
         match scopes.objects.get(address) {
             Some(found) if *found != wanted => {
-                findings.push(elsewhere(scopes, (*scope, wanted, *found), address, *span))
+                definitions.told.insert(*span);
+                findings.push(elsewhere(scopes, (*scope, wanted, *found), address, *span));
             }
             Some(_) => {}
-            None => check::resolve(definitions, address, *span, findings),
+            None => {
+                let near = || near(scopes, &names, (*scope, wanted), address);
+                if let Some(diagnostic) = check::unresolved(definitions, address, *span, near) {
+                    findings.push(diagnostic);
+                    definitions.told.insert(*span);
+                }
+            }
         }
+    }
+}
+
+/// Names that may have been meant: those of the scope that it is looked for in; or, where it is named without a module, those
+/// of the modules that are used there. `names` are those of modules.
+fn near(
+    scopes: &Scopes,
+    names: &BTreeMap<ScopeId, &str>,
+    (here, wanted): (ScopeId, ScopeId),
+    address: &Address,
+) -> Option<String> {
+    let first = Address::new(address.kind, "");
+    let of_kind = || scopes.objects.range(&first..).take_while(|(known, _)| known.kind == address.kind);
+    let own = of_kind().filter(|(_, scope)| **scope == wanted).map(|(known, _)| known.name.as_str());
+    let own: Vec<&str> = own.collect();
+    if here == wanted && nearest(&address.name, own.iter().copied()).is_empty() {
+        let inner = of_kind().filter(|(_, scope)| scopes.parent(**scope) == Some(here));
+        let inner: Vec<&str> = inner.map(|(known, _)| known.name.as_str()).collect();
+        if let Some(name) = nearest(&address.name, inner).first() {
+            let found = Address::new(address.kind, *name);
+            let module = scopes.objects.get(&found).and_then(|scope| names.get(scope))?;
+            return Some(format!("did you mean `module.{module}.{found}`?"));
+        }
+    }
+    let help = suggestion(&address.name, own);
+    if here == wanted {
+        help
+    } else {
+        help.or_else(|| Some(format!("the module defines no `{}`", address.kind)))
     }
 }
 
@@ -270,9 +350,11 @@ fn elsewhere(
 ) -> Diagnostic {
     let message =
         format!("`{address}` is not defined in {}, but in {}", scopes.path(wanted), scopes.path(found));
-    let child = scopes.children.iter().find(|((parent, _), (id, _))| *parent == here && *id == Some(found));
+    let child =
+        scopes.children.iter().find(|((parent, _), (id, _))| *parent == here && *id == Child::Scope(found));
     let help = match child {
         Some(((_, name), _)) => format!("write `module.{name}.{address}`"),
+        None if found == here => format!("write `{address}`"),
         None if here != ScopeId::PROJECT => format!(
             "a module knows its own names only: give it this one by a variable, `variable \"{}\" {{ type = {} }}`",
             address.name, address.kind

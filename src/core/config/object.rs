@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{is_feature_name, is_name};
 use crate::diagnostic::{Diagnostic, codes, suggestion};
-use crate::hcl::{Block, BlockReader, Context, Located, Reference, Schema};
+use crate::hcl::{Block, BlockReader, Context, Located, Reference, Schema, Value};
 use crate::model::{Lifecycle, Metadata, ObjectKind};
 use crate::source::{Origin, Span};
 
@@ -34,7 +34,15 @@ pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> O
     // In a loop the label is no name: what is wrong with `name` has been said.
     let label =
         label.filter(|_| reader.attribute("for_each").is_none() || reader.attribute("name").is_none());
-    let Located { value: name, span } = given.or(label)?;
+    if let (None, Some(name), Some(_)) = (&given, reader.attribute("name"), reader.attribute("for_each"))
+        && reader.context.quietly(&name.value) == Some(Value::Null)
+    {
+        reader.null("name", "\"NAME_${each.key}\"");
+    }
+    let Some(Located { value: name, span }) = given.or(label) else {
+        reader.context.scope.leave_unnamed(&reader.block.kind.text);
+        return None;
+    };
     let good = match form {
         NameForm::Object => is_name(&name),
         NameForm::Feature => is_feature_name(&name),
@@ -49,6 +57,15 @@ pub(super) fn named(reader: &BlockReader<'_>, label: usize, form: NameForm) -> O
         reader.context.report(diagnostic.help(format!("a name has {rule}")));
     }
     Some(Named { name, span, enabled })
+}
+
+/// Whether something stands in the block that is told not to belong there and was meant as blocks of this type: a block of
+/// another type, or a list.
+pub(super) fn has_misspelt(reader: &BlockReader<'_>, schema: &Schema, block_type: &str) -> bool {
+    let mut blocks = reader.block.body.blocks.iter().map(|block| block.kind.text.as_str());
+    let mut attributes = reader.block.body.attributes.iter().map(|attribute| attribute.key.text.as_str());
+    blocks.any(|block| !schema.blocks.contains(&block) && !schema.single.contains(&block))
+        || attributes.any(|name| name == block_type || schema.listed_block(name) == Some(block_type))
 }
 
 /// Description, owner and tags.

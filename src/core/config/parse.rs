@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 
 use super::share::{on_all_processors, shares};
+use super::top_level::is_block;
 use crate::check::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::hcl::{Body, Piece, parse_json, parse_piece, pieces};
+use crate::hcl::{Attribute, Body, ExpressionKind, Piece, parse_expression, parse_json, parse_piece, pieces};
+use crate::model::ObjectKind;
 use crate::source::{SourceFile, Sources, Span};
 
 /// Less text than this, in bytes, is parsed faster by one thread than by two.
@@ -28,8 +30,8 @@ pub(super) fn parse(
     ordered.sort_by(|a, b| a.path.cmp(&b.path));
     let mut work: Vec<(usize, Piece<'_>)> = Vec::new();
     let mut parsed: Vec<ParsedFile> = Vec::new();
-    for file in ordered {
-        let id = sources.borrow_mut().add(file.clone());
+    for file in &ordered {
+        let id = sources.borrow_mut().add((*file).clone());
         if let Some((at, reason)) = &file.problem {
             let character =
                 file.text.get(*at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
@@ -75,5 +77,41 @@ pub(super) fn parse(
             }
         }
     }
+    for (file, source) in parsed.iter().zip(&ordered) {
+        divisions(&file.body, &source.text, findings);
+    }
+    for block in parsed.iter().flat_map(|file| &file.body.blocks).filter(|block| !is_block(&block.kind.text))
+    {
+        // It may be a misspelt one: what it would define is not missing.
+        block.labels.iter().for_each(|label| unread.add(&label.text));
+    }
     parsed
+}
+
+/// Says so where an expression of an on-demand view is followed by `//` and another value: that is a comment here, and a
+/// division in Python.
+fn divisions(body: &Body, text: &str, findings: &RefCell<Diagnostics>) {
+    let views =
+        body.blocks.iter().filter(|block| block.kind.text == ObjectKind::OnDemandFeatureView.as_str());
+    let attributes = views.flat_map(|view| &view.body.blocks).flat_map(|feature| &feature.body.attributes);
+    for Attribute { value, .. } in attributes.filter(|attribute| attribute.key.text == "expression") {
+        let end = value.span.range().end;
+        let Some(line) = text.get(end..).and_then(|rest| rest.lines().next()) else { continue };
+        let Some(comment) = line.trim_start_matches([' ', '\t', ')']).strip_prefix("//") else { continue };
+        let is_value = comment.len() < 80
+            && parse_expression(value.span.source, comment.trim()).is_ok_and(|one| {
+                let kind = &one.kind;
+                !matches!(
+                    kind,
+                    ExpressionKind::Variable(_) | ExpressionKind::String(_) | ExpressionKind::Null
+                )
+            });
+        if is_value {
+            let begins = end + line.len() - comment.len() - 2;
+            let message = "`//` begins a comment: what follows is no part of the expression";
+            let span = Span::new(value.span.source, begins..end + line.trim_end().len());
+            let diagnostic = Diagnostic::warning(codes::EXPRESSION, span, message);
+            findings.borrow_mut().push(diagnostic.help("a division without remainder is `floor(a / b)`"));
+        }
+    }
 }

@@ -57,13 +57,13 @@ impl Refactorings {
             _ => false,
         };
         if !same_place {
-            let message = format!("`{}` cannot become `{}`", from.value, to.value);
+            let message = format!("`{}` cannot become `{}`", from.value.written(), to.value.written());
             let help = "a definition keeps its kind, and a feature stays in its view";
             context.report(Diagnostic::error(codes::WRONG_KIND, to.span, message).help(help));
             return;
         }
         if from.value == to.value {
-            let message = format!("`{}` does not move", from.value);
+            let message = format!("`{}` does not move", from.value.written());
             context.report(Diagnostic::error(codes::VALUE, to.span, message));
             return;
         }
@@ -150,8 +150,8 @@ impl Refactorings {
                 continue;
             }
             let to = last(&moved, &block.to);
-            if !definitions.has(to) && !definitions.unread.may_define(&to.address.name) {
-                let message = format!("`{to}` is not defined, so nothing can have moved there");
+            if !definitions.has(to) && !definitions.may_have(to) {
+                let message = format!("`{}` is not defined, so nothing can have moved there", to.written());
                 let help = "`moved` renames a definition that is in the folder under its new name";
                 report(Diagnostic::error(codes::UNKNOWN_REFERENCE, *place, message).help(help));
             } else if let Some(until) = block.alias_until {
@@ -224,7 +224,7 @@ fn in_order(moved: Vec<Placed<Moved>>, report: &mut dyn FnMut(Diagnostic)) -> Ve
     let mut by_name: BTreeMap<Target, Placed<Moved>> = BTreeMap::new();
     for placed in moved {
         if let Some(first) = by_name.get(&placed.block.from) {
-            let message = format!("`{}` moves twice", placed.block.from);
+            let message = format!("`{}` moves twice", placed.block.from.written());
             report(Diagnostic::error(codes::DUPLICATE, placed.span, message).also(first.span, "the first"));
         } else {
             by_name.insert(placed.block.from.clone(), placed);
@@ -245,7 +245,7 @@ fn in_order(moved: Vec<Placed<Moved>>, report: &mut dyn FnMut(Diagnostic)) -> Ve
         if let Some(end) = links.last().filter(|end| path.contains(&end.block.to)) {
             let closes = links.iter().any(|link| link.block.from == end.block.to);
             if closes {
-                let message = format!("`{}` moves in a circle", end.block.from);
+                let message = format!("`{}` moves in a circle", end.block.from.written());
                 report(Diagnostic::error(codes::CYCLE, end.span, message));
                 continue;
             }
@@ -298,7 +298,7 @@ fn still_defined(
     if !definitions.has(from) {
         return false;
     }
-    let message = format!("`{from}` is {what}, and it is still defined");
+    let message = format!("`{}` is {what}, and it is still defined", from.written());
     let mut diagnostic = Diagnostic::error(codes::CONFLICT, span, message);
     if let Some(place) = definitions.declaration(&from.address) {
         diagnostic = diagnostic.also(place, "defined here");

@@ -146,7 +146,7 @@ const ATTRIBUTES: &[(&str, &str, &str)] = &[
     (
         "",
         "for_each",
-        "One for each element of a list (in its order) or map (by key), with `each.key` and `each.value`.",
+        "One for each element of a list (in its order), set or map (by key), with `each.key` (in a list, the position from 0) and `each.value`; takes a `name`, even of one element.",
     ),
     ("entity", "join_key", "The column that holds the key; default: the entity's name."),
     ("entity", "value_type", "The key's type: `int32`, `int64`, `string`, `bytes`, `timestamp` or `bool`."),

@@ -8,7 +8,7 @@ use super::variable::Variable;
 use crate::check::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::hcl::{Attribute, Block, Failure, Reference, Scope, Value, evaluate_any};
-use crate::model::Address;
+use crate::model::{Address, ObjectKind};
 use crate::source::Span;
 
 /// Locals that need each other go no deeper than this.
@@ -59,14 +59,21 @@ pub(super) struct Shared<'a> {
     pub(super) unread: &'a Unread,
 }
 
-/// A definition that an expression of a scope names.
+/// What a scope says about names of definitions.
 #[derive(Clone, Debug)]
-pub(super) struct NamedDefinition {
-    pub(super) scope: ScopeId,
-    /// The module of that scope that it is named with.
-    pub(super) module: Option<String>,
-    pub(super) address: Address,
-    pub(super) span: Span,
+pub(super) enum NamedDefinition {
+    /// An expression names one.
+    Named {
+        scope: ScopeId,
+        /// The module of that scope that it is named with.
+        module: Option<String>,
+        address: Address,
+        span: Span,
+    },
+    /// A block defines one, or some, whose names are not known.
+    Unnamed(ObjectKind),
+    /// The same of a block that uses modules.
+    UnnamedModule,
 }
 
 /// The names of a scope: of the project's own files, or of one module in use. Threads that read its blocks share them.
@@ -249,12 +256,21 @@ impl Scope for ProjectScope<'_, '_> {
     }
 
     fn refer(&self, reference: &Reference, module: Option<&str>) {
-        self.shared.named.borrow_mut().push(NamedDefinition {
+        self.shared.named.borrow_mut().push(NamedDefinition::Named {
             scope: self.names.id,
             module: module.map(str::to_owned),
             address: Address::new(reference.kind, &reference.name),
             span: reference.span,
         });
+    }
+
+    fn leave_unnamed(&self, block_type: &str) {
+        let unnamed = match ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == block_type) {
+            Some(kind) => NamedDefinition::Unnamed(kind),
+            None if block_type == "module" => NamedDefinition::UnnamedModule,
+            None => return,
+        };
+        self.shared.named.borrow_mut().push(unnamed);
     }
 }
 

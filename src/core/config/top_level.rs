@@ -71,6 +71,11 @@ impl<'a> TopLevel<'a> {
     }
 }
 
+/// Whether there is a block of this type.
+pub(super) fn is_block(name: &str) -> bool {
+    BLOCKS.contains(&name) || ObjectKind::ALL.iter().any(|kind| kind.as_str() == name)
+}
+
 /// How a block is written whose type stands as the name of an attribute.
 fn as_block(name: &str, value: &ExpressionKind) -> Option<String> {
     let label = match value {
@@ -81,9 +86,7 @@ fn as_block(name: &str, value: &ExpressionKind) -> Option<String> {
         "locals" | "moved" | "removed" => Some(format!("{name} {{ … }}")),
         "data_source" => Some(format!("{name} \"file\" \"{label}\" {{ … }}")),
         "allow" => Some(format!("{name} \"PV109\" {{ … }}")),
-        other if BLOCKS.contains(&other) || ObjectKind::ALL.iter().any(|kind| kind.as_str() == other) => {
-            Some(format!("{name} \"{label}\" {{ … }}"))
-        }
+        other if is_block(other) => Some(format!("{name} \"{label}\" {{ … }}")),
         _ => None,
     }
 }
@@ -98,7 +101,9 @@ fn unknown_block(block: &Block) -> Diagnostic {
             Some("where things live is written in feature_store.yaml".to_owned())
         }
         "batch_feature_view" | "stream_feature_view" => Some("write `feature_view`".to_owned()),
-        "dynamic" => for_dynamic(block),
+        "output" => Some("every definition of a module can be named outside of it: leave it out".to_owned()),
+        "local" => Some("did you mean `locals`?".to_owned()),
+        "dynamic" | "if" | "for" | "foreach" => for_dynamic(block),
         _ => {
             let objects = ObjectKind::ALL.map(ObjectKind::as_str);
             suggestion(name, BLOCKS.into_iter().chain(objects))

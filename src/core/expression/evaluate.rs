@@ -31,6 +31,17 @@ pub(super) fn evaluate(root: &Typed, columns: &[Vector], rows: usize, value_type
     Evaluated { values, failures: evaluation.failures }
 }
 
+/// The value of an expression that reads no columns; none where it has none.
+pub(super) fn constant(typed: &Typed) -> Result<Option<Datum>, NoValue> {
+    let mut evaluation = Evaluation { columns: &[], failures: 0 };
+    let value = evaluation.of(typed, &[0]).get(0);
+    if evaluation.failures == 0 { Ok(value) } else { Err(NoValue) }
+}
+
+/// There is no value though nothing that it needs is null.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoValue;
+
 struct Evaluation<'a> {
     columns: &'a [Vector],
     failures: u64,
@@ -91,9 +102,12 @@ impl Evaluation<'_> {
                 let inner = self.of(inner, rows);
                 Vector(Cells::Bool((0..rows.len()).map(|row| Some(inner.is_null(row))).collect()))
             }
-            Node::Call(kernel, arguments) => {
+            Node::Call(kernel, domains, arguments) => {
                 let arguments: Vec<Vector> = arguments.iter().map(|one| self.of(one, rows)).collect();
-                self.each(&typed.kind, rows.len(), &arguments, kernel)
+                self.each(&typed.kind, rows.len(), &arguments, |values| {
+                    let is_within = domains.iter().all(|domain| (domain.holds)(values));
+                    if is_within { kernel(values) } else { None }
+                })
             }
             Node::Index(parts) => {
                 let parts = [self.of(&parts[0], rows), self.of(&parts[1], rows)];
@@ -155,7 +169,7 @@ impl Evaluation<'_> {
                     BinaryOperator::Plus => left.checked_add(right),
                     BinaryOperator::Minus => left.checked_sub(right),
                     BinaryOperator::Mul => left.checked_mul(right),
-                    _ => (right != 0).then(|| left.wrapping_rem(right)),
+                    _ => divides(&Datum::Integer(right)).then(|| left.wrapping_rem(right)),
                 };
                 Vector(Cells::Integer(zipped(left, right, &mut self.failures, operation)))
             }
@@ -211,8 +225,7 @@ impl Evaluation<'_> {
             let (Some(Datum::List(elements)), Some(index)) = (parts[0].get(row), parts[1].get(row)) else {
                 return None;
             };
-            let index = index.integer().and_then(|index| usize::try_from(index).ok());
-            match index.and_then(|index| elements.get(index)) {
+            match position(&index).and_then(|index| elements.get(index)) {
                 Some(element) => element.clone(),
                 None => {
                     failures += 1;
@@ -226,13 +239,23 @@ impl Evaluation<'_> {
     }
 }
 
+/// Whether a number can be divided by this one.
+pub(super) fn divides(divisor: &Datum) -> bool {
+    !matches!(divisor, Datum::Integer(0)) && divisor.float() != Some(0.0)
+}
+
+/// The place of an element in its list.
+pub(super) fn position(index: &Datum) -> Option<usize> {
+    usize::try_from(index.integer()?).ok()
+}
+
 /// Division by zero and overflow have no value; NaN and infinities that came in go on.
 fn float_arithmetic(operator: BinaryOperator, left: f64, right: f64) -> Option<f64> {
     let result = match operator {
         BinaryOperator::Plus => left + right,
         BinaryOperator::Minus => left - right,
         BinaryOperator::Mul => left * right,
-        BinaryOperator::Div | BinaryOperator::Mod if right == 0.0 => return None,
+        BinaryOperator::Div | BinaryOperator::Mod if !divides(&Datum::Float(right)) => return None,
         BinaryOperator::Div => left / right,
         _ => left % right,
     };

@@ -44,8 +44,23 @@ impl Takes {
     }
 }
 
-/// A kernel: its arguments are not null; none where there is no value.
+/// A kernel: its arguments are not null, and within the domains of the function; none where there is no value.
 pub(super) type Kernel = fn(&[Datum]) -> Option<Datum>;
+
+/// Which values some arguments may have. Outside of it, a row has no value; a literal there is a mistake.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Domain {
+    /// The arguments that it is about.
+    pub(super) arguments: &'static [usize],
+    /// What they may be, for messages.
+    pub(super) wanted: &'static str,
+    /// Whether they are.
+    pub(super) holds: fn(&[Datum]) -> bool,
+}
+
+const fn domain(arguments: &'static [usize], wanted: &'static str, holds: fn(&[Datum]) -> bool) -> Domain {
+    Domain { arguments, wanted, holds }
+}
 
 /// One way to call a function.
 #[derive(Debug)]
@@ -62,8 +77,9 @@ pub(super) struct Form {
 pub(super) struct Function {
     pub(super) name: &'static str,
     pub(super) forms: &'static [Form],
+    pub(super) domains: &'static [Domain],
     /// Names of the parameters, as documentation has them.
-    parameters: &'static str,
+    pub(super) parameters: &'static str,
     /// One sentence.
     about: &'static str,
     /// An expression, and what it comes to.
@@ -131,6 +147,38 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     FUNCTIONS.iter().map(|function| function.name).chain(["coalesce", "is_null"])
 }
 
+/// What to write for functions that other languages have, and for those of definitions.
+pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "len" | "size" | "count" => "write `length(…)`",
+        "str" | "string" | "tostring" | "format" => "write `to_string(…)`, or a template: `\"${v.x} km\"`",
+        "int" | "toint" => "write `to_int(…)`",
+        "float" | "double" | "number" | "tonumber" => "write `to_float(…)`",
+        "bool" | "boolean" | "tobool" => "write a comparison, as in `v.x != 0`",
+        "not" => "write `!` before the condition",
+        "if" | "iff" | "ifelse" | "iif" | "where" | "when" | "case" => "write `condition ? a : b`",
+        "ifnull" | "fillna" | "nvl" => "write `coalesce(…, 0)`",
+        "isnull" | "isna" | "isNull" => "write `is_null(…)`",
+        "isnan" => "write `is_nan(…)`",
+        "log10" => "write `log(…, 10)`",
+        "log2" => "write `log(…, 2)`",
+        "log1p" => "write `ln(1 + …)`",
+        "power" => "write `pow(…, 2)`",
+        "clip" => "write `clamp(…, least, most)`",
+        "strip" => "write `trimspace(…)`",
+        "substring" => "write `substr(text, offset, length)`",
+        "hash" | "crc32" | "farm_fingerprint" => "write `bucket(…, count)`",
+        "signum" => "write `sign(…)`",
+        "now" | "today" | "timestamp" | "random" | "rand" | "uuid" => {
+            "a value is the same in training and in serving: there is no clock and no chance; let the request send it"
+        }
+        "sum" | "mean" | "avg" | "std" | "groupby" | "rank" | "shift" | "cumsum" => {
+            "an expression sees one row: aggregate in the data source, by its `query`"
+        }
+        _ => return None,
+    })
+}
+
 type Special = (&'static str, &'static str, &'static str, (&'static str, &'static str));
 
 /// Functions that see nulls; `typed` and `evaluate` know them.
@@ -146,7 +194,7 @@ const SPECIAL: [Special; 2] = [
 
 macro_rules! function {
     ($name:literal, $parameters:literal, $about:literal, $example:literal => $result:literal,
-     $(($($takes:ident),*) $(+ $more:ident)? -> $gives:ident: $kernel:expr),+) => {
+     $(($($takes:ident),*) $(+ $more:ident)? -> $gives:ident: $kernel:expr),+ $(; $($domain:expr),+)?) => {
         Function {
             name: $name,
             parameters: $parameters,
@@ -158,6 +206,7 @@ macro_rules! function {
                 gives: Kind::$gives,
                 kernel: $kernel,
             }),+],
+            domains: &[$($($domain),+)?],
         }
     };
 }
@@ -171,12 +220,18 @@ const FUNCTIONS: &[Function] = &[
     function!("bucket", "value, count",
         "A stable number from 0 to count - 1 for each value: FNV-1a over its bytes, modulo count.",
         "bucket(\"driver\", 10)" => "5",
-        (Any, Integer) -> Integer: bucket),
+        (Any, Integer) -> Integer: bucket;
+        domain(&[1], "a count of 1 or more", |a| a[1].integer() > Some(0))),
     function!("ceil", "number", "The next whole number upwards.", "ceil(1.2)" => "2",
         (Float) -> Integer: |a| whole(a[0].float()?.ceil())),
     function!("clamp", "number, least, most", "The number, held between two others.", "clamp(7, 0, 5)" => "5",
-        (Integer, Integer, Integer) -> Integer: |a| clamp(a, |x, y| x.integer() < y.integer()),
-        (Float, Float, Float) -> Float: |a| clamp(a, |x, y| x.float() < y.float())),
+    (Integer, Integer, Integer) -> Integer: |a| clamp(a, |x, y| x.integer() < y.integer()),
+    (Float, Float, Float) -> Float: |a| clamp(a, |x, y| x.float() < y.float());
+    domain(&[1, 2], "`least` to be no more than `most`", |a| match (&a[1], &a[2]) {
+        (Datum::Integer(least), Datum::Integer(most)) => least <= most,
+        (Datum::Float(least), Datum::Float(most)) => least <= most || least.is_nan() || most.is_nan(),
+        _ => true,
+    })),
     function!("concat", "text, …", "The texts, joined.", "concat(\"a\", \"b\")" => "\"ab\"",
         (Text) + more -> Text: |a| a.iter().map(Datum::as_text).collect::<Option<String>>().map(Datum::text)),
     function!("contains", "list, value", "Whether the list has the value.", "contains([\"a\", \"b\"], \"b\")" => "true",
@@ -206,7 +261,11 @@ const FUNCTIONS: &[Function] = &[
         (Float) -> Integer: |a| whole(a[0].float()?.floor())),
     function!("geohash", "latitude, longitude, precision", "The geohash of a place, 1 to 12 characters long.",
         "geohash(57.64911, 10.40744, 8)" => "\"u4pruydq\"",
-        (Float, Float, Integer) -> Text: geohash),
+        (Float, Float, Integer) -> Text: geohash;
+        domain(&[0], "a latitude from -90 to 90", |a| a[0].float().is_some_and(|one| (-90.0..=90.0).contains(&one))),
+        domain(&[1], "a longitude from -180 to 180",
+            |a| a[1].float().is_some_and(|one| (-180.0..=180.0).contains(&one))),
+        domain(&[2], "a precision from 1 to 12", |a| a[2].integer().is_some_and(|one| (1..=12).contains(&one)))),
     function!("hour", "time", "The hour of the day, in UTC.", "hour(to_timestamp(\"2026-11-25T08:30:00Z\"))" => "8",
         (Time) -> Integer: |a| civil(a, |time| i64::from(time.hour()))),
     function!("is_nan", "number", "Whether the number is NaN.", "is_nan(1)" => "false",
@@ -215,13 +274,13 @@ const FUNCTIONS: &[Function] = &[
         (Text) -> Integer: |a| count(a[0].as_text()?.chars().count()),
         (List) -> Integer: |a| if let Datum::List(elements) = &a[0] { count(elements.len()) } else { None }),
     function!("ln", "number", "The natural logarithm.", "ln(1)" => "0",
-        (Float) -> Float: |a| positive(a[0].float()?, f64::ln)),
+        (Float) -> Float: |a| Some(Datum::Float(a[0].float()?.ln()));
+        domain(&[0], "a number above 0", is_positive)),
     function!("log", "number, base", "The logarithm to a base, as in Terraform.", "log(8, 2)" => "3",
-    (Float, Float) -> Float: |a| {
-        let base = a[1].float()?;
-        if base <= 0.0 || base == 1.0 { return None }
-        positive(a[0].float()?, |number| number.ln() / base.ln())
-    }),
+        (Float, Float) -> Float: |a| Some(Datum::Float(a[0].float()?.ln() / a[1].float()?.ln()));
+        domain(&[0], "a number above 0", is_positive),
+        domain(&[1], "a base above 0 and other than 1",
+            |a| a[1].float().is_some_and(|base| base.is_nan() || (base > 0.0 && base != 1.0)))),
     function!("lower", "text", "The text in lower case.", "lower(\"Ab\")" => "\"ab\"",
         (Text) -> Text: |a| Some(Datum::text(a[0].as_text()?.to_lowercase()))),
     function!("max", "number, …", "The largest of the numbers; NaN where one of them is.", "max(1, 3, 2)" => "3",
@@ -244,10 +303,15 @@ const FUNCTIONS: &[Function] = &[
         Some(Datum::text(a[0].as_text()?.replace(a[1].as_text()?, a[2].as_text()?)))
     }),
     function!("round", "number, digits",
-        "The nearest whole number, or the nearest with so many digits after the point; halves go away from zero.",
-        "round(2.345, 1)" => "2.3",
-        (Float) -> Integer: |a| whole(a[0].float()?.round()),
-        (Float, Integer) -> Float: |a| round(a[0].float()?, a[1].integer()?)),
+    "The nearest whole number, or the nearest with so many digits after the point; halves go away from zero.",
+    "round(2.345, 1)" => "2.3",
+    (Float) -> Integer: |a| whole(a[0].float()?.round()),
+    (Float, Integer) -> Float: |a| round(a[0].float()?, a[1].integer()?);
+    // What is not finite stays as it is.
+    domain(&[1], "-308 digits or more", |a| {
+        let is_finite = a[0].float().is_none_or(f64::is_finite);
+        !is_finite || a.get(1).is_none_or(|digits| digits.integer() >= Some(-308))
+    })),
     function!("second", "time", "The second of the minute.", "second(to_timestamp(\"2026-11-25T08:30:15Z\"))" => "15",
         (Time) -> Integer: |a| civil(a, |time| i64::from(time.second()))),
     function!("seconds_between", "from, to", "Seconds from one time to another; negative when the second is earlier.",
@@ -262,10 +326,8 @@ const FUNCTIONS: &[Function] = &[
     function!("sin", "angle", "The sine of an angle in radians.", "sin(0)" => "0",
         (Float) -> Float: |a| Some(Datum::Float(a[0].float()?.sin()))),
     function!("sqrt", "number", "The square root.", "sqrt(9)" => "3",
-    (Float) -> Float: |a| {
-        let number = a[0].float()?;
-        (number.is_nan() || number >= 0.0).then(|| Datum::Float(number.sqrt()))
-    }),
+        (Float) -> Float: |a| Some(Datum::Float(a[0].float()?.sqrt()));
+        domain(&[0], "a number of 0 or more", |a| a[0].float().is_some_and(|one| one.is_nan() || one >= 0.0))),
     function!("startswith", "text, start", "Whether the text starts so.", "startswith(\"ranking\", \"rank\")" => "true",
         (Text, Text) -> Bool: |a| Some(Datum::Bool(a[0].as_text()?.starts_with(a[1].as_text()?)))),
     function!("strcontains", "text, part", "Whether the text has the part in it.", "strcontains(\"ranking\", \"kin\")" => "true",
@@ -379,8 +441,9 @@ fn finite(result: f64, arguments: &[Datum]) -> Option<Datum> {
     (!none).then_some(Datum::Float(result))
 }
 
-fn positive(number: f64, function: impl Fn(f64) -> f64) -> Option<Datum> {
-    (number.is_nan() || number > 0.0).then(|| Datum::Float(function(number)))
+/// Whether the first argument is above zero, or NaN.
+fn is_positive(arguments: &[Datum]) -> bool {
+    arguments.first().and_then(Datum::float).is_some_and(|number| number.is_nan() || number > 0.0)
 }
 
 fn fold(arguments: &[Datum], less: fn(&Datum, &Datum) -> bool) -> Option<Datum> {
@@ -403,9 +466,6 @@ fn fold_floats(arguments: &[Datum], less: fn(f64, f64) -> bool) -> Option<Datum>
 
 fn clamp(arguments: &[Datum], less: fn(&Datum, &Datum) -> bool) -> Option<Datum> {
     let [number, least, most] = arguments else { return None };
-    if less(most, least) {
-        return None;
-    }
     Some(if less(number, least) {
         least.clone()
     } else if less(most, number) {
@@ -427,11 +487,9 @@ fn seconds(nanos: i64) -> f64 {
 }
 
 fn round(number: f64, digits: i64) -> Option<Datum> {
-    if !number.is_finite() {
+    // A float has no more digits than these.
+    if !number.is_finite() || digits > 15 {
         return Some(Datum::Float(number));
-    }
-    if !(-308..=15).contains(&digits) {
-        return (digits > 15).then_some(Datum::Float(number));
     }
     let factor = 10_f64.powi(i32::try_from(digits).ok()?);
     let rounded = (number * factor).round() / factor;
@@ -442,14 +500,14 @@ fn substr(text: &str, offset: i64, length: i64) -> Option<Datum> {
     let characters: Vec<char> = text.chars().collect();
     let count = i64::try_from(characters.len()).ok()?;
     let start = if offset < 0 { count.checked_add(offset)?.max(0) } else { offset.min(count) };
-    let end = if length < 0 { count } else { start.checked_add(length)?.min(count) };
+    let end = if length < 0 { count } else { start.saturating_add(length).min(count) };
     let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
     Some(Datum::text(characters.get(start..end)?.iter().collect::<String>()))
 }
 
 /// FNV-1a, 64 bits, over UTF-8, or over the eight bytes of a number or time, least significant first.
 fn bucket(arguments: &[Datum]) -> Option<Datum> {
-    let count = arguments.get(1)?.integer().filter(|count| *count > 0)?;
+    let count = u64::try_from(arguments.get(1)?.integer()?).ok()?;
     let hash = |bytes: &[u8]| {
         bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -463,7 +521,7 @@ fn bucket(arguments: &[Datum]) -> Option<Datum> {
         Datum::Bytes(bytes) => hash(bytes),
         Datum::List(_) => return None,
     };
-    let bucket = hash % u64::try_from(count).ok()?;
+    let bucket = hash.checked_rem(count)?;
     i64::try_from(bucket).ok().map(Datum::Integer)
 }
 
@@ -471,11 +529,7 @@ fn bucket(arguments: &[Datum]) -> Option<Datum> {
 fn geohash(arguments: &[Datum]) -> Option<Datum> {
     const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
     let (latitude, longitude) = (arguments.first()?.float()?, arguments.get(1)?.float()?);
-    let precision =
-        usize::try_from(arguments.get(2)?.integer()?).ok().filter(|count| (1..=12).contains(count))?;
-    if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
-        return None;
-    }
+    let precision = usize::try_from(arguments.get(2)?.integer()?).ok()?;
     let (mut latitudes, mut longitudes) = ((-90.0, 90.0), (-180.0, 180.0));
     let mut hash = String::with_capacity(precision);
     for position in 0..precision {

@@ -9,6 +9,7 @@
 mod datum;
 mod evaluate;
 mod function;
+mod mistake;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 pub use datum::Vector;
 pub use evaluate::Evaluated;
 pub use function::{FunctionDocumentation, functions};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Sources, Tree};
 pub(crate) use typed::Inputs;
 use typed::Typed;
 
@@ -66,8 +67,24 @@ impl Compiled {
         value_type: &ValueType,
         inputs: &Inputs<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let (root, columns) = typed::compile(tree, value_type, inputs)?;
+        let typed::Compiled { root, columns, .. } = typed::compile(tree, value_type, inputs)?;
         Ok(Self { root, columns, value_type: value_type.clone() })
+    }
+
+    /// What is wrong with the types of a tree, or else with its literals: those with which nothing ever has a value.
+    pub(crate) fn mistakes(tree: &Tree, value_type: &ValueType, inputs: &Inputs<'_>) -> Vec<Diagnostic> {
+        match typed::compile(tree, value_type, inputs) {
+            Ok(compiled) => compiled.hopeless,
+            Err(diagnostic) => vec![*diagnostic],
+        }
+    }
+
+    /// What is wrong with the names of a tree, with the column where that is one.
+    pub(crate) fn unknown_names(
+        tree: &Tree,
+        inputs: &Inputs<'_>,
+    ) -> Vec<(Option<ColumnName>, Box<Diagnostic>)> {
+        mistake::unknown_names(tree, inputs)
     }
 
     /// The columns it reads, each once, in the order in which [`Compiled::evaluate`] takes them.

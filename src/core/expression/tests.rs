@@ -129,6 +129,47 @@ fn failures_are_null_and_counted() {
     assert_eq!((found.values, found.failures), (vec![Some(Value::Int64(3)), None, None], 1));
 }
 
+#[test]
+fn what_never_has_a_value_is_told_and_evaluated_all_the_same() {
+    for (text, value_type) in [
+        ("v.i / 0", "float64"),
+        ("v.i % 0", "int64"),
+        ("bucket(v.i, 0)", "int64"),
+        ("geohash(v.i, v.i, 13)", "string"),
+        ("geohash(v.i, 181, 5)", "string"),
+        ("log(v.i, 1)", "float64"),
+        ("clamp(v.i, 2, 1)", "int64"),
+        ("clamp(v.i, 2.5, 1)", "float64"),
+        ("round(v.i, -309)", "float64"),
+        ("v.i > 0 ? 3000000000 : 3000000000", "int32"),
+        ("v.i + sqrt(-1)", "float64"),
+        ("v.i + to_int(\"x\")", "int64"),
+        ("v.i + [1][1]", "int64"),
+        ("v.i + (9223372036854775807 + 1)", "int64"),
+    ] {
+        let columns = columns();
+        let tree = Tree::of_text(text, &["v", "r"]).unwrap();
+        let value_type: ValueType = value_type.parse().unwrap();
+        assert!(!Compiled::mistakes(&tree, &value_type, &Inputs::new(&columns)).is_empty(), "{text}");
+        let compiled = Compiled::of_tree(&tree, &value_type, &Inputs::new(&columns)).unwrap();
+        let found = compiled.evaluate(&[Vector::of_integers([Some(7)].into_iter())], 1);
+        assert_eq!((found.values, found.failures), (vec![None], 1), "{text}");
+    }
+    for (text, value) in [
+        ("1 > 2 ? v.i % 0 : v.i", 7),
+        ("coalesce(null, 1 + 2)", 3),
+        ("clamp(v.i, 1, 1)", 1),
+        ("length(substr(\"driver\", 1, 9223372036854775807)) + 0 * v.i", 5),
+    ] {
+        let columns = columns();
+        let tree = Tree::of_text(text, &["v", "r"]).unwrap();
+        assert_eq!(Compiled::mistakes(&tree, &ValueType::Int64, &Inputs::new(&columns)), [], "{text}");
+        let compiled = Compiled::of_tree(&tree, &ValueType::Int64, &Inputs::new(&columns)).unwrap();
+        let found = compiled.evaluate(&[Vector::of_integers([Some(7)].into_iter())], 1);
+        assert_eq!((found.values, found.failures), (vec![Some(Value::Int64(value))], 0), "{text}");
+    }
+}
+
 /// An expression, for making and for reading row by row.
 #[derive(Clone, Debug)]
 enum Sample {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::ColumnName;
 use super::tree::{Tree, TreeKind};
 use crate::hcl::{BinaryOperator, Number};
+use crate::model::member;
 
 /// How tightly an operator binds, as HCL has it.
 const fn strength(operator: BinaryOperator) -> u8 {
@@ -97,6 +98,7 @@ impl Tree {
                 parts[1].write(text);
                 text.push(']');
             }
+            TreeKind::Unresolved => text.push('…'),
             TreeKind::List(elements) => write_list('[', elements, ']', text),
             TreeKind::Template(parts) => {
                 text.push('"');
@@ -139,17 +141,7 @@ fn write_number(number: Number, text: &mut String) {
 
 fn write_column(column: &ColumnName, text: &mut String) {
     text.push_str(&column.source);
-    if quoted_name_needed(&column.name) {
-        let _ = write!(text, "[\"{}\"]", column.name);
-    } else {
-        text.push('.');
-        text.push_str(&column.name);
-    }
-}
-
-/// Names of features may begin with a digit; then they cannot follow a point.
-pub(super) fn quoted_name_needed(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_digit())
+    text.push_str(&member(&column.name));
 }
 
 fn write_escaped(inner: &str, text: &mut String) {

@@ -1,16 +1,25 @@
 //! An expression with its names resolved: columns of sources, and what variables, locals and loops came to.
 
+use std::cell::RefCell;
+
 use super::ColumnName;
-use super::text::quoted_name_needed;
 use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
 use crate::hcl::{
-    BinaryOperator, Expression, ExpressionKind, Failure, Number, Part, Scope, Step, Value, evaluate_public,
-    parse_expression,
+    BinaryOperator, Expression, ExpressionKind, Failure, Number, Part, Reference, Scope, Step, Value,
+    constant, evaluate_public, parse_expression,
 };
+use crate::model::{ObjectKind, member};
 use crate::source::{SourceId, Span};
 
-/// Names of the sources of the view.
-pub(crate) type Sources<'a> = &'a [&'a str];
+/// The sources of the view.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sources<'a> {
+    pub(crate) names: &'a [&'a str],
+    /// Of each, where they are known.
+    pub(crate) kinds: &'a [ObjectKind],
+    /// Whether all are known; else an unknown one is no mistake of the expression.
+    pub(crate) is_complete: bool,
+}
 
 /// A resolved expression.
 #[derive(Clone, Debug)]
@@ -40,20 +49,24 @@ pub(super) enum TreeKind {
     List(Vec<Tree>),
     /// Texts and what stands between them, joined.
     Template(Vec<Tree>),
+    /// What could not be resolved, which is said.
+    Unresolved,
 }
 
 impl Tree {
-    /// Resolves an expression as it is written. `scope` knows variables, locals and loops.
+    /// Resolves an expression as it is written, and says what cannot be. `scope` knows variables, locals and loops.
     pub(crate) fn of(
         expression: &Expression,
         scope: &dyn Scope,
-        sources: Sources<'_>,
-    ) -> Result<Self, Failure> {
-        Resolver { scope, sources }.tree(expression)
+        sources: &Sources<'_>,
+    ) -> (Self, Option<Failure>) {
+        let resolver = Resolver { scope, sources: *sources, failure: RefCell::default() };
+        let tree = resolver.tree(expression);
+        (tree, resolver.failure.into_inner())
     }
 
     /// Resolves the canonical text of an expression.
-    pub(crate) fn of_text(text: &str, sources: Sources<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub(crate) fn of_text(text: &str, names: &[&str]) -> Result<Self, Box<Diagnostic>> {
         struct Nothing;
         impl Scope for Nothing {
             fn variable(&self, _: &str, span: Span) -> Result<Value, Failure> {
@@ -68,11 +81,20 @@ impl Tree {
             }
         }
         let expression = parse_expression(SourceId::default(), text)?;
-        Self::of(&expression, &Nothing, sources).map_err(|failure| {
-            let first = failure.findings().into_iter().next();
-            let unknown = || Diagnostic::unplaced(codes::EXPRESSION, "the expression cannot be read");
-            Box::new(first.unwrap_or_else(unknown))
-        })
+        let (tree, failure) =
+            Self::of(&expression, &Nothing, &Sources { names, kinds: &[], is_complete: true });
+        let Some(failure) = failure else { return Ok(tree) };
+        let first = failure.findings().into_iter().next();
+        let unknown = || Diagnostic::unplaced(codes::EXPRESSION, "the expression cannot be read");
+        Err(Box::new(first.unwrap_or_else(unknown)))
+    }
+
+    /// The text that it is, and nothing else.
+    pub(crate) fn as_text(&self) -> Option<(&str, Span)> {
+        match &self.kind {
+            TreeKind::Text(text) => Some((text, self.span)),
+            _ => None,
+        }
     }
 
     /// The columns it reads, each once, in order of their first use.
@@ -96,7 +118,8 @@ impl Tree {
             | TreeKind::Bool(_)
             | TreeKind::Number(_)
             | TreeKind::Text(_)
-            | TreeKind::Column(_) => {}
+            | TreeKind::Column(_)
+            | TreeKind::Unresolved => {}
             TreeKind::Not(inner) | TreeKind::Negate(inner) => inner.visit(see),
             TreeKind::Binary(_, sides) | TreeKind::Index(sides) => {
                 sides.iter().for_each(|side| side.visit(see))
@@ -113,7 +136,11 @@ impl Tree {
 pub(super) fn renamed(text: &str, change: &mut dyn FnMut(&mut ColumnName)) -> String {
     fn walk(tree: &mut Tree, change: &mut dyn FnMut(&mut ColumnName)) {
         match &mut tree.kind {
-            TreeKind::Null | TreeKind::Bool(_) | TreeKind::Number(_) | TreeKind::Text(_) => {}
+            TreeKind::Null
+            | TreeKind::Bool(_)
+            | TreeKind::Number(_)
+            | TreeKind::Text(_)
+            | TreeKind::Unresolved => {}
             TreeKind::Column(column) => change(column),
             TreeKind::Not(inner) | TreeKind::Negate(inner) => walk(inner, change),
             TreeKind::Binary(_, sides) | TreeKind::Index(sides) => {
@@ -142,9 +169,25 @@ fn roots(text: &str) -> Vec<String> {
     text.split(|character| !is_word(character)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
+/// Help for a name with a dash in it.
+const DASH: &str = "`-` without spaces around it is a part of a name; write spaces to subtract";
+
+/// What a row, or a table of rows, is mostly called in Python.
+const ROWS: [&str; 11] =
+    ["df", "row", "rows", "data", "inputs", "features", "features_df", "self", "x", "table", "record"];
+
+/// What `var.x` and the like stand for.
+enum Held {
+    Value(Tree),
+    /// A source, and how many steps name it.
+    Source(String, usize),
+}
+
 struct Resolver<'a> {
     scope: &'a dyn Scope,
     sources: Sources<'a>,
+    /// What is wrong so far.
+    failure: RefCell<Option<Failure>>,
 }
 
 type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -154,7 +197,18 @@ fn fail<T>(span: Span, message: impl Into<String>, help: impl Into<Option<String
 }
 
 impl Resolver<'_> {
-    fn tree(&self, expression: &Expression) -> Result<Tree> {
+    fn tree(&self, expression: &Expression) -> Tree {
+        self.read(expression).unwrap_or_else(|failure| {
+            let mut all = self.failure.borrow_mut();
+            *all = Some(match all.take() {
+                None => failure,
+                Some(before) => before.and(failure),
+            });
+            Tree { span: expression.span, kind: TreeKind::Unresolved }
+        })
+    }
+
+    fn read(&self, expression: &Expression) -> Result<Tree> {
         let span = expression.span;
         let kind = match &expression.kind {
             ExpressionKind::Null => TreeKind::Null,
@@ -163,13 +217,13 @@ impl Resolver<'_> {
             ExpressionKind::Float(value) if value.is_finite() => TreeKind::Number(Number::of(*value)),
             ExpressionKind::Float(_) => return fail(span, "this number is too large", None),
             ExpressionKind::String(text) => TreeKind::Text(text.clone()),
-            ExpressionKind::List(elements) => TreeKind::List(self.all(elements)?),
+            ExpressionKind::List(elements) => TreeKind::List(self.all(elements)),
             ExpressionKind::Template(parts) => TreeKind::Template(self.template(parts, span)?),
             ExpressionKind::Variable(name) => return self.bare_word(name, span),
             ExpressionKind::Traversal(root, steps) => return self.traversal(expression, root, steps),
             ExpressionKind::Conditional(parts) => {
                 let [condition, then, otherwise] = &**parts;
-                let parts = [self.tree(condition)?, self.tree(then)?, self.tree(otherwise)?];
+                let parts = [self.tree(condition), self.tree(then), self.tree(otherwise)];
                 TreeKind::Conditional(Box::new(parts))
             }
             ExpressionKind::Call(call) => {
@@ -179,11 +233,11 @@ impl Resolver<'_> {
                 TreeKind::Call {
                     name: call.name.text.to_string(),
                     name_span: call.name.span,
-                    arguments: self.all(&call.arguments)?,
+                    arguments: self.all(&call.arguments),
                 }
             }
-            ExpressionKind::Not(operand) => TreeKind::Not(Box::new(self.tree(operand)?)),
-            ExpressionKind::Negate(operand) => match self.tree(operand)? {
+            ExpressionKind::Not(operand) => TreeKind::Not(Box::new(self.tree(operand))),
+            ExpressionKind::Negate(operand) => match self.tree(operand) {
                 // A negative number is a number, so that it is written the same however it came to be.
                 Tree { kind: TreeKind::Number(Number::Integer(value)), .. } if value != i64::MIN => {
                     TreeKind::Number(Number::Integer(-value))
@@ -194,7 +248,7 @@ impl Resolver<'_> {
                 operand => TreeKind::Negate(Box::new(operand)),
             },
             ExpressionKind::Binary(operation) => {
-                let sides = [self.tree(&operation.left)?, self.tree(&operation.right)?];
+                let sides = [self.tree(&operation.left), self.tree(&operation.right)];
                 TreeKind::Binary(operation.operator, Box::new(sides))
             }
             ExpressionKind::Map(_) => return fail(span, "a map is no value of a feature", None),
@@ -206,7 +260,7 @@ impl Resolver<'_> {
         Ok(Tree { span, kind })
     }
 
-    fn all(&self, expressions: &[Expression]) -> Result<Vec<Tree>> {
+    fn all(&self, expressions: &[Expression]) -> Vec<Tree> {
         expressions.iter().map(|expression| self.tree(expression)).collect()
     }
 
@@ -215,7 +269,7 @@ impl Resolver<'_> {
             .iter()
             .map(|part| match part {
                 Part::Literal(text) => Ok(Tree { span, kind: TreeKind::Text(text.clone()) }),
-                Part::Interpolation(expression) => self.tree(expression),
+                Part::Interpolation(expression) => Ok(self.tree(expression)),
                 Part::If(..) | Part::For { .. } => {
                     let help = "write a conditional: `condition ? \"a\" : \"b\"`".to_owned();
                     fail(span, "a template over columns takes `${…}` only", help)
@@ -225,43 +279,47 @@ impl Resolver<'_> {
     }
 
     fn bare_word(&self, name: &str, span: Span) -> Result<Tree> {
-        let message = if self.sources.contains(&name) {
+        if !self.is_source(name) && !self.sources.is_complete {
+            return Err(Failure::Reported);
+        }
+        let message = if self.is_source(name) {
             format!("`{name}` is a source; its columns are named `{name}.COLUMN`")
         } else {
             format!("there is nothing named `{name}`")
         };
-        let help = if name.contains('-') {
-            "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
-        } else {
-            "a column is named with its source, as in `driver_stats.conv_rate`".to_owned()
+        let help = match constant(name) {
+            Some(constant) => format!("write `{constant}`"),
+            None if name.contains('-') => DASH.to_owned(),
+            None => format!("a column is named with its source, as in `{}.{name}`", self.any_source()),
         };
-        fail(span, message, help)
+        fail(span, message, (!self.is_source(name)).then_some(help))
+    }
+
+    fn is_source(&self, name: &str) -> bool {
+        self.sources.names.contains(&name)
+    }
+
+    /// A source, for examples.
+    fn any_source(&self) -> &str {
+        self.sources.names.first().copied().unwrap_or("SOURCE")
     }
 
     fn traversal(&self, whole: &Expression, root: &Expression, steps: &[Step]) -> Result<Tree> {
         let ExpressionKind::Variable(name) = &root.kind else {
-            let tree = self.tree(root)?;
+            let tree = self.tree(root);
             return self.indexes(tree, steps, whole.span);
         };
-        if matches!(name.as_str(), "var" | "local" | "each") {
-            let value = evaluate_public(self.scope, whole)?;
-            return literal(value, whole.span);
-        }
-        let long = matches!(name.as_str(), "feature_view" | "data_source");
-        let (source, rest) = match steps {
-            [first, rest @ ..] if long => (self.name(first)?, rest),
-            _ => (name.to_string(), steps),
+        let (source, rest, at) = match name.as_str() {
+            "var" | "local" | "each" => match self.value(root, steps, whole)? {
+                Held::Value(tree) => return Ok(tree),
+                Held::Source(source, taken) => (source, &steps[taken..], taken),
+            },
+            root => self.source(root, steps, whole.span)?,
         };
-        if !self.sources.contains(&source.as_str()) {
-            let message = format!("`{source}` is no source of this view");
-            let help = if name.contains('-') {
-                "`-` without spaces around it is a part of a name; write spaces to subtract".to_owned()
-            } else if let Some(near) = nearest(&source, self.sources.iter().copied()).first() {
-                format!("did you mean `{near}`?")
-            } else {
-                format!("add it to `sources`, or write `var.{source}` or `local.{source}` for a value")
-            };
-            return Err(Diagnostic::error(codes::EXPRESSION, root.span, message).help(help).into());
+        let end = at.checked_sub(1).and_then(|last| steps.get(last)).map_or(root.span, Step::span);
+        let place = root.span.to(end);
+        if !self.is_source(&source) {
+            return Err(self.unknown_source(&source, place, at > 0, rest));
         }
         let [column, rest @ ..] = rest else { return self.bare_word(&source, whole.span) };
         let name = self.name(column)?;
@@ -270,17 +328,127 @@ impl Resolver<'_> {
         self.indexes(column, rest, whole.span)
     }
 
+    /// What a variable, local or loop holds: a value, or a source, of which a column may follow.
+    fn value(&self, root: &Expression, steps: &[Step], whole: &Expression) -> Result<Held> {
+        let reference = |value: &Value| match value {
+            Value::Reference(one) if matches!(one.kind, ObjectKind::FeatureView | ObjectKind::DataSource) => {
+                Some((one.name.clone(), one.feature.is_some()))
+            }
+            _ => None,
+        };
+        let whole_value = evaluate_public(self.scope, whole);
+        if let Ok(value) = &whole_value {
+            return match reference(value) {
+                Some((source, has_feature)) => {
+                    Ok(Held::Source(source, steps.len().saturating_sub(usize::from(has_feature))))
+                }
+                None => literal(value.clone(), whole.span).map(Held::Value),
+            };
+        }
+        // The field of a request is no part of a value, and neither is the element of a feature.
+        for taken in 1..steps.len().min(3) {
+            let kind = ExpressionKind::Traversal(Box::new(root.clone()), steps[..taken].to_vec());
+            let value = evaluate_public(self.scope, &Expression { span: whole.span, kind });
+            if let Some((source, false)) = value.ok().as_ref().and_then(reference) {
+                return Ok(Held::Source(source, taken));
+            }
+        }
+        whole_value.and_then(|value| literal(value, whole.span)).map(Held::Value)
+    }
+
+    /// The name of the source that an expression begins with, in its short or in its long form, what follows, and how many
+    /// steps it takes.
+    fn source<'s>(&self, root: &str, steps: &'s [Step], span: Span) -> Result<(String, &'s [Step], usize)> {
+        let long = matches!(root, "feature_view" | "data_source");
+        if self.is_source(root) && !(long && steps.len() > 1) {
+            return Ok((root.to_owned(), steps, 0));
+        }
+        match (root, steps) {
+            ("feature_view" | "data_source", [name, rest @ ..]) => {
+                let source = self.name(name)?;
+                self.is_of_kind(&source, root, name.span())?;
+                Ok((source, rest, 1))
+            }
+            ("module", [module, kind, name, rest @ ..]) => {
+                let (module, word, source) = (self.name(module)?, self.name(kind)?, self.name(name)?);
+                let kinds = [ObjectKind::FeatureView, ObjectKind::DataSource];
+                let Some(found) = kinds.into_iter().find(|kind| kind.as_str() == word) else {
+                    let help = format!("write `module.{module}.feature_view.VIEW.FEATURE`");
+                    return fail(kind.span(), format!("an expression reads no `{word}`"), help);
+                };
+                if self.is_source(&source) {
+                    self.is_of_kind(&source, &word, name.span())?;
+                    let span = span.to(name.span());
+                    let reference = Reference { kind: found, name: source.clone(), feature: None, span };
+                    self.scope.refer(&reference, Some(&module));
+                }
+                Ok((source, rest, 3))
+            }
+            ("on_demand_feature_view", _) => {
+                let help = "write its expression out here, over its own sources".to_owned();
+                fail(span, "an on-demand view reads no other on-demand view", help)
+            }
+            ("entity", _) => {
+                let help = "a key that an expression needs comes as a field of a request source".to_owned();
+                fail(span, "an entity has no columns", help)
+            }
+            ("module", _) => {
+                let help = "write `module.MODULE.feature_view.VIEW.FEATURE`".to_owned();
+                fail(span, "a module is no value", help)
+            }
+            _ => Ok((root.to_owned(), steps, 0)),
+        }
+    }
+
+    /// Whether a source is of the kind that its long form says.
+    fn is_of_kind(&self, source: &str, kind: &str, span: Span) -> Result<()> {
+        let position = self.sources.names.iter().position(|name| *name == source);
+        match position.and_then(|at| self.sources.kinds.get(at)) {
+            Some(found) if found.as_str() != kind => {
+                let message = format!("the source `{source}` is no `{kind}`");
+                fail(span, message, format!("write `{found}.{source}`, or `{source}` alone"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unknown_source(&self, source: &str, place: Span, is_long: bool, rest: &[Step]) -> Failure {
+        if !self.sources.is_complete {
+            return Failure::Reported;
+        }
+        let message = format!("`{source}` is no source of this view");
+        let near = nearest(source, self.sources.names.iter().copied());
+        let column = match rest.first() {
+            Some(Step::Attribute(name)) => name.text.as_str(),
+            Some(Step::Index(Expression { kind: ExpressionKind::String(name), .. })) => name,
+            _ => "COLUMN",
+        };
+        let help = if source.contains('-') {
+            DASH.to_owned()
+        } else if let Some(near) = near.first() {
+            format!("did you mean `{near}`?")
+        } else if is_long {
+            "add it to `sources`".to_owned()
+        } else if ROWS.contains(&source) {
+            format!("a column is named with its source, as in `{}{}`", self.any_source(), member(column))
+        } else {
+            format!(
+                "add `feature_view.{source}` or `data_source.{source}` to `sources`, or write `var.{source}` or `local.{source}` for a value"
+            )
+        };
+        Diagnostic::error(codes::EXPRESSION, place, message).help(help).into()
+    }
+
     fn indexes(&self, tree: Tree, steps: &[Step], span: Span) -> Result<Tree> {
         steps.iter().try_fold(tree, |tree, step| match step {
             Step::Index(index) => {
-                let index = self.tree(index)?;
+                let index = self.tree(index);
                 Ok(Tree { span, kind: TreeKind::Index(Box::new([tree, index])) })
             }
             other => {
                 let dashed = matches!(&tree.kind, TreeKind::Column(column) if column.name.contains('-'));
-                let help = "`-` without spaces around it is a part of a name; write spaces to subtract";
                 let message = "a column has no parts but the elements of a list";
-                fail(other.span(), message, dashed.then(|| help.to_owned()))
+                fail(other.span(), message, dashed.then(|| DASH.to_owned()))
             }
         })
     }
@@ -289,12 +457,13 @@ impl Resolver<'_> {
     fn name(&self, step: &Step) -> Result<String> {
         match step {
             Step::Attribute(name) => Ok(name.text.to_string()),
-            Step::Index(index) => match self.tree(index)?.kind {
+            Step::Index(index) => match self.tree(index).kind {
                 TreeKind::Text(text) => Ok(text),
+                TreeKind::Unresolved => Err(Failure::Reported),
                 _ => fail(index.span, "the name of a column must be a text", None),
             },
             Step::AttributeSplat(span) | Step::FullSplat(span) => {
-                fail(*span, "a splat cannot be used over columns", None)
+                fail(*span, "a splat cannot be used over columns", "name each column".to_owned())
             }
         }
     }
@@ -324,11 +493,8 @@ pub(super) fn unknown_column<'a>(
     let message = format!("`{}` has no column `{}`", column.source, column.name);
     let known: Vec<&str> = known.collect();
     if column.name.contains('-') {
-        let help = "`-` without spaces around it is a part of a name; write spaces to subtract";
-        return Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(help));
+        return Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).help(DASH));
     }
     let help = suggestion(&column.name, known);
-    let quoted = quoted_name_needed(&column.name)
-        .then(|| format!("it is written `{}[\"{}\"]`", column.source, column.name));
-    Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help.or(quoted)))
+    Box::new(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::access::roots;
 use super::value::{Reference, Value};
 use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
-use crate::model::{ObjectKind, ValueType};
+use crate::model::{ObjectKind, ValueType, member};
 use crate::source::Span;
 use crate::time::Duration;
 
@@ -159,11 +159,15 @@ fn reference_in_text(attribute: &str, text: &str) -> Option<String> {
     };
     let parts: Vec<&str> = text.split([':', '.']).collect();
     let is_kind = |word: &str| word == "module" || ObjectKind::ALL.iter().any(|kind| kind.as_str() == word);
+    let joined = |parts: &[&str]| {
+        let (first, rest) = parts.split_first()?;
+        Some(rest.iter().fold((*first).to_owned(), |text, part| text + &member(part)))
+    };
     match parts.as_slice() {
         parts if !parts.iter().all(is_name) => None,
-        [first, _, ..] if is_kind(first) => Some(parts.join(".")),
+        [first, _, ..] if is_kind(first) => joined(&parts),
         [_] => Some(format!("{kind}.{text}")),
-        [_, _] if kind == ObjectKind::FeatureView => Some(format!("{kind}.{}", parts.join("."))),
+        [_, _] if kind == ObjectKind::FeatureView => Some(format!("{kind}.{}", joined(&parts)?)),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Names, references, attributes, indexes and splats.
 
+use std::cell::Cell;
+
 use super::evaluate::{Evaluator, Result, as_number, wrong_type};
 use super::tree::{Expression, ExpressionKind, Step};
 use super::value::{Reference, Value};
@@ -42,7 +44,7 @@ pub(super) fn bare_word(evaluator: &Evaluator<'_>, name: &str, span: Span) -> Re
 }
 
 /// What other languages write for `true`, `false` and `null`.
-fn constant(name: &str) -> Option<&'static str> {
+pub(crate) fn constant(name: &str) -> Option<&'static str> {
     match name {
         "True" | "TRUE" | "yes" | "on" => Some("true"),
         "False" | "FALSE" | "no" | "off" => Some("false"),
@@ -110,8 +112,12 @@ fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
         Some(
             "a path begins in the folder of its project or module anyway: leave `path.module` out".to_owned(),
         )
+    } else if let Some(near) = nearest(name, roots()).first() {
+        Some(format!("did you mean `{near}`?"))
     } else {
-        suggestion(name, roots())
+        Some(format!(
+            "a definition is named with its kind, as in `feature_view.{name}`, a value as `var.{name}` or `local.{name}`"
+        ))
     };
     let message = format!("there is nothing named `{name}`");
     Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, root.to(span), message).maybe_help(help).into())
@@ -174,7 +180,10 @@ fn reference(
     };
     let span = steps.last().map_or(span, |last| root.to(last.span()).to(span));
     let reference = Reference { kind, name, feature, span };
-    evaluator.scope.refer(&reference, module);
+    // A name that nobody may see is told as such where it is used, and not held to the definitions.
+    if !evaluator.scope.sensitive().is_some_and(Cell::get) {
+        evaluator.scope.refer(&reference, module);
+    }
     Ok(Value::Reference(Box::new(reference)))
 }
 
@@ -258,6 +267,12 @@ pub(super) fn element(value: Value, key: &Value, span: Span) -> Result<Value> {
                     Err(Diagnostic::error(codes::INDEX, span, message).help(help).into())
                 }
             }
+        }
+        Value::Reference(view)
+            if view.kind.has_features() && view.feature.is_none() && matches!(key, Value::String(_)) =>
+        {
+            let feature = key.to_text();
+            Ok(Value::Reference(Box::new(Reference { feature, span, ..*view })))
         }
         other => {
             let message = format!("{} has no elements", other.kind());

@@ -9,7 +9,7 @@ use super::access::{is_root, is_word};
 use super::evaluate::{Failure, Scope, evaluate_public};
 use super::tree::{Attribute, Block, Body, Expression, ExpressionKind, Name, Step};
 use super::value::Value;
-use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest, suggestion};
 use crate::source::Span;
 
 /// What a block takes.
@@ -21,6 +21,19 @@ pub(crate) struct Schema {
     pub(crate) single: &'static [&'static str],
     /// Types of blocks that may stand in it more than once.
     pub(crate) blocks: &'static [&'static str],
+}
+
+impl Schema {
+    /// The type of block that an attribute of this name lists, as in other tools: `features = […]`, and Feast's `schema`.
+    pub(crate) fn listed_block(&self, attribute: &str) -> Option<&'static str> {
+        let mut named =
+            self.blocks.iter().filter(|block| NAMED_BLOCKS.iter().any(|(name, _)| name == *block));
+        let is_listed = |block: &str| {
+            attribute.strip_suffix('s') == Some(block)
+                || (attribute == "schema" && matches!(block, "feature" | "field"))
+        };
+        named.find(|block| is_listed(block) && !self.attributes.contains(&attribute)).copied()
+    }
 }
 
 /// Where expressions look things up, and where findings go.
@@ -39,6 +52,11 @@ impl Context<'_> {
         evaluate_public(self.scope, expression).map_err(|failure| self.fail(failure)).ok()
     }
 
+    /// The value of an expression, where it has one; what went wrong is not told.
+    pub(crate) fn quietly(&self, expression: &Expression) -> Option<Value> {
+        evaluate_public(self.scope, expression).ok()
+    }
+
     pub(crate) fn fail(&self, failure: Failure) {
         for diagnostic in failure.findings() {
             self.report(diagnostic);
@@ -46,16 +64,21 @@ impl Context<'_> {
     }
 }
 
+/// A value as it is read: none when it is wrong, which is said; null is none inside.
+type Read<T> = Option<Option<Located<T>>>;
+
 /// One block, being read.
 pub(crate) struct BlockReader<'a> {
     pub(crate) context: &'a Context<'a>,
     pub(crate) block: &'a Block,
+    /// The attributes that it takes; all, where it is not checked.
+    attributes: Option<&'static [&'static str]>,
 }
 
 impl<'a> BlockReader<'a> {
     /// Checks labels, attributes and blocks against what the block takes.
     pub(crate) fn new(context: &'a Context<'a>, block: &'a Block, schema: &Schema) -> Self {
-        let reader = Self { context, block };
+        let reader = Self { context, block, attributes: Some(schema.attributes) };
         reader.check_labels(schema);
         reader.check_attributes(schema);
         reader.check_blocks(schema);
@@ -64,7 +87,7 @@ impl<'a> BlockReader<'a> {
 
     /// The same without a check: which attributes there may be is not known yet.
     pub(crate) const fn unchecked(context: &'a Context<'a>, block: &'a Block) -> Self {
-        Self { context, block }
+        Self { context, block, attributes: None }
     }
 
     /// Checks labels, blocks, and that no attribute is set twice.
@@ -145,6 +168,12 @@ impl<'a> BlockReader<'a> {
                     Some(format!(
                         "write `for_each = range({count})`, and `name = \"NAME_${{each.key}}\"` for names that differ"
                     ))
+                } else if let Some(block) = schema.listed_block(&key.text) {
+                    Some(format!("each is a block: write `{}`", as_block(block, value)))
+                } else if key.text == "for_each" {
+                    Some(format!("a `{}` block stands for one: write a block for each", self.kind()))
+                } else if let Some(meant) = meant(&key.text, schema.attributes) {
+                    Some(format!("did you mean `{meant}`?"))
                 } else {
                     suggestion(&key.text, schema.attributes.iter().copied())
                 };
@@ -193,18 +222,19 @@ impl<'a> BlockReader<'a> {
     /// The value of an attribute; none when it is not set, null, or wrong.
     pub(crate) fn optional<T: Accept>(&self, name: &str) -> Option<Located<T>> {
         let attribute = self.attribute(name)?;
-        self.accept(name, &attribute.value)
+        self.accept(name, &attribute.value)?
     }
 
     /// The value of an attribute that must be set.
     pub(crate) fn required<T: Accept>(&self, name: &str, example: &str) -> Option<Located<T>> {
         match self.attribute(name) {
-            Some(attribute) => self.accept(name, &attribute.value).or_else(|| {
-                if matches!(attribute.value.kind, ExpressionKind::Null) {
-                    self.missing(name, example);
+            Some(attribute) => {
+                let value = self.accept(name, &attribute.value)?;
+                if value.is_none() {
+                    self.null(name, example);
                 }
-                None
-            }),
+                value
+            }
             None => {
                 self.missing(name, example);
                 None
@@ -212,28 +242,73 @@ impl<'a> BlockReader<'a> {
         }
     }
 
-    /// Says that an attribute is missing.
+    /// Says that an attribute is null that must be set.
+    pub(crate) fn null(&self, name: &str, example: &str) {
+        let Some(attribute) = self.attribute(name).filter(|one| one.value.kind != ExpressionKind::Null)
+        else {
+            return self.missing(name, example);
+        };
+        let message = format!("`{name}` comes to null here, and must have a value");
+        let diagnostic = Diagnostic::error(codes::MISSING, attribute.value.span, message);
+        self.context.report(diagnostic.help(format!("write `{name} = {example}`")));
+    }
+
+    /// Says that an attribute is missing, unless one is there that is told to be misspelt and stands for it.
     pub(crate) fn missing(&self, name: &str, example: &str) {
+        let stands_for_it = |attribute: &Attribute| {
+            let written = attribute.key.text.as_str();
+            let is_unknown = self.attributes.is_some_and(|known| !known.contains(&written));
+            is_unknown && (meant(written, &[name]).is_some() || !nearest(written, [name]).is_empty())
+        };
+        if self.body().attributes.iter().any(stands_for_it) {
+            return;
+        }
         let message = format!("`{}` has no `{name}`", self.kind());
         let diagnostic = Diagnostic::error(codes::MISSING, self.block.header(), message);
         self.context.report(diagnostic.help(format!("add `{name} = {example}`")));
     }
 
-    /// The elements of a list, each with its own place where the list is written out. Wrong elements are left out.
+    /// The elements of a list, each with its own place where the list is written out. Wrong elements are left out, and null.
     pub(crate) fn list<T: Accept>(&self, name: &str) -> Option<Vec<Located<T>>> {
+        self.elements(name).map(|elements| elements.into_iter().flatten().flatten().collect())
+    }
+
+    /// The elements of a list that must be set, and whether all of them could be read.
+    pub(crate) fn required_list<T: Accept>(
+        &self,
+        name: &str,
+        example: &str,
+    ) -> Option<(Vec<Located<T>>, bool)> {
+        let Some(attribute) = self.attribute(name) else {
+            self.missing(name, example);
+            return None;
+        };
+        let before = self.context.findings.borrow().len();
+        let Some(elements) = self.elements(name) else {
+            let is_told = self.context.findings.borrow().len() > before;
+            if !is_told && self.context.quietly(&attribute.value) == Some(Value::Null) {
+                self.null(name, example);
+            }
+            return None;
+        };
+        let all_read = elements.iter().all(Option::is_some);
+        Some((elements.into_iter().flatten().flatten().collect(), all_read))
+    }
+
+    fn elements<T: Accept>(&self, name: &str) -> Option<Vec<Read<T>>> {
         let attribute = self.attribute(name)?;
         if let ExpressionKind::List(elements) = &attribute.value.kind {
-            return Some(elements.iter().filter_map(|element| self.accept(name, element)).collect());
+            return Some(elements.iter().map(|element| self.accept(name, element)).collect());
         }
         let span = attribute.value.span;
         match self.context.evaluate(&attribute.value)? {
             Value::Null => None,
-            Value::Set(elements) => Some(
-                elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
-            ),
-            Value::List(elements) => Some(
-                elements.into_iter().filter_map(|element| self.accept_value(name, element, span)).collect(),
-            ),
+            Value::Set(elements) => {
+                Some(elements.into_iter().map(|element| self.accept_value(name, element, span)).collect())
+            }
+            Value::List(elements) => {
+                Some(elements.into_iter().map(|element| self.accept_value(name, element, span)).collect())
+            }
             other => {
                 let message = format!("`{name}`: expected a list, found {}", other.kind());
                 let diagnostic = Diagnostic::error(codes::WRONG_TYPE, span, message);
@@ -245,7 +320,8 @@ impl<'a> BlockReader<'a> {
         }
     }
 
-    fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Option<Located<T>> {
+    /// The value, which may be null; none when it is wrong, which is said.
+    fn accept<T: Accept>(&self, name: &str, expression: &Expression) -> Read<T> {
         if let Some(word) = unknown_word(expression)
             && let Some(diagnostic) = T::unknown_word(name, &word, expression.span)
         {
@@ -256,12 +332,12 @@ impl<'a> BlockReader<'a> {
         self.accept_value(name, value, expression.span)
     }
 
-    fn accept_value<T: Accept>(&self, name: &str, value: Value, span: Span) -> Option<Located<T>> {
+    fn accept_value<T: Accept>(&self, name: &str, value: Value, span: Span) -> Read<T> {
         if value == Value::Null {
-            return None;
+            return Some(None);
         }
         match T::accept_as(name, value, span) {
-            Ok(value) => Some(Located { value, span }),
+            Ok(value) => Some(Some(Located { value, span })),
             Err(mut diagnostic) => {
                 diagnostic.message = format!("`{name}`: {}", diagnostic.message);
                 self.context.report(*diagnostic);
@@ -289,6 +365,24 @@ fn unknown_word(expression: &Expression) -> Option<String> {
     }
 }
 
+/// Which of the attributes one stands for that Feast or another tool has.
+fn meant<'a>(written: &str, attributes: &[&'a str]) -> Option<&'a str> {
+    let meant: &[&str] = match written {
+        "batch_source" | "stream_source" | "data_source" => &["source"],
+        "entity" | "keys" | "join_keys" => &["entities", "join_key"],
+        "dtype" | "value_type" | "data_type" => &["type", "value_type"],
+        "event_timestamp_column" | "timestamp_column" | "event_timestamp" => &["timestamp_field"],
+        "file" | "uri" | "url" | "location" => &["path"],
+        "table_ref" | "table_name" => &["table"],
+        "sql" => &["query"],
+        "expr" | "udf" | "transformation" | "formula" => &["expression"],
+        "inputs" | "source_views" => &["sources"],
+        "feature_view" => &["view"],
+        _ => return None,
+    };
+    attributes.iter().find(|known| meant.contains(known)).copied()
+}
+
 /// Blocks with a name, and what stands in the shortest of them.
 const NAMED_BLOCKS: [(&str, &str); 4] =
     [("feature", "type = …"), ("field", "type = …"), ("use", "view = …"), ("consumer", "…")];
@@ -299,6 +393,7 @@ fn as_block(name: &str, value: &Expression) -> String {
         return format!("{name} {{ … }}");
     };
     let first = match &value.kind {
+        ExpressionKind::List(elements) => elements.first().map_or(&value.kind, |first| &first.kind),
         ExpressionKind::Map(entries) => entries
             .first()
             .filter(|(_, inner)| matches!(inner.kind, ExpressionKind::Map(_)))
@@ -312,8 +407,17 @@ fn as_block(name: &str, value: &Expression) -> String {
     format!("{name} \"{label}\" {{ {inside} }}")
 }
 
-/// What to write for Terraform's `dynamic`.
+/// What to write for Terraform's `dynamic`, and for loops and conditions around blocks.
 pub(crate) fn for_dynamic(block: &Block) -> Option<String> {
+    match block.kind.text.as_str() {
+        "if" => return Some("a block has `enabled = …` for a condition".to_owned()),
+        "for" | "foreach" => {
+            return Some(
+                "a block has `for_each = …` for a loop, and `name = \"NAME_${each.key}\"`".to_owned(),
+            );
+        }
+        _ => {}
+    }
     let kind = block.labels.first().filter(|_| block.kind.text == "dynamic")?;
     Some(format!(
         "write `for_each = …` in the block `{}` itself, and `name = \"NAME_${{each.key}}\"`",

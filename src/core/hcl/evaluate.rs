@@ -37,10 +37,19 @@ impl Failure {
     }
 
     /// Both of them.
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Findings(mut findings), Self::Findings(more)) => {
-                findings.extend(more.into_iter().take(MOST_FINDINGS.saturating_sub(findings.len())));
+                // A name that is not there is told once.
+                let is_name = |one: &Diagnostic| {
+                    matches!(one.code, codes::UNKNOWN_REFERENCE | codes::UNKNOWN_FUNCTION | codes::EXPRESSION)
+                };
+                for one in more {
+                    let is_told = findings.iter().any(|told| told.message == one.message);
+                    if findings.len() < MOST_FINDINGS && !(is_told && is_name(&one)) {
+                        findings.push(one);
+                    }
+                }
                 Self::Findings(findings)
             }
             (Self::Reported, other) => other,
@@ -110,6 +119,8 @@ pub(crate) trait Scope {
     }
     /// A definition is named; of this module, where it is named with one.
     fn refer(&self, _reference: &Reference, _module: Option<&str>) {}
+    /// A block of this type defines something whose name is not known, because what says it is wrong.
+    fn leave_unnamed(&self, _block_type: &str) {}
 }
 
 /// The scope of one round of a `for_each`.
@@ -156,6 +167,10 @@ impl Scope for Each<'_> {
     fn refer(&self, reference: &Reference, module: Option<&str>) {
         self.outer.refer(reference, module);
     }
+
+    fn leave_unnamed(&self, block_type: &str) {
+        self.outer.leave_unnamed(block_type);
+    }
 }
 
 /// Steps that the expressions of one project may take: each evaluated expression is one, and so is each element of a value
@@ -174,8 +189,13 @@ pub(crate) fn evaluate_any(scope: &dyn Scope, expression: &Expression) -> (Resul
 /// The value of an expression that becomes part of a definition, which may hold nothing sensitive: every reader of the
 /// registry sees it.
 pub(crate) fn evaluate_public(scope: &dyn Scope, expression: &Expression) -> Result<Value> {
+    // What is wrong with a value may show it.
+    let shows = |failure: &Failure| {
+        let of_values = [codes::WRONG_TYPE, codes::INDEX, codes::FUNCTION, codes::ARITHMETIC];
+        matches!(failure, Failure::Findings(findings) if findings.iter().any(|one| of_values.contains(&one.code)))
+    };
     match evaluate_any(scope, expression) {
-        (Ok(_), true) => {
+        (value, true) if value.as_ref().err().is_none_or(shows) => {
             let message = "this comes from a sensitive variable, and definitions are no place for secrets";
             Err(Diagnostic::error(codes::SENSITIVE, expression.span, message)
                 .help("plans and the registry show definitions to everyone who reads them; secrets belong in settings of feature_store.yaml, written `${NAME}`")

@@ -22,6 +22,7 @@ mod tree;
 mod value;
 
 pub(crate) use accept::{Accept, Located, reference_for_text};
+pub(crate) use access::constant;
 pub(crate) use block::{BlockReader, Context, Schema, for_dynamic};
 pub(crate) use evaluate::{Each, Evaluator, Failure, Scope, evaluate_any, evaluate_public};
 pub(crate) use functions::DOCUMENTATION;
@@ -29,5 +30,5 @@ pub(crate) use json::parse_json;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use parse::plain_pieces;
 pub(crate) use parse::{Piece, meaning, parse_expression, parse_piece, pieces};
-pub(crate) use tree::{Attribute, BinaryOperator, Block, Body, Expression, ExpressionKind, Part, Step};
+pub(crate) use tree::{Attribute, BinaryOperator, Block, Body, Expression, ExpressionKind, Name, Part, Step};
 pub(crate) use value::{Number, Reference, Value};

@@ -7,7 +7,10 @@ use hcl::edit::structure::{BlockLabel, Body as EditedBody, Structure};
 use hcl::edit::template::HeredocTemplate;
 use hcl::edit::{Decorated, Ident, Span as _, parser};
 
-use super::mistake::{Mistake, mistake, token};
+use super::mistake::{
+    Mistake, closes_nearly, inside_of_attribute, mistake, mistake_in_text, plainly, starts_attribute,
+    string_above, token,
+};
 use super::split::{Broken, Pieces, split};
 use super::template::{self, Literals};
 use super::tree::{Attribute, Binary, Block, Body, Call, Expression, ExpressionKind, For, Name, Part, Step};
@@ -111,12 +114,19 @@ fn edited(lower: &Lower<'_>, piece: Piece<'_>) -> Result<EditedBody, Box<Diagnos
         (Err(error), broken) => {
             // The parser goes on over the end of such a line, and stumbles somewhere behind it.
             let at = error.location().offset();
-            let diagnostic = match broken.filter(|broken| broken.line(piece.text).start <= at) {
-                Some(broken) if broken.line(piece.text).end < at => lower.not_closed(piece.text, broken),
-                Some(broken) => match lower.known_mistake(piece.text, at, error.message()) {
-                    Some(known) => known,
-                    None => lower.not_closed(piece.text, broken),
-                },
+            // Of an attribute that it cannot read, the parser may say where that begins.
+            let reached = |broken: &Broken| {
+                broken.line(piece.text).start <= at || starts_attribute(error.message(), &piece.text[at..])
+            };
+            let diagnostic = match broken.filter(reached) {
+                Some(broken) if broken.line(piece.text).contains(&at) => {
+                    let known = match broken {
+                        Broken::String(_) => mistake_in_text(piece.text, at, error.message()),
+                        Broken::Heredoc(_) => mistake(piece.text, at, error.message()),
+                    };
+                    known.map_or_else(|| lower.not_closed(piece.text, broken), |known| lower.told(known))
+                }
+                Some(broken) => lower.not_closed(piece.text, broken),
                 None => lower.syntax_error(piece.text, &error),
             };
             Err(Box::new(diagnostic.help(unread)))
@@ -209,17 +219,16 @@ impl Lower<'_> {
                 None => diagnostic,
             };
         }
-        if let Some(known) = self.known_mistake(text, at, said) {
-            return known;
+        if let Some(line) = string_above(text, at) {
+            return self.not_closed(text, Broken::String(line.end));
         }
-        let message = if said.starts_with("invalid expression") {
-            "expected an expression".to_owned()
-        } else if said.is_empty() {
-            "this is no HCL".to_owned()
-        } else {
-            said.replace('\n', "; ")
-        };
-        Diagnostic::error(codes::SYNTAX, span, message)
+        let (at, said) = inside_of_attribute(text, at, said);
+        if let Some(known) = mistake(text, at, &said) {
+            return self.told(known);
+        }
+        let span = self.span(Some(at..at + token(&text[at..])));
+        let (message, help) = plainly(&said, &text[at..]);
+        Diagnostic::error(codes::SYNTAX, span, message).maybe_help(help.map(str::to_owned))
     }
 
     fn not_closed(&self, text: &str, broken: Broken) -> Diagnostic {
@@ -228,10 +237,14 @@ impl Lower<'_> {
                 "a string is not closed on this line",
                 "close it with `\"`, or write several lines as `<<-EOT … EOT`",
             ),
-            Broken::Heredoc(_) => (
-                "no line closes what begins here",
-                "close it with a line that holds the word behind `<<` and nothing else",
-            ),
+            Broken::Heredoc(end) => {
+                let help = if closes_nearly(text, end) {
+                    "the word that closes it stands alone on its line, in the letters with which it begins"
+                } else {
+                    "close it with a line that holds the word behind `<<` and nothing else"
+                };
+                ("no line closes what begins here", help)
+            }
         };
         let line = broken.line(text);
         let indent = text[line.clone()].len() - text[line.clone()].trim_start().len();
@@ -239,9 +252,8 @@ impl Lower<'_> {
         Diagnostic::error(codes::SYNTAX, span, message).help(help)
     }
 
-    fn known_mistake(&self, text: &str, at: usize, said: &str) -> Option<Diagnostic> {
-        let Mistake { range, message, help } = mistake(text, at, said)?;
-        Some(Diagnostic::error(codes::SYNTAX, self.span(Some(range)), message).help(help))
+    fn told(&self, Mistake { range, message, help }: Mistake) -> Diagnostic {
+        Diagnostic::error(codes::SYNTAX, self.span(Some(range)), message).help(help)
     }
 
     pub(super) fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::model::{ObjectKind, ValueType};
+use crate::model::{ObjectKind, ValueType, member};
 use crate::source::Span;
 
 /// What an expression comes to.
@@ -64,7 +64,7 @@ impl PartialEq for Reference {
 impl std::fmt::Display for Reference {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}.{}", self.kind, self.name)?;
-        self.feature.as_ref().map_or(Ok(()), |feature| write!(formatter, ".{feature}"))
+        self.feature.as_ref().map_or(Ok(()), |feature| formatter.write_str(&member(feature)))
     }
 }
 

@@ -70,6 +70,16 @@ impl fmt::Display for Address {
     }
 }
 
+/// A feature behind the view that has it, as HCL writes it: `.conv_rate`, or `["7d_avg"]`, since no name begins with a digit
+/// behind a point.
+pub fn member(name: &str) -> String {
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("[\"{name}\"]")
+    } else {
+        format!(".{name}")
+    }
+}
+
 /// Text that is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an address such as `feature_view.driver_stats`")]

@@ -15,7 +15,7 @@ mod project;
 mod settings;
 mod value;
 
-pub use address::{Address, AddressError, ObjectKind};
+pub use address::{Address, AddressError, ObjectKind, member};
 pub use data_source::{DataSource, Field, FileFormat, SourceKind, TimestampUnit};
 pub use entity::Entity;
 pub use feature_service::{Asker, Consumer, FeatureService, Selection, SentValue, ServiceUse};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Address, AddressError, Objects};
+use super::{Address, AddressError, Objects, member};
 use crate::time::Timestamp;
 
 /// What a project folder and its `feature_store.yaml` define together, checked and free of positions.
@@ -32,6 +32,14 @@ pub struct Target {
     pub feature: Option<String>,
 }
 
+impl Target {
+    /// As HCL writes it; stored documents have the plain form of `Display`.
+    pub fn written(&self) -> String {
+        let feature = self.feature.as_deref().map(member).unwrap_or_default();
+        format!("{}{feature}", self.address)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.address)?;
@@ -43,7 +51,9 @@ impl FromStr for Target {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let mut parts = text.splitn(3, '.');
+        let plain = text.strip_suffix("\"]").and_then(|rest| rest.split_once("[\""));
+        let plain = plain.map(|(address, feature)| format!("{address}.{feature}"));
+        let mut parts = plain.as_deref().unwrap_or(text).splitn(3, '.');
         let (kind, name, feature) = (parts.next(), parts.next(), parts.next());
         let object = [kind, name].into_iter().flatten().collect::<Vec<_>>().join(".");
         let address: Address = object.parse()?;

@@ -257,6 +257,74 @@ feature_service "ranking" { features = [module.north.feature_view.stats_north] }
     assert_eq!(names, ["b_rate", "a_rate"]);
 }
 
+/// A source is known by its short name, and as it is written in `sources`: by its kind, its module, or what a variable holds.
+#[test]
+fn an_expression_names_a_source_as_sources_do() {
+    let module = r#"
+data_source "file" "stats" {
+  path            = "s.parquet"
+  timestamp_field = "ts"
+}
+data_source "request" "ride" {
+  field "value" { type = int64 }
+}
+feature_view "stats" {
+  entities = []
+  source   = data_source.stats
+  feature "rate" { type = float32 }
+  feature "7d" { type = float32 }
+}
+"#;
+    let other = r#"
+variable "view" { type = feature_view }
+variable "ride" { type = data_source }
+locals { both = { view = var.view, ride = var.ride } }
+on_demand_feature_view "computed" {
+  sources = [var.view, var.ride]
+  feature "a" {
+    type       = float64
+    expression = var.view.rate + var.view["7d"] + local.both.view.rate
+  }
+  feature "b" {
+    type       = int64
+    expression = var.ride.value + local.both.ride.value
+  }
+}
+"#;
+    let root = r#"
+module "m" { source = "./modules/m" }
+module "n" {
+  source = "./modules/n"
+  view   = module.m.feature_view.stats
+  ride   = module.m.data_source.ride
+}
+on_demand_feature_view "plain" {
+  sources = [module.m.feature_view.stats, module.m.data_source.ride]
+  feature "a" {
+    type       = float64
+    expression = module.m.feature_view.stats.rate + module.m.feature_view.stats["7d"] + stats.rate
+  }
+  feature "b" {
+    type       = int64
+    expression = module.m.data_source.ride.value + data_source.ride.value
+  }
+}
+"#;
+    let files = [
+        SourceFile::new("main.hcl", root),
+        SourceFile::new("modules/m/main.hcl", module),
+        SourceFile::new("modules/n/main.hcl", other),
+    ];
+    let loaded = load_with(&files, &environment(), &BTreeMap::new());
+    assert_eq!(rendered(&loaded), "");
+    let objects = loaded.project.unwrap().objects;
+    for name in ["plain", "computed"] {
+        let view = objects.on_demand_feature_view(name).unwrap();
+        let texts: Vec<&str> = view.features.iter().map(|feature| feature.expression.as_str()).collect();
+        assert_eq!(texts, ["stats.rate + stats[\"7d\"] + stats.rate", "ride.value + ride.value"]);
+    }
+}
+
 #[test]
 fn moved_removed_and_allow_are_read() {
     let loaded = load_text(

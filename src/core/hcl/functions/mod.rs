@@ -174,6 +174,13 @@ fn elsewhere(name: &str) -> Option<&'static str> {
         "int" | "float" | "number" => "write `tonumber(…)`",
         "bool" | "boolean" => "write `tobool(…)`",
         "set" => "write `toset(…)`",
+        "timedelta" | "duration" | "Duration" | "interval" | "relativedelta" => {
+            "a duration is a text: write `\"1d\"`, or `\"1h30m\"`"
+        }
+        "date" | "datetime" | "Timestamp" => "a time is a text: write `\"2026-12-31\"`",
+        "env" | "getenv" | "environ" => {
+            "a value from outside is a variable: write `var.NAME`, and set `PROVENDER_VAR_NAME`"
+        }
         "not" => "write `!` before the condition",
         "if" | "iff" | "ifelse" | "iif" => "write `condition ? a : b`",
         "map" | "dict" | "object" => "a map is written `{ key = value }`",

@@ -5,8 +5,15 @@ use std::ops::Range;
 
 use hcl::edit::parser::parse_expr;
 
+mod call;
+mod open;
+mod operator;
+mod stop;
 mod text;
 mod value;
+
+pub(super) use open::string_above;
+pub(super) use stop::{closes_nearly, inside_of_attribute, plainly, starts_attribute};
 
 /// A mistake that is understood.
 pub(super) struct Mistake {
@@ -29,43 +36,80 @@ struct Place<'a> {
 
 /// The mistake at which the parser stopped, when it is a known one.
 pub(super) fn mistake(text: &str, at: usize, said: &str) -> Option<Mistake> {
+    let place = place(text, at, said)?;
+    IN_TEXT.iter().chain(OTHERS).find_map(|is| is(&place))
+}
+
+/// The same of a place on a line that ends within a string.
+pub(super) fn mistake_in_text(text: &str, at: usize, said: &str) -> Option<Mistake> {
+    let place = place(text, at, said)?;
+    IN_TEXT.iter().find_map(|is| is(&place))
+}
+
+fn place<'a>(text: &'a str, at: usize, said: &'a str) -> Option<Place<'a>> {
     // A parser may stop within a character.
     let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at))?;
     let start = text[..at].rfind('\n').map_or(0, |feed| feed + 1);
     let line = text[start..].lines().next().unwrap_or_default();
     let (before, rest) = line.split_at_checked(at - start)?;
-    let place = Place { text, start, line, before, rest, said };
-    let known: &[fn(&Place<'_>) -> Option<Mistake>] = &[
-        merge_conflict,
-        text::escape,
-        text::directive,
-        text::quotes,
-        text::interpolation,
-        text::label,
-        value::three_quotes,
-        value::dollar,
-        value::number,
-        text::number_with_letters,
-        value::list_type,
-        value::comprehension,
-        value::words,
-        value::conditional,
-        value::operators,
-        equals_sign,
-        comma,
-        two_attributes,
-        quoted_name,
-        comment,
-        brace,
-        separator,
-        neighbours,
-        no_value,
-        open_brace,
-        value::unfinished,
-        value::words_without_quotes,
-    ];
-    known.iter().find_map(|is| is(&place))
+    Some(Place { text, start, line, before, rest, said })
 }
+
+type Known = fn(&Place<'_>) -> Option<Mistake>;
+
+/// Those in and around text.
+const IN_TEXT: &[Known] = &[
+    merge_conflict,
+    text::escape,
+    text::directive,
+    text::heredoc,
+    text::quotes,
+    text::interpolation,
+    text::interpolation_above,
+    text::label,
+    value::three_quotes,
+];
+
+const OTHERS: &[Known] = &[
+    value::dollar,
+    value::braces,
+    value::number,
+    text::number_with_letters,
+    value::list_type,
+    value::comprehension,
+    value::prefix,
+    value::path,
+    value::lambda,
+    operator::conditional,
+    operator::words,
+    operator::comparisons,
+    operator::signs,
+    operator::operators,
+    call::with_point,
+    call::with_names,
+    call::tuple,
+    call::without_parentheses,
+    value::feature_name,
+    value::part,
+    value::declaration,
+    value::point,
+    open::bracket,
+    equals_sign,
+    comma,
+    two_attributes,
+    quoted_name,
+    comment,
+    brace,
+    separator,
+    typed_block,
+    block_in_line,
+    neighbours,
+    no_value,
+    open::brace,
+    open::unfinished,
+    operator::over_lines,
+    value::words_without_quotes,
+];
 
 impl Place<'_> {
     fn at(&self) -> usize {
@@ -115,6 +159,48 @@ fn name_length(text: &str) -> usize {
 fn expression(text: &str) -> &str {
     let text = text.trim().trim_end_matches([',', ';']).trim_end();
     if text.len() < 80 && parse_expr(text).is_ok() { text } else { "…" }
+}
+
+/// Where an operand ends that stands in no brackets.
+fn ends_operand(next: char) -> bool {
+    next.is_whitespace() || ",=!<>&|?:+*/%{}^~;".contains(next)
+}
+
+/// The operand that the text ends with: a name, a number, a text, a call.
+fn last_operand(text: &str) -> &str {
+    let text = text.trim_end();
+    let (mut depth, mut in_string, mut start) = (0_usize, false, text.len());
+    for (at, next) in text.char_indices().rev() {
+        match next {
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            ')' | ']' => depth += 1,
+            '(' | '[' if depth == 0 => break,
+            '(' | '[' => depth -= 1,
+            other if depth == 0 && ends_operand(other) => break,
+            _ => {}
+        }
+        start = at;
+    }
+    &text[start..]
+}
+
+/// The operand that the text begins with.
+fn first_operand(text: &str) -> &str {
+    let text = text.trim_start();
+    let (mut depth, mut in_string) = (0_usize, false);
+    for (at, next) in text.char_indices() {
+        match next {
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            '(' | '[' => depth += 1,
+            ')' | ']' if depth == 0 => return &text[..at],
+            ')' | ']' => depth -= 1,
+            other if depth == 0 && ends_operand(other) => return &text[..at],
+            _ => {}
+        }
+    }
+    text
 }
 
 fn merge_conflict(place: &Place<'_>) -> Option<Mistake> {
@@ -248,6 +334,40 @@ fn separator(place: &Place<'_>) -> Option<Mistake> {
     place.here(format!("expected `,` or {close}"), "write a `,` between the two")
 }
 
+/// `feature "a" = int64`, `feature "a": int64` and `feature a int64`.
+fn typed_block(place: &Place<'_>) -> Option<Mistake> {
+    let line = place.line.trim();
+    let kind = ["feature", "field"].into_iter().find(|kind| line.starts_with(kind))?;
+    let rest = line.strip_prefix(kind)?.trim_start();
+    let (name, rest) = match rest.strip_prefix('"') {
+        Some(rest) => rest.split_once('"')?,
+        None => rest.split_at(name_length(rest)),
+    };
+    let value_type = rest.trim_start().trim_start_matches([':', '=']).trim();
+    let is_type = value_type.parse::<crate::model::ValueType>().is_ok();
+    (is_type && !name.is_empty() && name_length(name) == name.len()).then_some(())?;
+    let begins = place.start + place.line.len() - place.line.trim_start().len();
+    place.mistake(
+        begins..begins + line.len(),
+        format!("a `{kind}` is a block"),
+        format!("write `{kind} \"{name}\" {{ type = {value_type} }}`"),
+    )
+}
+
+/// A block within a block of one line.
+fn block_in_line(place: &Place<'_>) -> Option<Mistake> {
+    (place.said.starts_with("invalid attribute") && place.rest.starts_with('"')).then_some(())?;
+    let open = place.before.rfind('{')?;
+    let inner = &place.line[open + 1..];
+    let from = place.start + place.line.len() - inner.trim_start().len();
+    let end = place.start + place.line.trim_end().trim_end_matches('}').trim_end().len();
+    place.mistake(
+        from..end.max(from),
+        "a block in one line holds one attribute, and no block",
+        "write the inner block on a line of its own",
+    )
+}
+
 /// Two blocks in one line, and a block with `=` or without braces.
 fn neighbours(place: &Place<'_>) -> Option<Mistake> {
     if place.said == "expected newline or eof" && place.before.contains('}') && name_length(place.rest) > 0 {
@@ -274,47 +394,6 @@ fn no_value(place: &Place<'_>) -> Option<Mistake> {
     (behind == "=").then_some(())?;
     let end = place.start + place.line.len();
     place.mistake(end..end, "expected an expression", format!("write what `{name}` is, behind the `=`"))
-}
-
-/// At the end of the text, a block is still open: the one whose `}` the indentation misses, or else the outermost.
-fn open_brace(place: &Place<'_>) -> Option<Mistake> {
-    (place.said.contains("`}`") && place.text[place.at()..].trim().is_empty()).then_some(())?;
-    let mut open: Vec<(usize, Range<usize>)> = Vec::new();
-    let mut suspect = None;
-    let mut start = 0;
-    for line in place.text.split_inclusive('\n') {
-        let (indent, end) = (line.len() - line.trim_start().len(), line.trim_end().len());
-        for brace in braces(line) {
-            if brace == '{' {
-                open.push((indent, start + indent..start + end.max(indent)));
-            } else if let Some((opened, range)) = open.pop()
-                && indent < opened
-            {
-                suspect.get_or_insert(range);
-            }
-        }
-        start += line.len();
-    }
-    let range = suspect.or_else(|| open.into_iter().next().map(|(_, range)| range))?;
-    place.mistake(range, "the `{` on this line is not closed", "write a `}` where the block ends")
-}
-
-/// The braces of a line that stand in no string and no comment.
-fn braces(line: &str) -> Vec<char> {
-    let mut in_string = false;
-    let mut previous = ' ';
-    let mut braces = Vec::new();
-    for next in line.chars() {
-        match next {
-            '"' if previous != '\\' => in_string = !in_string,
-            '#' if !in_string => break,
-            '/' if !in_string && previous == '/' => break,
-            '{' | '}' if !in_string => braces.push(next),
-            _ => {}
-        }
-        previous = next;
-    }
-    braces
 }
 
 #[cfg(test)]
@@ -358,6 +437,15 @@ mod tests {
             "a {\n b = 1\n",
             "a = [ö for ö in ü] list<ä> $ö ${ö} 1,000 .5 7 days \"\"\"ö",
             "ö Ä = Ü Ö } ] é /* ä",
+            "ä = é.ö(ü, \"ä)\") is not ö between é and ü",
+            "ä = (ö, é) ** [ü ^ \"ö\"] & é | {ä, ö} ?: .. <> === += 5% +é",
+            "ä = if é then ö else ü",
+            "ä = case when é then ö else ü end",
+            "ä = timedelta(ö=é, days=1) not in é \"ö\" r\"é\" lambda é: ö",
+            "let ä = é:ö ./ä s3://é <<\"É\" <<É ö\n  ${é\nÉ",
+            "feature \"ä\": int64\nfield ä = string",
+            "ä = é +\n  ? ö\né = {{ ö }}",
+            "expression = np.log(é) not é == ö not ü",
         ];
         let words = [
             "",
@@ -373,6 +461,13 @@ mod tests {
             "expected newline or eof",
             "expected `:`",
             "invalid object item; expected `}`, `,`",
+            "invalid object value assignment; expected `=` or `:`",
+            "expected `)` or expression",
+            "expected `)`",
+            "expected `=>`",
+            "expected identifier",
+            "invalid block body; expected `}`, newline or identifier",
+            "invalid traversal operator; expected `*`",
         ];
         let mut found = 0;
         for text in texts {

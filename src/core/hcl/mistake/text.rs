@@ -57,6 +57,20 @@ pub(super) fn interpolation(place: &Place<'_>) -> Option<Mistake> {
     place.mistake(range, message, "as text, `${` is written `$${`")
 }
 
+/// The same, where the value is not closed on its line.
+pub(super) fn interpolation_above(place: &Place<'_>) -> Option<Mistake> {
+    let above = &place.text[..place.start];
+    let open =
+        above.rfind("${").filter(|open| place.said.contains("`}`") && !above[..*open].ends_with('$'))?;
+    let end = open + above[open..].find('\n')?;
+    (!above[open..].contains('}')).then_some(())?;
+    place.mistake(
+        open..end,
+        "the value that `${` begins is not closed by `}`",
+        "as text, `${` is written `$${`",
+    )
+}
+
 pub(super) fn directive(place: &Place<'_>) -> Option<Mistake> {
     let open = place.line.match_indices("%{").map(|(at, _)| at).find(|at| {
         let (before, inside) = (&place.line[..*at], &place.line[at + 2..]);
@@ -121,7 +135,14 @@ pub(super) fn number_with_letters(place: &Place<'_>) -> Option<Mistake> {
     let end = place.rest.find(|next: char| !is_part(next)).unwrap_or(place.rest.len());
     let written = format!("{}{}", &place.before[begins..], &place.rest[..end]);
     if !written.starts_with(|first: char| first.is_ascii_digit()) {
-        return None;
+        let (view, feature) = written.rsplit_once('.')?;
+        let begins = place.start + begins + view.len();
+        feature.starts_with(|first: char| first.is_ascii_digit()).then_some(())?;
+        return place.mistake(
+            begins..place.at() + end,
+            "a name that begins with a digit stands in brackets",
+            format!("write `{view}[\"{feature}\"]`"),
+        );
     }
     let range = place.start + begins..place.at() + end;
     match Duration::meant(&written) {
@@ -132,4 +153,26 @@ pub(super) fn number_with_letters(place: &Place<'_>) -> Option<Mistake> {
         Some(meant) => place.mistake(range, "a duration stands in quotes", format!("write `\"{meant}\"`")),
         None => place.mistake(range, "text stands in quotes", format!("write `\"{written}\"`")),
     }
+}
+
+/// What stands in the way of the marker of a heredoc.
+pub(super) fn heredoc(place: &Place<'_>) -> Option<Mistake> {
+    let open = place.before.rfind("<<")?;
+    let behind = place.line[open + 2..].trim_start_matches(['-', '~']);
+    let word: String = behind.chars().filter(|next| next.is_alphanumeric() || *next == '_').collect();
+    let begins = behind.trim_start_matches(['"', '\'', ' ']);
+    let marker = &begins[..name_length(begins)];
+    if place.said == "expected identifier" && !marker.is_empty() {
+        let range = place.start + open..place.start + place.line.trim_end().len();
+        let help = format!("write `<<-{marker}`, and the text on the lines below");
+        return place.mistake(range, "behind `<<` or `<<-` stands a word, without quotes and spaces", help);
+    }
+    (place.said == "expected newline" && !word.is_empty()).then_some(())?;
+    let rest = place.rest.trim_start();
+    let begins = place.start + place.line.len() - rest.len();
+    place.mistake(
+        begins..begins + rest.trim_end().len().max(1).min(place.line.len()),
+        "nothing may stand behind the word that begins a text of several lines",
+        format!("write it on the line below `{}`", place.before[open..].trim()),
+    )
 }

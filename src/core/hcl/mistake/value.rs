@@ -1,6 +1,6 @@
 //! Mistakes in values: numbers as people write them, text without quotes, and forms of other languages.
 
-use super::{Mistake, Place, expression, name_length, token};
+use super::{Mistake, Place, expression, first_operand, last_operand, name_length};
 use crate::time::Duration;
 
 /// `1,000`, `1_000`, `.5` and `7 days`.
@@ -59,6 +59,15 @@ pub(super) fn dollar(place: &Place<'_>) -> Option<Mistake> {
     )
 }
 
+/// `{{ value }}`.
+pub(super) fn braces(place: &Place<'_>) -> Option<Mistake> {
+    let open = place.before.rfind("{{")?;
+    let (inner, _) = place.line[open + 2..].split_once("}}")?;
+    let range = place.start + open..place.start + open + inner.len() + 4;
+    let help = format!("write `{}`; in text, `${{…}}`", expression(inner));
+    place.mistake(range, "a value stands without braces", help)
+}
+
 /// Several words where one value belongs: `Data Team`.
 pub(super) fn words_without_quotes(place: &Place<'_>) -> Option<Mistake> {
     let value = place.value();
@@ -86,17 +95,23 @@ pub(super) fn list_type(place: &Place<'_>) -> Option<Mistake> {
 /// Python's `[x for x in list]`.
 pub(super) fn comprehension(place: &Place<'_>) -> Option<Mistake> {
     (&place.rest[..name_length(place.rest)] == "for").then_some(())?;
-    let open = place.before.rfind('[')?;
+    let open = place.before.rfind(['[', '{'])?;
     let element = place.before[open + 1..].trim();
-    let head = place.rest.trim_end().strip_suffix(']').filter(|_| !element.is_empty())?;
+    let is_map = place.before[open..].starts_with('{');
+    let head = place.rest.trim_end().strip_suffix(if is_map { '}' } else { ']' });
+    let head = head.filter(|_| !element.is_empty())?;
     let (head, condition) = head.split_once(" if ").unwrap_or((head, ""));
     let condition = if condition.is_empty() { String::new() } else { format!(" if {condition}") };
-    let rewritten = format!("[{head} : {element}{condition}]");
-    let form = Some(rewritten.as_str()).filter(|form| expression(form) == *form);
-    place.here(
-        "`for` stands before what is made of each element",
-        format!("write `{}`", form.unwrap_or("[for element in list : element]")),
-    )
+    let (rewritten, form) = match element.split_once(':').filter(|_| is_map) {
+        Some((key, value)) => {
+            let (key, value) = (key.trim(), value.trim());
+            let rewritten = format!("{{ {head} : {key} => {value}{condition} }}");
+            (rewritten, "{ for element in list : key => value }")
+        }
+        None => (format!("[{head} : {element}{condition}]"), "[for element in list : element]"),
+    };
+    let form = Some(rewritten.as_str()).filter(|form| expression(form) == *form).unwrap_or(form);
+    place.here("`for` stands before what is made of each element", format!("write `{form}`"))
 }
 
 /// `"""text"""`.
@@ -109,94 +124,101 @@ pub(super) fn three_quotes(place: &Place<'_>) -> Option<Mistake> {
     )
 }
 
-/// A list, a call or a conditional that ends too early.
-pub(super) fn unfinished(place: &Place<'_>) -> Option<Mistake> {
-    let is_over = place.rest.trim().is_empty() || place.rest.starts_with('}') || place.rest.starts_with('#');
-    let help = match place.said {
-        "expected `]`" if is_over => "write a `]` where the list ends",
-        said if is_over && said.starts_with("expected `)`") => "write a `)` where the arguments end",
-        "expected `:`" if place.before.contains('?') => "write both values: `condition ? a : b`",
-        "expected newline or eof" if place.rest.starts_with(['}', ']', ')']) => {
-            let closing = &place.rest[..token(place.rest)];
-            return place.here(format!("this `{closing}` closes nothing"), "remove it");
+/// A path or an address without quotes.
+pub(super) fn path(place: &Place<'_>) -> Option<Mistake> {
+    let begins = match place.rest.chars().next()? {
+        '.' | '/' | '~' if place.before.trim_end().ends_with(['=', '[', ',', '(']) => place.before.len(),
+        ':' if place.rest.starts_with("://") => {
+            place.before.trim_end_matches(|last: char| last.is_alphanumeric()).len()
         }
         _ => return None,
     };
-    place.here(place.said, help)
+    let is_end = |next: char| next.is_whitespace() || matches!(next, ',' | ']' | ')' | '"');
+    let end = place.line[begins..].find(is_end).map_or(place.line.len(), |end| begins + end);
+    let written = &place.line[begins..end];
+    (written.contains('/') && written.len() > 2).then_some(())?;
+    let range = place.start + begins..place.start + end;
+    place.mistake(range, "text stands in quotes", format!("write `\"{written}\"`"))
 }
 
-/// `and`, `or` and `not`, also where only the word before is one.
-pub(super) fn words(place: &Place<'_>) -> Option<Mistake> {
-    let after = &place.rest[..name_length(place.rest)];
-    let is_not = place.before.trim_end().ends_with(" not");
-    let (word, operator) = match after {
-        "and" => ("and", "&&"),
-        "or" => ("or", "||"),
-        _ if is_not => ("not", "!"),
-        _ => return None,
-    };
-    let begins = if is_not { place.before.rfind("not")? } else { place.before.len() };
-    let value = place.value();
-    let rewritten =
-        format!(" {value}").replace(" and ", " && ").replace(" or ", " || ").replace(" not ", " !");
-    let rewritten = rewritten.trim();
-    let help = if !value.contains('"') && expression(rewritten) == rewritten {
-        format!("write `{rewritten}`")
+/// Feast's `view:feature`, without quotes.
+pub(super) fn feature_name(place: &Place<'_>) -> Option<Mistake> {
+    let view = place.rest.strip_prefix(':').map(|_| last_operand(place.before))?;
+    let feature = place.rest.get(1..1 + name_length(&place.rest[1..]))?;
+    let is_name = |name: &str| !name.is_empty() && name_length(name) == name.len();
+    let in_other = ["?", "{", "for ", "lambda "].iter().any(|sign| place.before.contains(sign));
+    (is_name(view) && is_name(feature) && place.before.contains(['=', '[']) && !in_other).then_some(())?;
+    let written = if place.is_over_columns() {
+        format!("{view}.{feature}")
     } else {
-        format!("write `{operator}`")
+        format!("feature_view.{view}.{feature}")
     };
-    let range = place.start + begins..place.start + begins + word.len();
-    place.mistake(range, format!("`{word}` is written `{operator}`"), help)
+    let range = place.at() - view.len()..place.at() + 1 + feature.len();
+    place.mistake(range, "a feature is named with a `.`", format!("write `{written}`"))
 }
 
-/// Python's `a if condition else b`, `x in list` and `f"…"`.
-pub(super) fn conditional(place: &Place<'_>) -> Option<Mistake> {
-    if place.before.contains("for ") {
-        return None;
-    }
-    let value = place.value();
-    let or_form = |rewritten: Option<String>, form: &str| {
-        let rewritten = rewritten.filter(|rewritten| expression(rewritten) == rewritten);
-        format!("write `{}`", rewritten.as_deref().unwrap_or(form))
+/// `x[1:3]`, as Python writes a part of a list or text.
+pub(super) fn part(place: &Place<'_>) -> Option<Mistake> {
+    (place.rest.starts_with(':') && place.said == "expected `]`").then_some(())?;
+    let help = if place.is_over_columns() {
+        "write `substr(text, offset, length)`"
+    } else {
+        "write `slice(list, from, to)`, or `substr(text, offset, length)`"
     };
-    match &place.rest[..name_length(place.rest)] {
-        "if" => {
-            let rewritten = value.split_once(" if ").and_then(|(then, rest)| {
-                let (condition, otherwise) = rest.split_once(" else ")?;
-                Some(format!("{condition} ? {then} : {otherwise}"))
-            });
-            place.here("the condition stands before the values", or_form(rewritten, "condition ? a : b"))
-        }
-        "in" => {
-            let rewritten =
-                value.split_once(" in ").map(|(element, list)| format!("contains({list}, {element})"));
-            place.here("`in` stands only in `for`", or_form(rewritten, "contains(list, element)"))
-        }
-        _ if place.rest.starts_with('"') && place.before.ends_with(" f") => {
-            let rewritten = place.rest.replace('{', "${");
-            let form = or_form(Some(rewritten), "\"text ${value}\"");
-            place.mistake(place.at() - 1..place.at(), "a value stands in any string as `${…}`", form)
-        }
-        _ => None,
-    }
+    place.here("a part is taken by a function", help)
 }
 
-/// `**` and `??`.
-pub(super) fn operators(place: &Place<'_>) -> Option<Mistake> {
-    let (sign, function) = match place.rest.chars().next()? {
-        '*' => ("**", "pow"),
-        '?' => ("??", "coalesce"),
-        _ => return None,
+/// `r"\d"`: a letter before a text; two texts side by side.
+pub(super) fn prefix(place: &Place<'_>) -> Option<Mistake> {
+    place.rest.starts_with('"').then_some(())?;
+    let letter = last_operand(place.before);
+    if matches!(letter, "r" | "b" | "u" | "R" | "B" | "rb") && place.before.ends_with(letter) {
+        let range = place.at() - letter.len()..place.at();
+        return place.mistake(
+            range,
+            "text has no letter before it",
+            "leave it out, and write `\\\\` for a `\\`",
+        );
+    }
+    let first = place.before.trim_end();
+    (first.ends_with('"') && place.said.contains("newline")).then_some(())?;
+    let (one, other) = (last_operand(first), first_operand(place.rest));
+    let joined = format!("{}{}", one.strip_suffix('"')?, other.strip_prefix('"')?);
+    let joined = if expression(&joined) == joined { joined } else { "\"…\"".to_owned() };
+    place.here("one text follows another", format!("write one: `{joined}`"))
+}
+
+/// `let a = 1`.
+pub(super) fn declaration(place: &Place<'_>) -> Option<Mistake> {
+    let (word, rest) = place.line.trim_start().split_once(' ')?;
+    let name = &rest[..name_length(rest)];
+    let value = rest[name.len()..].trim_start().strip_prefix('=').map(expression)?;
+    (matches!(word, "let" | "var" | "const" | "local" | "set" | "export") && !name.is_empty())
+        .then_some(())?;
+    let begins = place.start + place.line.len() - place.line.trim_start().len();
+    let help = format!("a value is named in a block `locals`: `locals {{ {name} = {value} }}`");
+    place.mistake(begins..begins + word.len(), format!("there is no `{word}`"), help)
+}
+
+/// Several words where one value belongs, of which the parser stopped at the second: `lambda x: x`.
+pub(super) fn lambda(place: &Place<'_>) -> Option<Mistake> {
+    let at = place.value().starts_with("lambda ").then(|| place.line.find("lambda "))??;
+    let help = if place.is_over_columns() {
+        "an expression is what a lambda gives for one row: write that alone"
+    } else {
+        "an expression is written by itself: `[for element in list : element]` goes through a list"
     };
-    place.before.ends_with(&sign[1..]).then_some(())?;
-    let call = place
-        .value()
-        .split_once(sign)
-        .map(|(left, right)| format!("{function}({}, {})", left.trim(), right.trim()));
-    let call = call.filter(|call| expression(call) == call).unwrap_or_else(|| format!("{function}(a, b)"));
+    place.mistake(place.start + at..place.start + at + 6, "there is no `lambda`", help)
+}
+
+/// A name that ends with a point.
+pub(super) fn point(place: &Place<'_>) -> Option<Mistake> {
+    let above = place.text[..place.start].trim_end();
+    let is_cut = above.ends_with('.') && place.said.contains("newline") && place.rest.starts_with('=');
+    is_cut.then_some(())?;
     place.mistake(
-        place.at() - 1..place.at() + 1,
-        format!("there is no operator `{sign}`"),
-        format!("write `{call}`"),
+        above.len() - 1..above.len(),
+        "a name belongs behind this `.`",
+        "write it, or leave the `.` out",
     )
 }
