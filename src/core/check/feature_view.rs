@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Definitions;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::model::{Address, FeatureView, Object, ObjectKind, SourceKind};
-use crate::source::{Origin, Place, Span};
+use crate::source::{Origin, Place};
 
 pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     for (address, object) in &definitions.objects.0 {
@@ -17,44 +17,47 @@ pub(super) fn check(definitions: &Definitions, findings: &mut Diagnostics) {
     }
 }
 
-/// The join keys with the place of their entity; two entities with one key are a finding.
+/// The join keys with the position of their entity; two entities with one key are a finding.
 fn join_keys(
     definitions: &Definitions,
     view: &FeatureView,
     origin: &Origin,
     findings: &mut Diagnostics,
-) -> BTreeMap<String, Span> {
-    let mut keys: BTreeMap<String, Span> = BTreeMap::new();
+) -> BTreeMap<String, usize> {
+    let span = |position: usize| origin.span(Place::element("entities", position));
+    let mut keys: BTreeMap<String, usize> = BTreeMap::new();
     for (position, name) in view.entities.iter().enumerate() {
-        let span = origin.span(Place::element("entities", position));
         let Some(entity) = definitions.objects.entity(name) else { continue };
-        if let Some(first) = keys.insert(entity.join_key.to_lowercase(), span) {
+        if let Some(first) = keys.insert(entity.join_key.to_lowercase(), position) {
             let twice = view.entities[..position].contains(name);
             let message = if twice {
                 format!("the entity `{name}` stands here twice")
             } else {
                 format!("two entities have the join key `{}`", entity.join_key)
             };
-            findings.push(Diagnostic::error(codes::CONFLICT, span, message).also(first, "the first"));
+            let diagnostic = Diagnostic::error(codes::CONFLICT, span(position), message);
+            findings.push(diagnostic.also(span(first), "the first"));
         }
     }
     keys
 }
 
-fn features(view: &FeatureView, origin: &Origin, keys: &BTreeMap<String, Span>, findings: &mut Diagnostics) {
-    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+fn features(view: &FeatureView, origin: &Origin, keys: &BTreeMap<String, usize>, findings: &mut Diagnostics) {
+    let span = |position: usize| origin.span(Place::block("feature", position));
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (position, feature) in view.features.iter().enumerate() {
-        let span = origin.span(Place::block("feature", position));
         let lower = feature.name.to_lowercase();
         if let Some(key) = keys.get(&lower) {
             let message = format!("the feature `{}` has the name of a join key", feature.name);
-            let diagnostic =
-                Diagnostic::error(codes::COLLISION, span, message).also(*key, "an entity with this join key");
+            let key = origin.span(Place::element("entities", *key));
+            let diagnostic = Diagnostic::error(codes::COLLISION, span(position), message)
+                .also(key, "an entity with this join key");
             findings.push(diagnostic.help("a join key needs no `feature` block; leave it out"));
         }
-        if let Some(first) = seen.insert(lower, span) {
+        if let Some(first) = seen.insert(lower, position) {
             let message = format!("the feature `{}` is defined twice", feature.name);
-            findings.push(Diagnostic::error(codes::DUPLICATE, span, message).also(first, "the first"));
+            let diagnostic = Diagnostic::error(codes::DUPLICATE, span(position), message);
+            findings.push(diagnostic.also(span(first), "the first"));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::load::LoadInput;
 use super::scope::Constants;
 use super::type_constraint::TypeConstraint;
-use crate::diagnostic::{Diagnostic, Label, Severity, codes, suggestion};
+use crate::diagnostic::{Diagnostic, Label, Severity, codes, nearest, suggestion};
 use crate::hcl::{Block, BlockReader, Context, Evaluator, Failure, Schema, Scope, Value, parse_expression};
 use crate::source::{SourceId, Span};
 
@@ -21,6 +21,9 @@ pub(super) const SCHEMA: Schema = Schema {
 
 pub(super) const VALIDATION: Schema =
     Schema { labels: &[], attributes: &["condition", "error_message"], single: &[], blocks: &[] };
+
+/// Attributes of a `module` block that set no variable.
+const RESERVED: [&str; 4] = ["source", "for_each", "name", "enabled"];
 
 /// A variable with its value; none when that went wrong.
 #[derive(Clone)]
@@ -84,6 +87,15 @@ pub(super) fn read_all<'a>(
             context.report(diagnostic.also(first.block.header(), "the first"));
             continue;
         }
+        if matches!(given, Given::Module(_)) && RESERVED.contains(&label.text.as_str()) {
+            let message = format!("a variable of a module cannot be named `{}`", label.text);
+            let help = format!(
+                "`{}` in a `module` block means something else; give the variable another name",
+                label.text
+            );
+            context.report(Diagnostic::error(codes::NAME, label.span, message).help(help));
+            continue;
+        }
         let from_secret = match given {
             Given::Module(call) => {
                 call.arguments.get(label.text.as_str()).is_some_and(|given| given.sensitive)
@@ -98,7 +110,7 @@ pub(super) fn read_all<'a>(
     }
     match given {
         Given::Project(input) => undeclared_from_outside(context, &variables, input),
-        Given::Module(call) => undeclared_arguments(context, &variables, call),
+        Given::Module(call) => check_arguments(context, &variables, call),
     }
     variables
 }
@@ -121,14 +133,33 @@ fn undeclared_from_outside(
     }
 }
 
-fn undeclared_arguments(context: &Context<'_>, variables: &BTreeMap<String, Variable<'_>>, call: &Call) {
+/// Whether the arguments of a module are those of its variables. A name that is misspelt is one mistake.
+fn check_arguments(context: &Context<'_>, variables: &BTreeMap<String, Variable<'_>>, call: &Call) {
+    let mut missing: Vec<&str> = variables
+        .iter()
+        .filter(|(name, variable)| {
+            let has_default = variable.block.body.attributes.iter().any(|one| one.key.text == "default");
+            !has_default && !call.arguments.contains_key(*name)
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
     for (name, argument) in call.arguments.iter().filter(|(name, _)| !variables.contains_key(*name)) {
         let message = format!("the module `{}` has no variable `{name}`", call.name);
-        let known: Vec<&str> =
-            variables.keys().map(String::as_str).chain(["source", "for_each", "name", "enabled"]).collect();
+        let known: Vec<&str> = variables.keys().map(String::as_str).chain(RESERVED).collect();
+        if let Some(meant) = nearest(name, known.iter().copied()).first() {
+            missing.retain(|name| name != meant);
+        }
         let help = suggestion(name, known)
             .or_else(|| Some(format!("declare it in the module: `variable \"{name}\" {{ … }}`")));
         context.report(Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, argument.key, message).maybe_help(help));
+    }
+    for name in missing {
+        let message = format!("the module `{}` needs a value for `{name}`", call.name);
+        let mut diagnostic = Diagnostic::error(codes::VARIABLE, call.header, message);
+        if let Some(variable) = variables.get(name) {
+            diagnostic = diagnostic.also(variable.block.header(), "the variable");
+        }
+        context.report(diagnostic.help(format!("add `{name} = …`")));
     }
 }
 
@@ -209,13 +240,6 @@ fn from_call(
 ) -> Option<Value> {
     let declared = reader.block.header();
     let Some(argument) = call.arguments.get(name) else {
-        if default.is_none() {
-            let message = format!("the module `{}` needs a value for `{name}`", call.name);
-            let diagnostic = Diagnostic::error(codes::VARIABLE, call.header, message);
-            reader
-                .context
-                .report(diagnostic.also(declared, "the variable").help(format!("add `{name} = …`")));
-        }
         return default?;
     };
     let value = argument.value.clone()?;
