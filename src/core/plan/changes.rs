@@ -104,14 +104,13 @@ impl Judge<'_> {
             (None, _) => self.take(&mut change, &rules::judge_created()),
             (Some(before), Some(after)) => self.update(&mut change, &differences(before, after), &mut hit),
         }
-        self.follow_moves(&mut change, &mut hit);
+        self.own_moves(&mut change, &mut hit);
         if address.kind == ObjectKind::FeatureView {
             self.view_environment(&mut change, offline_moved, &mut hit);
             self.data(&mut change, &mut hit);
-        }
-        if change.codes.is_empty() && change.attributes.is_empty() {
             self.upstream_codes(&mut change);
         }
+        self.followed_moves(&mut change);
         change.affects = self.readers.affected(&hit);
         if address.kind == ObjectKind::FeatureService && change.contract == Contract::Breaking {
             change.affects.extend(self.readers.itself(address));
@@ -131,15 +130,19 @@ impl Judge<'_> {
         known.drops |= weight.drops;
     }
 
-    /// What moved has another name for readers, who may still ask by the old one. What names it follows along.
-    fn follow_moves(&mut self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
+    /// What moved has another name for readers, who may still ask by the old one.
+    fn own_moves(&mut self, change: &mut Change, hit: &mut BTreeSet<FeatureName>) {
         let moved_names = self.moved_names;
         let address = change.address.clone();
         for moved in moved_names.iter().filter(|moved| moved.to.address == address) {
             self.moved(change, moved, hit);
         }
+    }
+
+    /// What names something that moved follows along.
+    fn followed_moves(&mut self, change: &mut Change) {
         let nothing_else = change.attributes.is_empty() && change.codes.is_empty();
-        if !moved_names.is_empty() && nothing_else && change.actions == [Action::Update] {
+        if !self.moved_names.is_empty() && nothing_else && change.actions == [Action::Update] {
             self.weigh(change, "PV123", Weight { contract: Contract::Metadata, ..Weight::default() });
         }
     }
@@ -332,8 +335,14 @@ impl Judge<'_> {
         }
     }
 
-    /// A view that changes only because of what it stands on has the codes of that.
+    /// A view that changes because of what it stands on has the codes of that.
     fn upstream_codes(&mut self, change: &mut Change) {
+        let decision = self.decisions.get(&change.address.name);
+        let stands_on = |because: &String| matches!(because.as_str(), "source" | "join_keys");
+        let is_concerned = decision.is_some_and(|decision| decision.because.iter().any(stands_on));
+        if !is_concerned && !(change.codes.is_empty() && change.attributes.is_empty()) {
+            return;
+        }
         let upstream = self
             .states
             .prior_graph

@@ -65,11 +65,12 @@ pub(super) fn compare(original: &PlanInput<'_>, wanted: &Objects) -> PlanOutcome
     risks.extend(gate::drift(&infrastructure.changes, &changes));
     risks.sort();
     let gate = GateReport { gates: input.gates.clone(), risks, accepted: input.accepted.to_vec() };
-    findings.extend(gate::idle(&gate, input.now));
+    findings.extend(gate::acceptances(&gate, input.now));
     changes.sort_by(|a, b| (b.contract, &a.address).cmp(&(a.contract, &b.address)));
     findings.sort_by(|a, b| {
         (b.severity, &a.address, &a.code, &a.message).cmp(&(a.severity, &b.address, &b.code, &b.message))
     });
+    findings.dedup();
     let environment = environment(input, &scope);
     let mut together = together(&states, &decisions, &changed);
     for moved in moved.iter().filter(|moved| moved.from.feature.is_none()) {

@@ -198,30 +198,37 @@ pub(super) fn drift(infrastructure: &[InfrastructureChange], changes: &[Change])
         .collect()
 }
 
-/// Acceptances that are of no use any more, for the reader.
-pub(super) fn idle(report: &GateReport, now: Timestamp) -> Vec<Finding> {
+/// What was accepted, and acceptances that are of no use any more, for the reader.
+pub(super) fn acceptances(report: &GateReport, now: Timestamp) -> Vec<Finding> {
     let finding = |accepted: &Acceptance, message: String| Finding {
         code: accepted.code.clone(),
         severity: FindingSeverity::Warning,
         address: Some(accepted.on.clone()),
         message,
     };
+    let in_force = |accepted: &Acceptance| {
+        let until = accepted.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+        let message = match &accepted.reason {
+            Some(reason) => format!("accepted{until}: {reason}"),
+            None => format!("accepted on the command line{until}"),
+        };
+        Finding { severity: FindingSeverity::Note, ..finding(accepted, message) }
+    };
     report
         .accepted
         .iter()
-        .filter_map(|accepted| {
+        .map(|accepted| {
             let matches = |risk: &&Risk| risk.code == accepted.code && risk.address == accepted.on;
             let matched = report.risks.iter().find(matches);
             match (matched, accepted.expires) {
-                (Some(_), Some(expires)) if !accepted.counts(now) => Some(finding(
-                    accepted,
-                    format!("what allows {} here expired at {expires}", accepted.code),
-                )),
-                (None, _) => Some(finding(
+                (Some(_), Some(expires)) if !accepted.counts(now) => {
+                    finding(accepted, format!("what allows {} here expired at {expires}", accepted.code))
+                }
+                (Some(_), _) => in_force(accepted),
+                (None, _) => finding(
                     accepted,
                     format!("what allows {} here meets nothing in this plan", accepted.code),
-                )),
-                _ => None,
+                ),
             }
         })
         .collect()

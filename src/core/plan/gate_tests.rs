@@ -76,7 +76,12 @@ fn what_is_accepted_passes_until_it_expires() {
     let accepted: Acceptance = TYPE_CHANGE.parse().unwrap();
     world.accepted = vec![accepted.clone()];
     let plan = world.plan(&edited);
-    assert_eq!((refused(&plan), plan.findings.iter().filter(|one| one.code == "PV104").count()), (0, 0));
+    let said: Vec<&str> =
+        plan.findings.iter().filter(|one| one.code == "PV104").map(|one| one.message.as_str()).collect();
+    assert_eq!((refused(&plan), said), (0, vec!["accepted on the command line"]));
+    world.accepted[0].reason = Some("agreed with the readers".to_owned());
+    let said = world.plan(&edited).findings;
+    assert!(said.iter().any(|one| one.message == "accepted: agreed with the readers"));
 
     let expires = Some(Timestamp::from_nanos(world.now));
     world.accepted = vec![Acceptance { expires, ..accepted.clone() }];

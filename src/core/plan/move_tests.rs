@@ -123,6 +123,38 @@ fn a_feature_that_moves_keeps_its_column() {
     assert!(world.plan(&objects).steps.is_empty());
 }
 
+/// A rename beside a change of what a view stands on hides nothing of that change: one of the view itself, one of another.
+#[test]
+fn what_moves_hides_nothing_of_what_changes_upstream() {
+    let defined = |path: u8, key: u8| {
+        let view =
+            |own_source| ViewShape { there: true, online: true, features: [1, 3, 0], ttl: 2, own_source };
+        Shape { key, path, views: vec![view(false), view(true)], service: None, words: 0 }.objects()
+    };
+    for (changed, code) in [(defined(1, 0), "PV109"), (defined(0, 1), "PV106")] {
+        for renamed in ["view0", "view1"] {
+            let mut world = World::default();
+            world.now = 1_000;
+            world.apply_all(&defined(0, 0));
+            world.materialize();
+            world.gates = Gate::ALL.into();
+            let mut objects = changed.clone();
+            let address = Address::new(ObjectKind::FeatureView, renamed);
+            let Some(Object::FeatureView(view)) = objects.0.get_mut(&address) else { panic!("a view") };
+            view.features[0].name = "f00".to_owned();
+            let names = ["f0", "f00"].map(|feature| format!("{address}.{feature}"));
+            world.said.moved = vec![moved(&names[0], &names[1])];
+            let plan = world.plan(&objects);
+            let view = change(&plan, "feature_view.view0");
+            assert!(view.codes.contains(code), "{renamed}: {:?}", view.codes);
+            assert_eq!(view.contract, Contract::Breaking);
+            assert!(plan.gate.refused(plan.now).iter().any(|risk| risk.code == code
+                && risk.address == view.address
+                && risk.gates.contains(&Gate::Rematerialize)));
+        }
+    }
+}
+
 #[test]
 fn what_is_forgotten_is_left_where_it_is() {
     let mut world = loaded();

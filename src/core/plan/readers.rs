@@ -33,7 +33,7 @@ pub(super) fn outputs(service: &FeatureService, objects: &Objects) -> Vec<(Strin
 }
 
 /// The features and request fields that an on-demand feature is computed from.
-fn behind((view, feature): &FeatureName, objects: &Objects) -> Vec<FeatureName> {
+pub(super) fn behind((view, feature): &FeatureName, objects: &Objects) -> Vec<FeatureName> {
     let Some(view) = objects.on_demand_feature_view(view) else { return Vec::new() };
     let columns = view.feature(feature).map(|feature| view.columns_of(feature)).unwrap_or_default();
     let place = |source: String| match objects.feature_view(&source).is_some() {

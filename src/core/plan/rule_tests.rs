@@ -160,6 +160,48 @@ fn online_off_on_and_gone() {
     expect(&without, "feature_service.ranking", &["PV116"], Contract::Breaking, &[]);
 }
 
+/// A service that goes on answering a name with another feature breaks who reads it.
+#[test]
+fn another_feature_of_the_same_name_is_no_reordering() {
+    let views = |own_source| ViewShape { there: true, online: true, features: [1, 3, 0], ttl: 2, own_source };
+    let two = Shape { key: 0, path: 0, views: vec![views(false), views(true)], service: None, words: 0 };
+    let reading = |view: &str| {
+        let mut objects = two.objects();
+        let service =
+            FeatureService { features: vec![Selection::of(view, Some("f0"))], ..FeatureService::default() };
+        let address = Address::new(ObjectKind::FeatureService, "ranking");
+        objects.0.insert(address, Object::FeatureService(service));
+        objects
+    };
+    let mut world = World::default();
+    world.apply_all(&reading("view0"));
+    let plan = world.plan(&reading("view1"));
+    let service = change(&plan, "feature_service.ranking");
+    assert_eq!(service.contract, Contract::Breaking);
+    assert!(service.codes.contains("PV116"));
+    let said = plan.findings.iter().find(|finding| finding.code == "PV116").unwrap();
+    assert!(said.message.contains("`f0` was of view0 and is view1.f0 now"), "{}", said.message);
+}
+
+/// A view that a service takes whole gives the service what comes to it.
+#[test]
+fn a_feature_that_comes_to_a_view_taken_whole_is_told() {
+    let whole = |third| {
+        let mut objects = edited(|shape| shape.views[0].features[2] = third);
+        let service =
+            FeatureService { features: vec![Selection::of("view0", None)], ..FeatureService::default() };
+        let address = Address::new(ObjectKind::FeatureService, "ranking");
+        objects.0.insert(address, Object::FeatureService(service));
+        objects
+    };
+    let mut world = World::default();
+    world.apply_all(&whole(0));
+    let plan = world.plan(&whole(1));
+    let said = plan.findings.iter().find(|finding| finding.code == "PV111").unwrap();
+    assert_eq!(said.severity, FindingSeverity::Warning);
+    assert!(said.message.contains("takes the whole view"));
+}
+
 #[test]
 fn the_order_of_entities_is_no_change_and_that_of_features_is_a_warning() {
     let plan = expect(&with_view(|view| view.features.reverse()), VIEW, &["PV118"], Contract::Metadata, &[]);

@@ -1,13 +1,13 @@
 //! What a difference means: its code, what readers notice, and whether stored values are concerned. What is not proven
 //! harmless is breaking. The table of all codes is in the documentation of plan rules.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
 use super::attributes::Difference;
 use super::gate::Weight;
-use super::readers::{outputs, request_keys, services, taken_whole};
+use super::readers::{FeatureName, behind, outputs, request_keys, services, taken_whole};
 use super::{Contract, FindingSeverity};
 use crate::expression::ColumnName;
 use crate::graph::Graph;
@@ -133,12 +133,24 @@ fn judge_on_demand(
         ["feature", _, "expression"] => Verdict::new("PV110", Contract::Breaking),
         ["feature", _, "type"] => Verdict { wants_new_table: false, ..judge_type(difference) },
         ["feature", name] if difference.after.is_none() => judge_removed(states, &address.name, name),
-        ["feature", _] => Verdict::new("PV111", Contract::NonBreaking),
+        ["feature", _] => judge_added(states, &address.name),
         ["features"] if taken_whole(&address.name, states.desired) => reordered(),
         ["features"] => Verdict::new("PV118", Contract::Metadata),
         // What is read of them, the expressions say.
         ["sources", ..] => METADATA,
         _ => Verdict::new("PV110", Contract::Breaking),
+    }
+}
+
+/// Services that take the whole view get the feature as well.
+fn judge_added(states: &States<'_>, view: &str) -> Verdict {
+    let verdict = Verdict::new("PV111", Contract::NonBreaking);
+    let both = [states.prior, states.desired];
+    if both.into_iter().all(|objects| taken_whole(view, objects)) {
+        let note = "a service takes the whole view and gets this feature too: columns behind it move, for readers by position";
+        verdict.with(FindingSeverity::Warning, note)
+    } else {
+        verdict
     }
 }
 
@@ -164,7 +176,7 @@ fn judge_view(states: &States<'_>, address: &Address, path: &[&str], difference:
         ["feature", _, "description" | "owner" | "tags", ..] => METADATA,
         ["feature", _, "type"] => judge_type(difference),
         ["feature", name] if difference.after.is_none() => judge_removed(states, &address.name, name),
-        ["feature", _] => Verdict::new("PV111", Contract::NonBreaking),
+        ["feature", _] => judge_added(states, &address.name),
         ["features"] if taken_whole(&address.name, states.desired) => reordered(),
         ["features"] => Verdict::new("PV118", Contract::Metadata),
         _ => Verdict::new("PV109", Contract::Breaking),
@@ -207,9 +219,11 @@ fn judge_removed(states: &States<'_>, view: &str, feature: &str) -> Verdict {
             ),
         );
     }
+    let is_it = |(of, name): &FeatureName| of == view && name == feature;
     let readers: Vec<String> = services(states.prior)
         .filter(|(_, service)| {
-            outputs(service, states.prior).iter().any(|(_, (of, name))| of == view && name == feature)
+            let read = outputs(service, states.prior).into_iter().map(|(_, feature)| feature);
+            read.into_iter().any(|read| is_it(&read) || behind(&read, states.prior).iter().any(is_it))
         })
         .map(|(address, _)| address.to_string())
         .collect();
@@ -253,16 +267,26 @@ fn judge_service(states: &States<'_>, address: &Address, path: &[&str], differen
     if matches!(path, ["use", _, "view" | "join_keys", ..]) {
         return Verdict::new("PV126", Contract::Breaking);
     }
-    let names = |service, objects| -> BTreeSet<String> {
-        outputs(service, objects).into_iter().map(|(name, _)| name).collect()
+    let given = |service, objects| -> BTreeMap<String, FeatureName> {
+        outputs(service, objects).into_iter().collect()
     };
-    let (old, new) = (names(before, states.prior), names(after, states.desired));
-    let lost = old.difference(&new).next().is_some();
-    let gained = new.difference(&old).next().is_some();
+    let (old, new) = (given(before, states.prior), given(after, states.desired));
+    let lost = old.iter().any(|(name, feature)| new.get(name) != Some(feature));
+    let gained = new.keys().any(|name| !old.contains_key(name));
     let takes = difference.after.is_some();
     let shift = "columns move: readers by position get other ones";
     if lost && (!takes || difference.before.is_some()) {
-        return Verdict::new("PV116", Contract::Breaking);
+        let others = old.iter().filter_map(|(name, (view, _))| {
+            let (other, feature) = new.get(name).filter(|new| Some(*new) != old.get(name))?;
+            Some(format!("`{name}` was of {view} and is {other}.{feature} now: readers get other values by the same name"))
+        });
+        let others: Vec<String> = others.collect();
+        let verdict = Verdict::new("PV116", Contract::Breaking);
+        return if others.is_empty() {
+            verdict
+        } else {
+            verdict.with(FindingSeverity::Warning, others.join("\n"))
+        };
     }
     if takes && gained {
         let more: Vec<String> = request_keys(after, states.desired)

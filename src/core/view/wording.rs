@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::value::{range, scaled, selection, value};
 use crate::model::Address;
 use crate::plan::{
-    Action, AttributeChange, Change, Contract, DataWork, Plan, Reason, Risk, StoredDefinition, Work,
+    Action, AttributeChange, Change, Contract, DataWork, Gate, Plan, Reason, Risk, StoredDefinition, Work,
 };
 
 /// `1 service`, `2 services`.
@@ -143,10 +143,10 @@ pub(super) fn is_folded(change: &Change) -> bool {
 /// Rules that can be accepted, by object.
 pub(super) type Risks<'a> = BTreeMap<&'a Address, Vec<&'a str>>;
 
-/// All that gates could refuse in a plan.
+/// All that gates could refuse in a plan and nobody accepts.
 pub(super) fn risks(plan: &Plan) -> Risks<'_> {
     let mut risks = Risks::new();
-    for risk in &plan.gate.risks {
+    for risk in plan.gate.refused_by(&Gate::ALL.into(), plan.now) {
         risks.entry(&risk.address).or_default().push(&risk.code);
     }
     risks
