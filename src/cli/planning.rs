@@ -33,7 +33,7 @@ pub(crate) struct PlanningArgs {
     /// Plan only this object and what it needs; repeatable
     #[arg(long = "target", value_name = "ADDRESS")]
     pub(crate) targets: Vec<Address>,
-    /// Leave this object out, and what needs it; repeatable
+    /// Leave this object as it is, and what cannot change without it; repeatable
     #[arg(long = "exclude", value_name = "ADDRESS")]
     pub(crate) excludes: Vec<Address>,
     /// Whether to look at the real infrastructure

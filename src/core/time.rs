@@ -39,6 +39,12 @@ impl Timestamp {
         self.0.div_euclid(NANOS_PER_SECOND)
     }
 
+    /// The last day before this instant, as `2027-03-01`: the day that was written where the instant is its end.
+    pub fn last_day(self) -> String {
+        let text = Self(self.0.saturating_sub(1)).to_string();
+        text.split_once('T').map_or(text.clone(), |(day, _)| day.to_owned())
+    }
+
     /// The instant `span` earlier; stops at [`Timestamp::MIN`].
     #[must_use]
     pub const fn saturating_sub(self, span: Duration) -> Self {
@@ -273,6 +279,14 @@ impl<'de> Deserialize<'de> for Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_day_is_shown_as_that_day() {
+        let last_day = |text: &str| text.parse::<Timestamp>().unwrap().last_day();
+        assert_eq!(last_day("2027-03-02T00:00:00Z"), "2027-03-01");
+        assert_eq!(last_day("2027-03-02T00:00:00.000000001Z"), "2027-03-02");
+        assert_eq!(last_day("2024-03-01"), "2024-02-29");
+    }
 
     #[test]
     fn durations_have_one_text() {

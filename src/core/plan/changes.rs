@@ -175,11 +175,20 @@ impl Judge<'_> {
                 }
             }
         }
+        let until = aliases.and_then(|aliases| aliases.get(old)).filter(|_| answers);
+        let (severity, readers) = match until {
+            Some(until) => (FindingSeverity::Note, format!("; the old name is answered until {}", until.last_day())),
+            None if breaks => (
+                FindingSeverity::Warning,
+                ", and nothing answers by the old name: `alias_until` in the `moved` block gives readers time".to_owned(),
+            ),
+            None => (FindingSeverity::Note, String::new()),
+        };
         self.findings.push(Finding {
             code: "PV123".to_owned(),
-            severity: FindingSeverity::Note,
+            severity,
             address: Some(address.clone()),
-            message: format!("{} is {} now", moved.from, moved.to),
+            message: format!("{} is {} now{readers}", moved.from, moved.to),
         });
     }
 
@@ -340,7 +349,8 @@ impl Judge<'_> {
         let decision = self.decisions.get(&change.address.name);
         let stands_on = |because: &String| matches!(because.as_str(), "source" | "join_keys");
         let is_concerned = decision.is_some_and(|decision| decision.because.iter().any(stands_on));
-        if !is_concerned && !(change.codes.is_empty() && change.attributes.is_empty()) {
+        let has_others = !change.codes.is_empty() || !change.attributes.is_empty();
+        if has_others && !is_concerned {
             return;
         }
         let upstream = self

@@ -207,7 +207,8 @@ pub(super) fn acceptances(report: &GateReport, now: Timestamp) -> Vec<Finding> {
         message,
     };
     let in_force = |accepted: &Acceptance| {
-        let until = accepted.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+        let until =
+            accepted.expires.map(|expires| format!(", until {}", expires.last_day())).unwrap_or_default();
         let message = match &accepted.reason {
             Some(reason) => format!("accepted{until}: {reason}"),
             None => format!("accepted on the command line{until}"),
@@ -221,9 +222,10 @@ pub(super) fn acceptances(report: &GateReport, now: Timestamp) -> Vec<Finding> {
             let matches = |risk: &&Risk| risk.code == accepted.code && risk.address == accepted.on;
             let matched = report.risks.iter().find(matches);
             match (matched, accepted.expires) {
-                (Some(_), Some(expires)) if !accepted.counts(now) => {
-                    finding(accepted, format!("what allows {} here expired at {expires}", accepted.code))
-                }
+                (Some(_), Some(expires)) if !accepted.counts(now) => finding(
+                    accepted,
+                    format!("what allows {} here expired after {}", accepted.code, expires.last_day()),
+                ),
                 (Some(_), _) => in_force(accepted),
                 (None, _) => finding(
                     accepted,

@@ -51,7 +51,10 @@ pub(super) fn taken_aliases(states: &States<'_>) -> Vec<Finding> {
             code: "PV123".to_owned(),
             severity: FindingSeverity::Error,
             address: Some(address.clone()),
-            message: format!("{what} is still the old name of {holder}, which answers to it until {until}: take another name"),
+            message: format!(
+                "{what} is still the old name of {holder}, which answers to it until {}: take another name",
+                until.last_day()
+            ),
         });
     };
     for (address, object) in &states.prior.0 {

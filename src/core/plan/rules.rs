@@ -1,6 +1,7 @@
 //! What a difference means: its code, what readers notice, and whether stored values are concerned. What is not proven
 //! harmless is breaking. The table of all codes is in the documentation of plan rules.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -191,10 +192,11 @@ fn judge_ttl(attribute: &str, before: Option<&FeatureView>, after: Option<&Featu
     };
     let forever = |ttl: Duration| if ttl.is_zero() { i64::MAX } else { ttl.as_nanos() };
     let (before, after) = (value(before).map(forever), value(after).map(forever));
-    if after < before {
-        Verdict::new("PV107", Contract::Breaking)
-    } else {
-        Verdict::new("PV108", Contract::NonBreaking)
+    match after.cmp(&before) {
+        Ordering::Less => Verdict::new("PV107", Contract::Breaking),
+        Ordering::Greater => Verdict::new("PV108", Contract::NonBreaking),
+        // What was the default is written out.
+        Ordering::Equal => METADATA,
     }
 }
 

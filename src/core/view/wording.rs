@@ -40,6 +40,9 @@ pub(super) fn counts(plan: &Plan) -> String {
     let summary = &plan.summary;
     let mut words =
         format!("{} to add, {} to change, {} to destroy", summary.add, summary.change, summary.destroy);
+    if summary.forget > 0 {
+        words.push_str(&format!(", {} to forget", summary.forget));
+    }
     let mut more = Vec::new();
     if summary.replace > 0 {
         more.push(format!("{} to replace", counted(summary.replace, "online table")));
@@ -138,6 +141,15 @@ pub(super) fn verb(actions: &[Action]) -> (&'static str, &'static str) {
 /// Whether a change concerns words alone, so that short views only count it.
 pub(super) fn is_folded(change: &Change) -> bool {
     change.contract == Contract::Metadata && change.actions == [Action::Update]
+}
+
+/// What a plan says that changes nothing. Of what was left out nothing is known.
+pub(super) const fn no_changes(plan: &Plan) -> &'static str {
+    if plan.partial {
+        "No changes to what was planned. Other objects were left out and may differ."
+    } else {
+        "No changes. The registry and the infrastructure match the definitions."
+    }
 }
 
 /// Rules that can be accepted, by object.

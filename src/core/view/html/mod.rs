@@ -18,7 +18,7 @@ use self::drawing::drawing;
 use crate::plan::{Change, Contract, Plan};
 use crate::view::lineage::Lineage;
 use crate::view::visible::{clipped, visible};
-use crate::view::wording::{at_revision, counted, impact, is_folded, risks};
+use crate::view::wording::{at_revision, counted, impact, is_folded, no_changes, risks};
 
 /// Changes that get a card; the rest get a line, up to [`LINES`].
 const CARDS: usize = 500;
@@ -87,7 +87,7 @@ fn title(plan: &Plan, is_nothing: bool) -> Markup {
         }
         @if plan.partial { p.notice.warning { strong { "Partial. " } "--target or --exclude left something out." } }
         @if is_nothing {
-            p.notice.fine { "No changes. The registry and the infrastructure match the definitions." }
+            p.notice.fine { (no_changes(plan)) }
         } @else {
             ul.tiles {
                 @for (class, count, words) in tiles.iter().filter(|(_, count, _)| *count > 0) {

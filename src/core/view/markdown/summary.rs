@@ -5,7 +5,7 @@ use super::escape::{code, fence, inert, marker_part, sentence};
 use super::table::first;
 use crate::plan::{Action, Finding, FindingSeverity, Plan, Risk, StepAction};
 use crate::view::visible::{clipped, visible};
-use crate::view::wording::{allow, at_revision, counted, counts, impact, is_folded, refusing};
+use crate::view::wording::{allow, at_revision, counted, counts, impact, is_folded, no_changes, refusing};
 
 /// Refused risks that the head names.
 const REFUSALS: usize = 3;
@@ -22,7 +22,8 @@ pub(super) fn title(plan: &Plan, verbose: bool) -> String {
     let revision = at_revision(plan);
     let mut text = format!("### Plan for {}{revision}\n\n", code(&clipped(&plan.project, TITLE)));
     if !plan.would_write() && plan.changes.is_empty() {
-        text.push_str("No changes. The registry and the infrastructure match the definitions.\n");
+        text.push_str(no_changes(plan));
+        text.push('\n');
         return text;
     }
     let folded = plan.changes.iter().filter(|change| !verbose && is_folded(change)).count();

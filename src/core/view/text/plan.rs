@@ -10,8 +10,7 @@ pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
     let mut text = Text::default();
     title(&mut text, plan);
     if !plan.would_write() && plan.changes.is_empty() {
-        text.say(Label::Heading, "No changes. The registry and the infrastructure match the definitions.")
-            .end();
+        text.say(Label::Heading, wording::no_changes(plan)).end();
         pending(&mut text, plan);
         return text;
     }
@@ -49,6 +48,7 @@ fn legend(text: &mut Text, plan: &Plan, shown: &[&Change]) {
         (Label::Added, "  +", "create", definition(Action::Create) || object(&[Action::Create])),
         (Label::Changed, "  ~", "update in-place", definition(Action::Update) || object(&[Action::Update])),
         (Label::Removed, "  -", "destroy", definition(Action::Delete) || object(&[Action::Delete])),
+        (Label::Muted, "  .", "forget: what is stored stays where it is", definition(Action::Forget)),
         (
             Label::Changed,
             "+/-",
