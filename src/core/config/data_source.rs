@@ -9,8 +9,6 @@ use crate::hcl::{Accept, Block, BlockReader, Context, Name, Reference, Schema, V
 use crate::model::{DataSource, Field, FileFormat, Object, ObjectKind, SourceKind, TimestampUnit, ValueType};
 use crate::source::{Origin, Place, Span};
 
-const KINDS: [&str; 6] = ["file", "bigquery", "redshift", "athena", "push", "request"];
-
 macro_rules! schema {
     ([$($attribute:literal),*], [$($block:literal),*]) => {
         Schema {
@@ -51,7 +49,11 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
         "request" => &REQUEST,
         other => {
             let help = match other {
-                _ if block.labels.get(1).is_some_and(|label| KINDS.contains(&label.text.as_str())) => {
+                _ if block
+                    .labels
+                    .get(1)
+                    .is_some_and(|label| SourceKind::LABELS.contains(&label.text.as_str())) =>
+                {
                     context.scope.leave_unnamed(&block.kind.text);
                     let form = block.labels.get(1).map(|label| label.text.as_str()).unwrap_or_default();
                     Some(format!("the kind comes first: write `data_source \"{form}\" \"{other}\" {{ … }}`"))
@@ -61,7 +63,7 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
                 "kafka" | "kinesis" | "stream" => {
                     Some("use a `push` source over the files that hold the stream's history".to_owned())
                 }
-                _ => suggestion(other, KINDS),
+                _ => suggestion(other, SourceKind::LABELS),
             };
             let message = format!("there is no data source of kind `{other}`");
             let diagnostic = Diagnostic::error(codes::VALUE, kind.span, message).maybe_help(help);
