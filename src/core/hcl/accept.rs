@@ -78,7 +78,8 @@ impl Accept for Duration {
                 let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let meant = Self::meant(&text).map(|meant| format!("write `\"{meant}\"`"));
                 let help = meant.or_else(|| is_number.then(|| with_unit(&text)));
-                Box::new(Diagnostic::error(codes::DURATION, span, error.to_string()).maybe_help(help))
+                let help = help.unwrap_or_else(|| Self::advice(&text));
+                Box::new(Diagnostic::error(codes::DURATION, span, error.to_string()).help(help))
             }),
             Value::Number(number) => {
                 let help = with_unit(&number.to_string());

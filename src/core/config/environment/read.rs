@@ -381,7 +381,15 @@ impl Reader {
 
     fn duration(&mut self, key: &str, node: &Node) -> Option<Duration> {
         let text = self.text(key, node)?;
-        text.parse().map_err(|error| self.error(codes::DURATION, node.span, format!("{error}"))).ok()
+        let parsed = text.parse::<Duration>();
+        if let Err(error) = &parsed {
+            let help = match Duration::meant(&text) {
+                Some(meant) => format!("write `{meant}`"),
+                None => Duration::advice(&text),
+            };
+            self.push(Diagnostic::error(codes::DURATION, node.span, error.to_string()).help(help));
+        }
+        parsed.ok()
     }
 }
 
