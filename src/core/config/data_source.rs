@@ -109,7 +109,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
     let created_timestamp_column = text("created_timestamp_column");
     let date_partition_column = text("date_partition_column");
     let timestamp_unit = timestamp_unit(reader);
-    let field_mapping = field_mapping(reader);
+    let field_mapping = field_mapping(reader, origin);
     let metadata = object::metadata(reader);
     let lifecycle = object::lifecycle(reader, schema(reader.context, reader.block)?);
     Some(Object::DataSource(DataSource {
@@ -258,10 +258,11 @@ fn timestamp_unit(reader: &BlockReader<'_>) -> Option<TimestampUnit> {
     known
 }
 
-fn field_mapping(reader: &BlockReader<'_>) -> BTreeMap<String, String> {
+fn field_mapping(reader: &BlockReader<'_>, origin: &mut Origin) -> BTreeMap<String, String> {
     let Some(mapping) = reader.optional::<BTreeMap<String, String>>("field_mapping") else {
         return BTreeMap::new();
     };
+    origin.insert(Place::attribute("field_mapping"), mapping.span);
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for (column, name) in &mapping.value {
         if let Some(other) = names.insert(name, column) {
