@@ -39,6 +39,16 @@ impl Timestamp {
         self.0.div_euclid(NANOS_PER_SECOND)
     }
 
+    /// The instant for people who wrote a day that counts to its end: `the end of 2027-03-01`; as it is, where it ends no day.
+    pub fn to_end_of_day_text(self) -> String {
+        const DAY: i64 = 86_400 * NANOS_PER_SECOND;
+        let start = if self.0.rem_euclid(DAY) == 0 { self.0.checked_sub(DAY) } else { None };
+        match start.map(|start| Self(start).to_string()) {
+            Some(start) => format!("the end of {}", start.split('T').next().unwrap_or_default()),
+            None => self.to_string(),
+        }
+    }
+
     /// The instant `span` earlier; stops at [`Timestamp::MIN`].
     #[must_use]
     pub const fn saturating_sub(self, span: Duration) -> Self {
@@ -349,6 +359,19 @@ mod tests {
         ] {
             assert_eq!(Duration::meant(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_day_is_told_as_the_day() {
+        for (instant, text) in [
+            ("2027-03-02", "the end of 2027-03-01"),
+            ("2027-01-01", "the end of 2026-12-31"),
+            ("1970-01-01", "the end of 1969-12-31"),
+            ("2027-03-02T00:00:01Z", "2027-03-02T00:00:01Z"),
+        ] {
+            assert_eq!(instant.parse::<Timestamp>().unwrap().to_end_of_day_text(), text);
+        }
+        assert_eq!(Timestamp::MIN.to_end_of_day_text(), Timestamp::MIN.to_string());
     }
 
     #[test]
