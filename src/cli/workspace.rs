@@ -49,9 +49,11 @@ impl Workspace {
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let text = read_text(&file).map_err(|error| {
             let shown = file.strip_prefix(".").unwrap_or(&file);
-            CommandError::new(format!("could not read `{}`", shown.display()))
-                .because(error)
-                .with_hint("`provender init FOLDER` makes a project; `-C FOLDER` names one")
+            let hint = match misnamed(&folder) {
+                Some(name) => format!("`{name}` lies there: rename it to `{ENVIRONMENT_FILE}`"),
+                None => "`provender init FOLDER` makes a project; `-C FOLDER` names one".to_owned(),
+            };
+            CommandError::new(format!("could not read `{}`", shown.display())).because(error).with_hint(hint)
         })?;
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let source = SourceFile::new(name, text);
@@ -119,6 +121,21 @@ impl Workspace {
                 .with_hint("set the variable, or write the value into the file if it is no secret")
         })
     }
+}
+
+/// A file of the folder whose name is nearly that of the environment file, where that is not there.
+fn misnamed(folder: &Path) -> Option<String> {
+    if folder.join(ENVIRONMENT_FILE).exists() {
+        return None;
+    }
+    let files = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let is_near = |name: &String| {
+        let lower = name.to_lowercase().replace('-', "_");
+        let stem = lower.strip_suffix(".yml").or_else(|| lower.strip_suffix(".yaml"));
+        matches!(stem, Some("feature_store" | "featurestore"))
+    };
+    names.filter(is_near).min()
 }
 
 /// Prints findings, rendered for the terminal that messages go to.

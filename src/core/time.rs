@@ -168,6 +168,26 @@ impl Duration {
         (!lower.trim_start_matches(['p', 't']).is_empty()).then_some(Self(total))
     }
 
+    /// What to write for text that is no duration, where nothing else can be said of it.
+    pub fn advice(text: &str) -> String {
+        let lower = text.trim().to_lowercase();
+        let word = lower.trim_start_matches(|first: char| first.is_ascii_digit() || first == ' ');
+        let number = lower[..lower.len() - word.len()].trim_end().parse::<u32>();
+        let days: Option<u32> = match word {
+            "mo" | "mos" | "mon" | "month" | "months" => Some(30),
+            "y" | "yr" | "yrs" | "year" | "years" => Some(365),
+            _ => None,
+        };
+        let days = days.and_then(|days| days.checked_mul(number.ok()?));
+        if let Some(days) = days {
+            return format!("months and years are not equally long: write days, as in `\"{days}d\"`");
+        }
+        if lower.starts_with('-') {
+            return "a duration is never negative".to_owned();
+        }
+        "units are `w`, `d`, `h`, `m`, `s`, `ms`, `us` and `ns`, as in `\"30d\"` or `\"1h30m\"`".to_owned()
+    }
+
     /// Whether this is [`Duration::ZERO`].
     pub const fn is_zero(&self) -> bool {
         self.0 == 0

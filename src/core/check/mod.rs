@@ -130,6 +130,13 @@ impl Definitions {
         }
     }
 
+    /// Whether every definition of a kind could be read, and is used.
+    fn knows_all(&self, kind: ObjectKind) -> bool {
+        let is_known =
+            |(address, _): &(Address, Span)| address.kind != kind || self.objects.get(address).is_some();
+        !self.unnamed.contains(&kind) && self.unread.is_empty() && self.declared.values().all(is_known)
+    }
+
     /// Where a view of this name is declared.
     pub(crate) fn view_named(&self, name: &str) -> Option<Span> {
         let kinds = [ObjectKind::FeatureView, ObjectKind::OnDemandFeatureView];

@@ -27,6 +27,11 @@ impl Unread {
         self.everything = true;
     }
 
+    /// Whether there is no such text.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.everything && self.words.is_empty()
+    }
+
     /// Whether something of this name may stand there.
     pub(crate) fn may_define(&self, name: &str) -> bool {
         self.everything || self.words.contains(&name.to_lowercase())

@@ -9,8 +9,6 @@ use crate::hcl::{Accept, Block, BlockReader, Context, Name, Reference, Schema, V
 use crate::model::{DataSource, Field, FileFormat, Object, ObjectKind, SourceKind, TimestampUnit, ValueType};
 use crate::source::{Origin, Place, Span};
 
-const KINDS: [&str; 6] = ["file", "bigquery", "redshift", "athena", "push", "request"];
-
 macro_rules! schema {
     ([$($attribute:literal),*], [$($block:literal),*]) => {
         Schema {
@@ -51,7 +49,11 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
         "request" => &REQUEST,
         other => {
             let help = match other {
-                _ if block.labels.get(1).is_some_and(|label| KINDS.contains(&label.text.as_str())) => {
+                _ if block
+                    .labels
+                    .get(1)
+                    .is_some_and(|label| SourceKind::LABELS.contains(&label.text.as_str())) =>
+                {
                     context.scope.leave_unnamed(&block.kind.text);
                     let form = block.labels.get(1).map(|label| label.text.as_str()).unwrap_or_default();
                     Some(format!("the kind comes first: write `data_source \"{form}\" \"{other}\" {{ … }}`"))
@@ -61,7 +63,7 @@ pub(super) fn schema(context: &Context<'_>, block: &Block) -> Option<&'static Sc
                 "kafka" | "kinesis" | "stream" => {
                     Some("use a `push` source over the files that hold the stream's history".to_owned())
                 }
-                _ => suggestion(other, KINDS),
+                _ => suggestion(other, SourceKind::LABELS),
             };
             let message = format!("there is no data source of kind `{other}`");
             let diagnostic = Diagnostic::error(codes::VALUE, kind.span, message).maybe_help(help);
@@ -107,7 +109,7 @@ pub(super) fn read(reader: &BlockReader<'_>, origin: &mut Origin) -> Option<Obje
     let created_timestamp_column = text("created_timestamp_column");
     let date_partition_column = text("date_partition_column");
     let timestamp_unit = timestamp_unit(reader);
-    let field_mapping = field_mapping(reader);
+    let field_mapping = field_mapping(reader, origin);
     let metadata = object::metadata(reader);
     let lifecycle = object::lifecycle(reader, schema(reader.context, reader.block)?);
     Some(Object::DataSource(DataSource {
@@ -256,10 +258,11 @@ fn timestamp_unit(reader: &BlockReader<'_>) -> Option<TimestampUnit> {
     known
 }
 
-fn field_mapping(reader: &BlockReader<'_>) -> BTreeMap<String, String> {
+fn field_mapping(reader: &BlockReader<'_>, origin: &mut Origin) -> BTreeMap<String, String> {
     let Some(mapping) = reader.optional::<BTreeMap<String, String>>("field_mapping") else {
         return BTreeMap::new();
     };
+    origin.insert(Place::attribute("field_mapping"), mapping.span);
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for (column, name) in &mapping.value {
         if let Some(other) = names.insert(name, column) {

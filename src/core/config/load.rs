@@ -134,7 +134,7 @@ impl<'a> Loader<'a> {
         let unread = self.definitions.borrow().unread.clone();
         let shared = self.shared(&unread);
         let folder = self.scopes.borrow().folder(id).to_owned();
-        let mut names = Names::new((id, &folder), variables, &top.locals, findings);
+        let mut names = Names::new((id, &folder), variables, &top, findings);
         names.evaluate_locals(shared);
         let scope = ProjectScope::new(&names, shared);
         let context = Context { scope: &scope, findings };

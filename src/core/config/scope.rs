@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::module::{ScopeId, joined};
+use super::top_level::TopLevel;
 use super::variable::Variable;
 use crate::check::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, suggestion};
@@ -83,6 +84,7 @@ pub(super) struct Names<'a> {
     folder: &'a str,
     pub(super) variables: BTreeMap<String, Variable<'a>>,
     locals: BTreeMap<&'a str, &'a Attribute>,
+    objects: &'a [(ObjectKind, &'a Block)],
     /// What is known of the locals.
     states: BTreeMap<&'a str, State>,
 }
@@ -99,11 +101,12 @@ impl<'a> Names<'a> {
     pub(super) fn new(
         (id, folder): (ScopeId, &'a str),
         variables: BTreeMap<String, Variable<'a>>,
-        locals: &[&'a Block],
+        top: &'a TopLevel<'a>,
         findings: &RefCell<Diagnostics>,
     ) -> Self {
-        let mut names = Self { id, folder, variables, locals: BTreeMap::new(), states: BTreeMap::new() };
-        for attribute in locals.iter().flat_map(|block| &block.body.attributes) {
+        let (locals, states, objects) = (BTreeMap::new(), BTreeMap::new(), top.objects.as_slice());
+        let mut names = Self { id, folder, variables, locals, objects, states };
+        for attribute in top.locals.iter().flat_map(|block| &block.body.attributes) {
             let name = attribute.key.text.as_str();
             if let Some(first) = names.locals.get(name) {
                 let message = format!("the local `{name}` is defined twice");
@@ -262,6 +265,22 @@ impl Scope for ProjectScope<'_, '_> {
             address: Address::new(reference.kind, &reference.name),
             span: reference.span,
         });
+    }
+
+    fn readable(&self, name: &str) -> Vec<String> {
+        let object = |(kind, block): &(ObjectKind, &Block)| {
+            let labels: Vec<&str> = block.labels.iter().map(|label| label.text.as_str()).collect();
+            match (kind, labels.as_slice()) {
+                (ObjectKind::FeatureView, [label]) | (ObjectKind::DataSource, ["request", label]) => {
+                    (*label == name).then(|| format!("{kind}.{name}"))
+                }
+                _ => None,
+            }
+        };
+        let objects = self.names.objects.iter().filter_map(object);
+        let variable = self.names.variables.contains_key(name).then(|| format!("var.{name}"));
+        let local = self.names.locals.contains_key(name).then(|| format!("local.{name}"));
+        objects.chain(variable).chain(local).collect()
     }
 
     fn leave_unnamed(&self, block_type: &str) {

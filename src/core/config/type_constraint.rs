@@ -130,7 +130,7 @@ fn unknown(word: &str, expression: &Expression) -> Box<Diagnostic> {
         Diagnostic::error(codes::UNSUPPORTED, expression.span, message).help("use `any` or `map(any)`")
     } else {
         let message = format!("`{word}` is not a type of variables");
-        let help = match word {
+        let help = match word.to_lowercase().as_str() {
             "int64" | "int32" | "float64" | "float32" | "int" | "float" | "integer" | "double" | "long" => {
                 Some("did you mean `number`?".to_owned())
             }

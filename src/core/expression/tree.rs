@@ -432,11 +432,27 @@ impl Resolver<'_> {
         } else if ROWS.contains(&source) {
             format!("a column is named with its source, as in `{}{}`", self.any_source(), member(column))
         } else {
-            format!(
-                "add `feature_view.{source}` or `data_source.{source}` to `sources`, or write `var.{source}` or `local.{source}` for a value"
-            )
+            self.elsewhere(source)
         };
         Diagnostic::error(codes::EXPRESSION, place, message).help(help).into()
+    }
+
+    /// What to do about a name that is no source: it may be one of something else.
+    fn elsewhere(&self, name: &str) -> String {
+        let (values, sources): (Vec<String>, Vec<String>) = self
+            .scope
+            .readable(name)
+            .into_iter()
+            .partition(|form| form.starts_with("var.") || form.starts_with("local."));
+        let add = sources.first().map(|form| format!("add `{form}` to `sources`"));
+        let write = values.first().map(|form| format!("write `{form}` for the value"));
+        match (add, write) {
+            (Some(add), Some(write)) => format!("{add}, or {write}"),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => suggestion(name, self.sources.names.iter().copied()).unwrap_or_else(|| {
+                "name the feature view or request source that it reads in `sources`".to_owned()
+            }),
+        }
     }
 
     fn indexes(&self, tree: Tree, steps: &[Step], span: Span) -> Result<Tree> {

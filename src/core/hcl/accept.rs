@@ -78,7 +78,8 @@ impl Accept for Duration {
                 let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let meant = Self::meant(&text).map(|meant| format!("write `\"{meant}\"`"));
                 let help = meant.or_else(|| is_number.then(|| with_unit(&text)));
-                Box::new(Diagnostic::error(codes::DURATION, span, error.to_string()).maybe_help(help))
+                let help = help.unwrap_or_else(|| Self::advice(&text));
+                Box::new(Diagnostic::error(codes::DURATION, span, error.to_string()).help(help))
             }),
             Value::Number(number) => {
                 let help = with_unit(&number.to_string());
@@ -194,17 +195,43 @@ impl Accept for BTreeMap<String, String> {
 
 /// A word where a type belongs, and that is none.
 pub(super) fn unknown_type(word: &str, span: Span) -> Diagnostic {
-    let help = match word.to_lowercase().as_str() {
+    // Feast's types stand behind the name of their module or class.
+    let last = word.rsplit('.').next().unwrap_or(word);
+    let help = match last.to_lowercase().as_str() {
         "int" | "integer" | "long" | "bigint" => Some("did you mean `int64` or `int32`?".to_owned()),
         "float" | "double" | "number" | "real" => Some("did you mean `float64` or `float32`?".to_owned()),
-        "text" | "str" | "varchar" | "char" => Some("did you mean `string`?".to_owned()),
-        "boolean" | "bit" => Some("did you mean `bool`?".to_owned()),
-        "datetime" | "date" | "time" | "unix_timestamp" => Some("did you mean `timestamp`?".to_owned()),
-        "list" | "array" => Some("write the type of the elements as well, as in `list(int64)`".to_owned()),
-        _ => {
-            let scalars = ValueType::SCALARS.map(|scalar| scalar.to_string());
-            suggestion(word, scalars.iter().map(String::as_str))
+        "list" | "array" | "set" => {
+            Some("write the type of the elements as well, as in `list(int64)`".to_owned())
         }
+        "map" | "struct" | "json" | "dict" | "object" => {
+            Some("keep it as a `string`, or write a feature for each of its fields".to_owned())
+        }
+        "decimal" | "numeric" => {
+            Some("write `float64`, or keep it as a `string` where every digit counts".to_owned())
+        }
+        _ => type_meant(last).map(|meant| format!("did you mean `{meant}`?")).or_else(|| {
+            let scalars = ValueType::SCALARS.map(|scalar| scalar.to_string());
+            suggestion(last, scalars.iter().map(String::as_str))
+        }),
     };
     Diagnostic::error(codes::TYPE, span, format!("`{word}` is not a type")).maybe_help(help)
+}
+
+/// The one type that another name for it can mean.
+pub(super) fn type_meant(word: &str) -> Option<ValueType> {
+    let lower = word.to_lowercase();
+    if let Some(element) = lower.strip_suffix("_list") {
+        return type_meant(element).map(|element| ValueType::List(Box::new(element)));
+    }
+    let name = match lower.as_str() {
+        // Of Feast's, where `Float64` is `DOUBLE`.
+        "float" => "float32",
+        "double" => "float64",
+        "text" | "str" | "varchar" | "char" | "uuid" => "string",
+        "boolean" | "bit" => "bool",
+        "binary" | "blob" => "bytes",
+        "datetime" | "date" | "time" | "unix_timestamp" | "unixtimestamp" => "timestamp",
+        other => other,
+    };
+    ValueType::SCALARS.into_iter().find(|scalar| scalar.to_string() == name)
 }

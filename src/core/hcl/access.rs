@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use super::evaluate::{Evaluator, Result, as_number, wrong_type};
+use super::evaluate::{Evaluator, Failure, Result, as_number, wrong_type};
 use super::tree::{Expression, ExpressionKind, Step};
 use super::value::{Reference, Value};
 use crate::diagnostic::{Diagnostic, codes, nearest, suggestion};
-use crate::model::{ObjectKind, ValueType};
+use crate::model::{ObjectKind, SourceKind, ValueType, member};
 use crate::source::Span;
 
 /// Bare words that mean something, beside types.
@@ -99,14 +99,18 @@ pub(super) fn traverse(
             let value = evaluator.copied(value, name_span)?;
             return walk(evaluator, value, rest, name_span);
         }
-        return unknown_root(name, root.span, span);
+        return unknown_root(name, root.span, (steps, span));
     }
     let value = evaluator.evaluate(root)?;
     walk(evaluator, value, steps, root.span)
 }
 
-fn unknown_root<T>(name: &str, root: Span, span: Span) -> Result<T> {
-    let help = if name.contains('-') {
+fn unknown_root<T>(name: &str, root: Span, (steps, span): (&[Step], Span)) -> Result<T> {
+    let help = if let [only] = steps
+        && let Some(features) = listed(only)
+    {
+        Some(each_feature(&format!("feature_view{}", member(name)), &features))
+    } else if name.contains('-') {
         Some("`-` without spaces around it is a part of a name; write spaces to subtract".to_owned())
     } else if name == "path" {
         Some(
@@ -165,14 +169,23 @@ fn reference(
     let (name, feature) = match steps {
         [name] => (step_name(evaluator, name)?, None),
         [name, feature] if kind.has_features() => {
-            (step_name(evaluator, name)?, Some(step_name(evaluator, feature)?))
+            let name = step_name(evaluator, name)?;
+            if let Some(features) = listed(feature) {
+                let module = module.map_or_else(String::new, |module| format!("module{}.", member(module)));
+                let view = format!("{module}{kind}{}", member(&name));
+                return Err(several_features(&view, &features, feature.span()));
+            }
+            (name, Some(step_name(evaluator, feature)?))
         }
         _ => {
             let message = "a reference goes no further than this";
-            let help = if kind.has_features() {
-                "`feature_view.VIEW.FEATURE` names a feature; attributes cannot be read"
+            let help = if let Some(name) = behind_kind_of_source(kind, steps) {
+                let module = module.map_or_else(String::new, |module| format!("module{}.", member(module)));
+                format!("write `{module}{kind}{}`: the kind of a source is no part of its name", member(name))
+            } else if kind.has_features() {
+                "`feature_view.VIEW.FEATURE` names a feature; attributes cannot be read".to_owned()
             } else {
-                "a definition is named as a whole; its attributes cannot be read"
+                "a definition is named as a whole; its attributes cannot be read".to_owned()
             };
             let last = steps.last().map_or(span, Step::span);
             return Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, last, message).help(help).into());
@@ -185,6 +198,41 @@ fn reference(
         evaluator.scope.refer(&reference, module);
     }
     Ok(Value::Reference(Box::new(reference)))
+}
+
+/// The name in `data_source.file.NAME`, as Terraform would have it.
+fn behind_kind_of_source(kind: ObjectKind, steps: &[Step]) -> Option<&str> {
+    match steps {
+        [Step::Attribute(source), Step::Attribute(name), ..] if kind == ObjectKind::DataSource => {
+            SourceKind::LABELS.contains(&source.text.as_str()).then_some(name.text.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// The texts of `[["a", "b"]]`, by which Feast takes features of a view.
+fn listed(step: &Step) -> Option<Vec<&str>> {
+    let Step::Index(Expression { kind: ExpressionKind::List(elements), .. }) = step else { return None };
+    let texts = elements.iter().map(|element| match &element.kind {
+        ExpressionKind::String(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn several_features(view: &str, features: &[&str], span: Span) -> Failure {
+    let message = "a reference names one feature, and no list of them";
+    Diagnostic::error(codes::WRONG_TYPE, span, message).help(each_feature(view, features)).into()
+}
+
+/// What to write for some features of a view.
+fn each_feature(view: &str, features: &[&str]) -> String {
+    let each: Vec<String> = features.iter().map(|feature| format!("{view}{}", member(feature))).collect();
+    match each.len() {
+        0 => format!("write `{view}` for all of its features"),
+        1..=8 => format!("write `{}`", each.join(", ")),
+        _ => format!("write `{}`, and so on", each[..3].join(", ")),
+    }
 }
 
 fn walk(evaluator: &mut Evaluator<'_>, value: Value, steps: &[Step], at: Span) -> Result<Value> {
@@ -239,11 +287,7 @@ fn attribute(value: Value, name: &str, span: Span) -> Result<Value> {
     }
 }
 
-fn missing_key<'a>(
-    name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-    span: Span,
-) -> super::evaluate::Failure {
+fn missing_key<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone, span: Span) -> Failure {
     let message = format!("the map has no `{name}`");
     Diagnostic::error(codes::INDEX, span, message).maybe_help(suggestion(name, known)).into()
 }
@@ -276,7 +320,13 @@ pub(super) fn element(value: Value, key: &Value, span: Span) -> Result<Value> {
         }
         other => {
             let message = format!("{} has no elements", other.kind());
-            Err(Diagnostic::error(codes::INDEX, span, message).into())
+            let help = match (&other, key) {
+                (Value::Reference(view), Value::List(_)) if view.kind.has_features() => {
+                    Some("name each feature by itself: `feature_view.VIEW.FEATURE`")
+                }
+                _ => None,
+            };
+            Err(Diagnostic::error(codes::INDEX, span, message).maybe_help(help.map(str::to_owned)).into())
         }
     }
 }

@@ -121,6 +121,10 @@ pub(crate) trait Scope {
     fn refer(&self, _reference: &Reference, _module: Option<&str>) {}
     /// A block of this type defines something whose name is not known, because what says it is wrong.
     fn leave_unnamed(&self, _block_type: &str) {}
+    /// What has this name and could be read over columns, as it is written in full.
+    fn readable(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The scope of one round of a `for_each`.
@@ -154,6 +158,10 @@ impl Scope for Each<'_> {
                 Err(Diagnostic::error(codes::UNKNOWN_REFERENCE, span, message).maybe_help(help).into())
             }
         }
+    }
+
+    fn readable(&self, name: &str) -> Vec<String> {
+        self.outer.readable(name)
     }
 
     fn steps(&self) -> Option<&Cell<usize>> {

@@ -99,6 +99,9 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
+    /// Every kind, as its label in HCL.
+    pub const LABELS: [&str; 6] = ["file", "bigquery", "redshift", "athena", "push", "request"];
+
     /// The label in HCL.
     pub const fn as_str(&self) -> &'static str {
         match self {

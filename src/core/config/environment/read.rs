@@ -12,7 +12,7 @@ use crate::plan::Gate;
 use crate::source::{SourceId, Sources, Span};
 use crate::time::Duration;
 
-const DEFAULT_CACHE_TTL: Duration = Duration::from_seconds(60);
+pub(super) const DEFAULT_CACHE_TTL: Duration = Duration::from_seconds(60);
 
 pub(super) fn read(sources: &Sources) -> (Option<Environment>, Diagnostics) {
     let mut reader = Reader { diagnostics: Diagnostics::default() };
@@ -168,7 +168,7 @@ impl Reader {
             region: None,
         };
         let Some(node) = node else {
-            self.missing("registry", "add a line such as `registry: data/registry` (or `s3://…`, `gs://…`)");
+            self.missing("registry", "add a line such as `registry: data/registry`");
             return settings;
         };
         let Data::Map(entries) = &node.data else {
@@ -381,7 +381,15 @@ impl Reader {
 
     fn duration(&mut self, key: &str, node: &Node) -> Option<Duration> {
         let text = self.text(key, node)?;
-        text.parse().map_err(|error| self.error(codes::DURATION, node.span, format!("{error}"))).ok()
+        let parsed = text.parse::<Duration>();
+        if let Err(error) = &parsed {
+            let help = match Duration::meant(&text) {
+                Some(meant) => format!("write `{meant}`"),
+                None => Duration::advice(&text),
+            };
+            self.push(Diagnostic::error(codes::DURATION, node.span, error.to_string()).help(help));
+        }
+        parsed.ok()
     }
 }
 

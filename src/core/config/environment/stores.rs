@@ -16,10 +16,20 @@ pub(super) const ONLINE: [&str; 5] = ["embedded", "redis", "datastore", "dynamod
 /// Kinds of offline stores that may be written.
 pub(super) const OFFLINE: [&str; 4] = ["file", "bigquery", "redshift", "athena"];
 
+/// Online stores of Feast's, and what is used in their place.
+pub(super) const ONLINE_OF_FEAST: [(&str, &str); 1] = [("sqlite", "embedded")];
+/// The same of offline stores.
+pub(super) const OFFLINE_OF_FEAST: [(&str, &str); 2] = [("dask", "file"), ("duckdb", "file")];
+
+/// The store of that name, among ours and those of Feast's that one of ours stands for.
+fn known(name: &str, ours: &[&'static str], of_feast: &[(&str, &'static str)]) -> Option<&'static str> {
+    let meant = of_feast.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+    meant.or_else(|| ours.iter().copied().find(|ours| *ours == name))
+}
+
 /// The online store of that name, in our words or Feast's.
 pub(super) fn online(name: &str) -> Option<Kind> {
     Some(match name {
-        "embedded" | "sqlite" => Kind::Store("embedded"),
         "null" => Kind::Nothing,
         "bigtable" => Kind::Absent(
             "there is no such online store here yet; `datastore` is, and `redis` works with every provider",
@@ -30,19 +40,18 @@ pub(super) fn online(name: &str) -> Option<Kind> {
         | "couchbase.online" => {
             Kind::Absent("there is no such online store here; `redis` works with every provider")
         }
-        other => Kind::Store(ONLINE.into_iter().find(|known| *known == other)?),
+        other => Kind::Store(known(other, &ONLINE, &ONLINE_OF_FEAST)?),
     })
 }
 
 /// The offline store of that name, in our words or Feast's.
 pub(super) fn offline(name: &str) -> Option<Kind> {
     Some(match name {
-        "file" | "dask" | "duckdb" => Kind::Store("file"),
         "snowflake.offline" | "spark" | "trino" | "postgres" | "mssql" | "clickhouse" | "ray" | "remote"
         | "couchbase.offline" => {
             Kind::Absent("there is no such offline store here; `file` works with every provider")
         }
-        other => Kind::Store(OFFLINE.into_iter().find(|known| *known == other)?),
+        other => Kind::Store(known(other, &OFFLINE, &OFFLINE_OF_FEAST)?),
     })
 }
 

@@ -25,6 +25,15 @@ fn defaults_follow_from_the_provider() {
 }
 
 #[test]
+fn the_example_of_the_reference_has_every_key() {
+    let text = super::reference::EXAMPLE;
+    read(text);
+    for key in super::keys::TOP {
+        assert!(text.contains(&format!("\n{key}: ")) || text.starts_with(key), "{key}");
+    }
+}
+
+#[test]
 fn stores_of_feast_are_understood() {
     let head = "project: a\nprovider: local\nregistry: data/registry\n";
     let environment =

@@ -33,6 +33,12 @@ fn functions() {
 }
 
 #[test]
+fn feature_store_yaml() {
+    let text = crate::config::environment::reference::environment();
+    page("environment.md", &text.unwrap_or_else(|missing| panic!("without words: {missing:?}")));
+}
+
+#[test]
 fn stores() {
     let text = crate::config::environment::reference::stores();
     page("stores.md", &text.unwrap_or_else(|missing| panic!("without words: {missing}")));

@@ -16,9 +16,9 @@ mod time;
 use arguments::Arguments;
 pub(crate) use documentation::DOCUMENTATION;
 
-use super::accept::unknown_type;
+use super::accept::{type_meant, unknown_type};
 use super::evaluate::{Evaluator, Failure, Result, as_number};
-use super::tree::{Call, ExpressionKind};
+use super::tree::{Call, ExpressionKind, Step};
 use super::value::Value;
 use crate::diagnostic::{Diagnostic, codes, suggestion};
 use crate::model::ValueType;
@@ -162,8 +162,26 @@ fn unknown(call: &Call) -> Failure {
     let known = FUNCTIONS.iter().map(|(name, ..)| *name).chain(["can", "file", "list", "try"]);
     let message = format!("there is no function `{}`", call.name.text);
     let diagnostic = Diagnostic::error(codes::UNKNOWN_FUNCTION, call.name.span, message);
-    let help = elsewhere(&call.name.text).map(str::to_owned).or_else(|| suggestion(&call.name.text, known));
+    let help = list_meant(call)
+        .or_else(|| elsewhere(&call.name.text).map(str::to_owned))
+        .or_else(|| suggestion(&call.name.text, known));
     diagnostic.maybe_help(help).into()
+}
+
+/// The type that a call such as `Array(Float32)` stands for.
+fn list_meant(call: &Call) -> Option<String> {
+    let [only] = call.arguments.as_slice() else { return None };
+    let element = match &only.kind {
+        ExpressionKind::Variable(word) => word,
+        ExpressionKind::Traversal(_, steps) => match steps.as_slice() {
+            [Step::Attribute(word)] => &word.text,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let is_list = matches!(call.name.text.to_lowercase().as_str(), "array" | "list" | "set" | "sequence");
+    let element = type_meant(element).filter(|_| is_list)?;
+    Some(format!("write `list({element})`"))
 }
 
 /// What to write for functions that other languages have.
@@ -174,6 +192,7 @@ fn elsewhere(name: &str) -> Option<&'static str> {
         "int" | "float" | "number" => "write `tonumber(…)`",
         "bool" | "boolean" => "write `tobool(…)`",
         "set" => "write `toset(…)`",
+        "Array" | "array" | "List" | "Set" => "a type is written `list(float32)`, a list of values `[…]`",
         "timedelta" | "duration" | "Duration" | "interval" | "relativedelta" => {
             "a duration is a text: write `\"1d\"`, or `\"1h30m\"`"
         }

@@ -130,7 +130,8 @@ fn as_block(block: &str, arguments: &str) -> String {
         pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim())
     };
     let name = named("name").filter(|name| name.starts_with('"') && expression(name) == *name);
-    let of_type = named("dtype").map(str::to_lowercase).filter(|of| of.parse::<ValueType>().is_ok());
+    let of_type = named("dtype").map(str::to_lowercase).map(|of| of.replace("array(", "list("));
+    let of_type = of_type.filter(|of| of.parse::<ValueType>().is_ok());
     let inside = match (block, of_type) {
         ("feature", Some(of_type)) => format!("type = {of_type}"),
         ("feature", None) => "type = …".to_owned(),

@@ -91,6 +91,7 @@ const OTHERS: &[Known] = &[
     call::without_parentheses,
     value::feature_name,
     value::part,
+    value::names_in_index,
     value::declaration,
     value::point,
     open::bracket,

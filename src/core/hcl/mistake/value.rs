@@ -168,6 +168,25 @@ pub(super) fn part(place: &Place<'_>) -> Option<Mistake> {
     place.here("a part is taken by a function", help)
 }
 
+/// `view["a", "b"]`: several names in one index.
+pub(super) fn names_in_index(place: &Place<'_>) -> Option<Mistake> {
+    (place.rest.starts_with(',') && place.said == "expected `]`").then_some(())?;
+    let open = place.before.rfind('[')?;
+    let of = last_operand(&place.before[..open]);
+    (!of.is_empty()).then_some(())?;
+    let end = place.rest.find(']')?;
+    let inner = &place.line[open + 1..place.before.len() + end];
+    let range = place.start + open..place.at() + end + 1;
+    let each: Vec<String> = inner.split(',').map(|index| format!("{of}[{}]", index.trim())).collect();
+    let each = each.join(", ");
+    let help = if expression(&format!("[{each}]")).len() > 1 {
+        format!("write each by itself: `{each}`")
+    } else {
+        "write each by itself".to_owned()
+    };
+    place.mistake(range, "one index stands in brackets", help)
+}
+
 /// `r"\d"`: a letter before a text; two texts side by side.
 pub(super) fn prefix(place: &Place<'_>) -> Option<Mistake> {
     place.rest.starts_with('"').then_some(())?;
