@@ -263,10 +263,12 @@ async fn read_prior(source: CommandResult<PriorSource>) -> CommandResult<Prior> 
         PriorSource::Log(log) => log,
     };
     let state = log.state().await?;
-    let waiting =
-        state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());
-    let waiting = waiting.map(|table| table.id.clone()).collect();
-    let ledgers = read_ledgers(&log, waiting).await?;
+    let mut needed: BTreeSet<&TableId> =
+        state.tables.values().filter_map(|table| table.replaces.as_ref()).collect();
+    needed.retain(|replaced| state.tables.contains_key(replaced));
+    let waits = |table: &&OnlineTable| table.replaces.is_some() || !table.backfills.is_empty();
+    needed.extend(state.tables.values().filter(waits).map(|table| &table.id));
+    let ledgers = read_ledgers(&log, needed.into_iter().cloned().collect()).await?;
     Ok(Prior { state, ledgers, log: Some(log) })
 }
 
@@ -285,10 +287,6 @@ async fn observe(
 ) -> CommandResult<BTreeMap<InfraId, InfraObject>> {
     let known: Vec<&InfraObject> = state.infrastructure.values().collect();
     Ok(provider.observe(&known).await?)
-}
-
-fn gates(workspace: &Workspace, args: &PlanningArgs) -> BTreeSet<Gate> {
-    workspace.environment.gates.iter().chain(&args.fail_on).copied().collect()
 }
 
 /// Plans with the ledgers that are always needed and those of views that differ, and again with those of tables that turn

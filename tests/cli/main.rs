@@ -74,6 +74,8 @@ fn run_case(text: &str) -> String {
             actual.push_str(&body);
         } else if let Some(edit) = line.strip_prefix("$ edit ") {
             apply_edit(folder.path(), edit);
+        } else if let Some(path) = line.strip_prefix("$ remove ") {
+            fs::remove_dir_all(folder.path().join(path)).unwrap();
         } else if let Some(arguments) = line.strip_prefix("$ provender") {
             while lines.next_if(|next| !next.starts_with("[exit ") && !starts_part(next)).is_some() {}
             let _ = lines.next_if(|next| next.starts_with("[exit "));
