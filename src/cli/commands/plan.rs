@@ -127,7 +127,7 @@ pub(crate) fn show(ui: &Ui, plan: &Plan, args: ViewArgs) -> CommandResult<()> {
             let options = view::text::TextOptions { width: ui.width(), detail: args.detail() };
             ui.text(&view::text::plan(plan, &options));
         }
-        PlanFormat::Json => ui.data(&format!("{:#}", view::json::plan(plan))),
+        PlanFormat::Json => ui.bytes(&plan.to_json()),
         PlanFormat::Markdown => {
             ui.data(&view::markdown::plan(plan, &markdown_options(args)).map_err(too_short)?);
         }
