@@ -43,6 +43,19 @@ pub(crate) struct GlobalArguments {
     pub(crate) variable_files: Vec<PathBuf>,
 }
 
+impl GlobalArguments {
+    /// How the program is called for this project from the current folder, for commands that are recommended.
+    pub(crate) fn program(&self) -> String {
+        let folder = self.chdir.to_string_lossy();
+        let is_plain = |character: char| character.is_alphanumeric() || "._-/+@%:,=".contains(character);
+        match &*folder {
+            "." => "provender".to_owned(),
+            _ if folder.chars().all(is_plain) => format!("provender -C {folder}"),
+            _ => format!("provender -C '{}'", folder.replace('\'', "'\\''")),
+        }
+    }
+}
+
 /// The commands, one file each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -142,6 +155,18 @@ mod tests {
             rewritten("provender get-online-features -e k=-out"),
             "provender get-online-features -e k=-out"
         );
+    }
+
+    #[test]
+    fn recommended_commands_name_the_folder() {
+        for (line, program) in [
+            ("provender plan", "provender"),
+            ("provender -C production plan", "provender -C production"),
+            ("provender plan -c ../it's/x.yaml", "provender -C '../it'\\''s/x.yaml'"),
+        ] {
+            let arguments = parse(line.split(' ').map(OsString::from)).unwrap();
+            assert_eq!(arguments.global.program(), program);
+        }
     }
 
     #[test]

@@ -197,9 +197,10 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
     let waits =
         plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work != Work::Drop).count();
     if exit == Exit::Done && waits + plan.pending.len() > 0 {
-        ui.message(
-            "Stored values are not there yet for all of it. To load them: provender materialize --pending",
-        );
+        ui.message(&format!(
+            "Stored values are not there yet for all of it. To load them: {} materialize --pending",
+            ui.program()
+        ));
     }
     Ok(exit)
 }

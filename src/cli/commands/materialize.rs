@@ -155,7 +155,8 @@ async fn tell_who_waits(
         if replaces && log.ledger().read(table).await?.complete.is_none() {
             ui.warning(&format!(
                 "feature_view.{view} is still served from the table before {table}, which this run did not write; \
-                 `provender materialize --pending` fills the new one and switches"
+                 `{} materialize --pending` fills the new one and switches",
+                ui.program()
             ));
         }
     }

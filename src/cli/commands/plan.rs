@@ -90,7 +90,11 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         std::fs::write(path, plan.to_json()).map_err(|error| {
             CommandError::new(format!("could not write the plan to `{}`", path.display())).because(error)
         })?;
-        ui.message(&format!("Saved the plan. To carry out exactly it: provender apply {}", path.display()));
+        ui.message(&format!(
+            "Saved the plan. To carry out exactly it: {} apply {}",
+            ui.program(),
+            path.display()
+        ));
     }
     let counts = args.detailed_exitcode || !args.planning.fail_on.is_empty();
     let refused = tell_refused(ui, &plan, &plan.gate.gates, counts);
@@ -124,7 +128,8 @@ pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: 
 pub(crate) fn show(ui: &Ui, plan: &Plan, args: ViewArgs) -> CommandResult<()> {
     match args.format {
         PlanFormat::Text => {
-            let options = view::text::TextOptions { width: ui.width(), detail: args.detail() };
+            let options =
+                view::text::TextOptions { width: ui.width(), detail: args.detail(), program: ui.program() };
             ui.text(&view::text::plan(plan, &options));
         }
         PlanFormat::Json => ui.bytes(&plan.to_json()),
