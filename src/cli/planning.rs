@@ -272,7 +272,10 @@ async fn read_prior(source: CommandResult<PriorSource>) -> CommandResult<Prior> 
     Ok(Prior { state, ledgers, log: Some(log) })
 }
 
-async fn read_ledgers(log: &RegistryLog, tables: Vec<TableId>) -> CommandResult<BTreeMap<TableId, Ledger>> {
+pub(crate) async fn read_ledgers(
+    log: &RegistryLog,
+    tables: Vec<TableId>,
+) -> CommandResult<BTreeMap<TableId, Ledger>> {
     let store = log.ledger();
     let reads = stream::iter(tables).map(|table| async {
         let ledger = store.read(&table).await?;
