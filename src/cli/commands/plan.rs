@@ -96,8 +96,9 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
             path.display()
         ));
     }
-    let counts = args.detailed_exitcode || !args.planning.fail_on.is_empty();
-    let refused = tell_refused(ui, &plan, &plan.gate.gates, counts);
+    let counts = args.detailed_exitcode || !args.planning.gates.fail_on.is_empty();
+    let told = if counts { Refusal::Planning } else { Refusal::Foretold };
+    let refused = tell_refused(ui, &plan, &plan.gate.gates, told);
     Ok(if refused && counts {
         Exit::Refused
     } else if args.detailed_exitcode && plan.would_write() {
@@ -107,19 +108,47 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     })
 }
 
-/// Says what these gates refuse, as a warning where this does not stop the command; whether they refuse anything.
-pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: bool) -> bool {
+/// Where it is told what gates refuse, and so what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// While planning, and nothing stops.
+    Foretold,
+    /// While planning.
+    Planning,
+    /// A saved plan was to be applied; what it accepts stands in it.
+    SavedPlan,
+    /// Everything was to go; no definitions are read.
+    Destroying,
+}
+
+impl Refusal {
+    fn hint(self, risk: &Risk) -> String {
+        let option = format!("`--allow {}:{}`", risk.code, risk.address);
+        match self {
+            Self::Foretold | Self::Planning => {
+                format!("to accept it: {option}, or an `allow` block with a reason")
+            }
+            Self::SavedPlan => {
+                format!("to accept it, plan again with {option} or an `allow` block, and apply that plan")
+            }
+            Self::Destroying => format!("to accept it: {option}"),
+        }
+    }
+}
+
+/// Says what these gates refuse; whether they refuse anything.
+pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, refusal: Refusal) -> bool {
     let refused = plan.gate.refused_by(gates, plan.now);
-    for Risk { address, code, gates: refusing } in &refused {
+    for risk in &refused {
+        let Risk { address, code, gates: refusing } = risk;
         let names: Vec<String> = refusing.intersection(gates).map(|gate| format!("`{gate}`")).collect();
         let verb = if names.len() == 1 { "refuses" } else { "refuse" };
         let message = format!("{} {verb} {code} on {address}", names.join(" and "));
-        if stops {
-            let hint = format!("to accept it: `--allow {code}:{address}`, or an `allow` block with a reason");
-            ui.error(&CommandError::new(message).with_hint(hint));
-        } else {
+        if refusal == Refusal::Foretold {
             ui.warning(&format!("{message}; apply will stop there unless it is accepted"));
         }
+        } else {
+            ui.error(&CommandError::new(message).with_hint(refusal.hint(risk)));
     }
     !refused.is_empty()
 }
