@@ -16,7 +16,7 @@ use crate::workspace::{Workspace, read_text};
 /// Read feature values from the online store
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// One row: its join keys, as `driver_id=1001,city=ams`; repeatable
+    /// One row: its join keys and request fields, as `driver_id=1001,city=ams,recent=[1,2]`; repeatable
     #[arg(short = 'e', long = "entity", value_name = "KEY=VALUE,…")]
     entities: Vec<String>,
     #[command(flatten)]
@@ -110,7 +110,7 @@ fn one_column_a_line(response: &OnlineResponse) -> CommandResult<String> {
     ))
 }
 
-/// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma. Values are text: the store reads them by the
+/// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma, and a list stands as it is. Values are text: the store reads them by the
 /// key's type.
 fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
     let wrong = || {
@@ -121,12 +121,13 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
     let mut rest = text;
     while !rest.is_empty() {
         let (name, after) = rest.split_once('=').ok_or_else(wrong)?;
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => {
+        let (value, after) = match (after.strip_prefix('"'), json_list(after)) {
+            (Some(quoted), _) => {
                 let (value, after) = quoted.split_once('"').ok_or_else(wrong)?;
                 (value, after.strip_prefix(',').unwrap_or(after))
             }
-            None => after.split_once(',').unwrap_or((after, "")),
+            (None, Some((value, after))) => (value, after.strip_prefix(',').unwrap_or(after)),
+            (None, None) => after.split_once(',').unwrap_or((after, "")),
         };
         let name = name.trim();
         let is_name = !name.is_empty() && !name.contains(',');
@@ -134,6 +135,14 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
             return Err(wrong());
         }
         rest = after;
+/// A JSON list at the beginning of the text, and what follows: a comma or nothing.
+fn json_list(text: &str) -> Option<(&str, &str)> {
+    let mut lists = serde_json::Deserializer::from_str(text).into_iter::<Vec<Json>>();
+    lists.next()?.ok()?;
+    let (list, rest) = text.split_at_checked(lists.byte_offset())?;
+    (rest.is_empty() || rest.starts_with(',')).then_some((list, rest))
+}
+
     }
     if row.is_empty() && !text.is_empty() { Err(wrong()) } else { Ok(row) }
 }
@@ -144,6 +153,12 @@ mod tests {
 
     #[test]
     fn rows_are_key_value_pairs() {
+        let row = entity_row("tags=[\"a,b\", null],recent=[1,2],mark=[x],driver_id=1").unwrap();
+        assert_eq!(row["tags"], "[\"a,b\", null]");
+        assert_eq!(
+            (&row["recent"], &row["mark"], &row["driver_id"]),
+            (&"[1,2]".into(), &"[x]".into(), &"1".into())
+        );
         let row = entity_row("driver_id=1001,city=\"Den Haag, NL\",note=a=b").unwrap();
         assert_eq!(row["driver_id"], "1001");
         assert_eq!(row["city"], "Den Haag, NL");
