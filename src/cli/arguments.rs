@@ -13,7 +13,7 @@ use crate::output::ColorChoice;
 #[derive(Debug, Parser)]
 #[command(name = "provender", version, disable_help_subcommand = false, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 refused by a gate, \
+    after_help = "Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 refused by a gate (of `plan`: with --detailed-exitcode or --fail-on) or by `fmt --check`, \
                         4 the world moved or is busy, 101 a bug."
 )]
 pub(crate) struct Arguments {

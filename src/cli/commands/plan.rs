@@ -23,7 +23,8 @@ pub(crate) struct Args {
     /// Save the plan for `provender apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with 2 when apply would write something
+    /// Exit with 2 when apply would write something, and with 3 when a gate refuses it; without this or `--fail-on` a plan
+    /// exits with 0 and what gates refuse is a warning
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
@@ -146,9 +147,9 @@ pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, refusal
         let message = format!("{} {verb} {code} on {address}", names.join(" and "));
         if refusal == Refusal::Foretold {
             ui.warning(&format!("{message}; apply will stop there unless it is accepted"));
-        }
         } else {
             ui.error(&CommandError::new(message).with_hint(refusal.hint(risk)));
+        }
     }
     !refused.is_empty()
 }
