@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::ArgGroup;
 use provender_runtime::feature_request::FeatureRequest;
 use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest, OnlineResponse};
 use serde_json::Value as Json;
@@ -25,15 +26,10 @@ pub(crate) struct Args {
 
 /// Which features; the same for online and historical reads.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group(ArgGroup::new("asked").args(["features", "feature_service"]).required(true)))]
 pub(crate) struct FeatureArgs {
     /// Features as `view:feature`; several with commas, or `@FILE` with a JSON list; repeatable
-    #[arg(
-        short = 'f',
-        long = "features",
-        value_name = "VIEW:FEATURE,…",
-        required_unless_present = "feature_service",
-        conflicts_with = "feature_service"
-    )]
+    #[arg(short = 'f', long = "features", value_name = "VIEW:FEATURE,…", conflicts_with = "feature_service")]
     features: Vec<String>,
     /// All features of a feature service
     #[arg(long, value_name = "NAME")]
@@ -135,6 +131,10 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
             return Err(wrong());
         }
         rest = after;
+    }
+    if row.is_empty() && !text.is_empty() { Err(wrong()) } else { Ok(row) }
+}
+
 /// A JSON list at the beginning of the text, and what follows: a comma or nothing.
 fn json_list(text: &str) -> Option<(&str, &str)> {
     let mut lists = serde_json::Deserializer::from_str(text).into_iter::<Vec<Json>>();
@@ -143,26 +143,22 @@ fn json_list(text: &str) -> Option<(&str, &str)> {
     (rest.is_empty() || rest.starts_with(',')).then_some((list, rest))
 }
 
-    }
-    if row.is_empty() && !text.is_empty() { Err(wrong()) } else { Ok(row) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::entity_row;
 
     #[test]
     fn rows_are_key_value_pairs() {
+        let row = entity_row("driver_id=1001,city=\"Den Haag, NL\",note=a=b").unwrap();
+        assert_eq!(row["driver_id"], "1001");
+        assert_eq!(row["city"], "Den Haag, NL");
+        assert_eq!(row["note"], "a=b");
         let row = entity_row("tags=[\"a,b\", null],recent=[1,2],mark=[x],driver_id=1").unwrap();
         assert_eq!(row["tags"], "[\"a,b\", null]");
         assert_eq!(
             (&row["recent"], &row["mark"], &row["driver_id"]),
             (&"[1,2]".into(), &"[x]".into(), &"1".into())
         );
-        let row = entity_row("driver_id=1001,city=\"Den Haag, NL\",note=a=b").unwrap();
-        assert_eq!(row["driver_id"], "1001");
-        assert_eq!(row["city"], "Den Haag, NL");
-        assert_eq!(row["note"], "a=b");
         for bad in ["1001", "a=1,,b=2", "a=1,a=2", "=1", "a=\"x"] {
             assert!(entity_row(bad).is_err(), "{bad}");
         }

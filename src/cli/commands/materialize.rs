@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use clap::ArgGroup;
 use provender_core::registry::{Interval, Registry};
 use provender_core::time::{Duration, Timestamp};
 use provender_runtime::clock::SystemClock;
@@ -22,12 +23,13 @@ use crate::workspace::{Workspace, author};
 
 /// Load values of a range of event times into the online store
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").args(["start", "pending"]).required(true)))]
 pub(crate) struct Args {
     /// First event time
-    #[arg(value_name = "START", required_unless_present = "pending", conflicts_with = "pending")]
+    #[arg(value_name = "START", requires = "end")]
     start: Option<Timestamp>,
     /// Last event time
-    #[arg(value_name = "END", required_unless_present = "pending", conflicts_with = "pending")]
+    #[arg(value_name = "END")]
     end: Option<Timestamp>,
     /// Do the data work that earlier applies left: backfills, and tables that wait to be filled
     #[arg(long)]
