@@ -166,8 +166,7 @@ async fn tell_who_waits(
 }
 
 fn tell_loaded(ui: &Ui, view: &str, loaded: &LoadedView, dry_run: bool) {
-    let intervals: Vec<String> =
-        loaded.intervals.iter().map(|Interval { from, to }| format!("{from} .. {to}")).collect();
+    let intervals: Vec<String> = loaded.intervals.iter().map(Interval::to_string).collect();
     let intervals = intervals.join(", ");
     if dry_run {
         let bytes = loaded.source_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();

@@ -78,7 +78,7 @@ fn table(
     });
     let ledger = ledgers.get(&table.id);
     match ledger.and_then(|ledger| ledger.loaded().span()) {
-        Some(interval) => text.plain(format!("; loaded {} .. {}", interval.from, interval.to)),
+        Some(interval) => text.plain(format!("; loaded {interval}")),
         None => text.plain("; nothing is loaded"),
     };
     let is_missing = |ledger| table.backfills.iter().any(|one| !table.missing_of(one, ledger).1.is_empty());
