@@ -13,7 +13,7 @@ use crate::output::ColorChoice;
 #[derive(Debug, Parser)]
 #[command(name = "provender", version, disable_help_subcommand = false, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 refused by a gate, \
+    after_help = "Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 refused by a gate (of `plan`: with --detailed-exitcode or --fail-on) or by `fmt --check`, \
                         4 the world moved or is busy, 101 a bug."
 )]
 pub(crate) struct Arguments {
@@ -41,6 +41,19 @@ pub(crate) struct GlobalArguments {
     /// File with values of variables, one `name = value` a line
     #[arg(long = "var-file", global = true, value_name = "FILE")]
     pub(crate) variable_files: Vec<PathBuf>,
+}
+
+impl GlobalArguments {
+    /// How the program is called for this project from the current folder, for commands that are recommended.
+    pub(crate) fn program(&self) -> String {
+        let folder = self.chdir.to_string_lossy();
+        let is_plain = |character: char| character.is_alphanumeric() || "._-/+@%:,=".contains(character);
+        match &*folder {
+            "." => "provender".to_owned(),
+            _ if folder.chars().all(is_plain) => format!("provender -C {folder}"),
+            _ => format!("provender -C '{}'", folder.replace('\'', "'\\''")),
+        }
+    }
 }
 
 /// The commands, one file each.
@@ -142,6 +155,18 @@ mod tests {
             rewritten("provender get-online-features -e k=-out"),
             "provender get-online-features -e k=-out"
         );
+    }
+
+    #[test]
+    fn recommended_commands_name_the_folder() {
+        for (line, program) in [
+            ("provender plan", "provender"),
+            ("provender -C production plan", "provender -C production"),
+            ("provender plan -c ../it's/x.yaml", "provender -C '../it'\\''s/x.yaml'"),
+        ] {
+            let arguments = parse(line.split(' ').map(OsString::from)).unwrap();
+            assert_eq!(arguments.global.program(), program);
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error, habits::hint(&error, &typed)),
     };
-    let ui = Ui::new(arguments.global.color, arguments.global.quiet);
+    let ui = Ui::new(&arguments.global);
     match run(&ui, &arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {

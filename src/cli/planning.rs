@@ -9,7 +9,9 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
 use provender_core::model::{Address, DataSource, ObjectKind, Objects, Project, StoreIdentity};
-use provender_core::plan::{Acceptance, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan, sweep};
+use provender_core::plan::{
+    Acceptance, CODES, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan, sweep,
+};
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Ledger, OnlineTable, Registry, TableId};
 use provender_core::source::Sources;
@@ -45,12 +47,8 @@ pub(crate) struct PlanningArgs {
     /// Do not open the sources of views that change
     #[arg(long)]
     pub(crate) skip_source_validation: bool,
-    /// Refuse these kinds of change, on top of `gates` in feature_store.yaml: breaking, destructive, rematerialize, drift
-    #[arg(long, value_delimiter = ',', value_name = "GATE,…")]
-    pub(crate) fail_on: Vec<Gate>,
-    /// Accept one finding, as `PV104:feature_view.driver_stats`; repeatable
-    #[arg(long = "allow", value_name = "CODE:ADDRESS")]
-    pub(crate) accepted: Vec<Acceptance>,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
     /// Plan against a registry that `registry export` wrote; implies `--refresh=false`
     #[arg(long, value_name = "FILE")]
     pub(crate) prior: Option<PathBuf>,
@@ -62,6 +60,25 @@ pub(crate) struct PlanningArgs {
     pub(crate) refresh_only: bool,
 }
 
+/// What is refused, and what is accepted all the same.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct GateArgs {
+    /// Refuse these kinds of change, on top of `gates` in feature_store.yaml: breaking, destructive, rematerialize, drift.
+    /// What is refused exits with 3
+    #[arg(long, value_delimiter = ',', value_name = "GATE,…")]
+    pub(crate) fail_on: Vec<Gate>,
+    /// Accept one finding, as `PV104:feature_view.driver_stats`; repeatable
+    #[arg(long = "allow", value_name = "CODE:ADDRESS")]
+    pub(crate) accepted: Vec<Acceptance>,
+}
+
+impl GateArgs {
+    /// Those of `feature_store.yaml`, and those given here.
+    fn all(&self, workspace: &Workspace) -> BTreeSet<Gate> {
+        workspace.environment.gates.iter().chain(&self.fail_on).copied().collect()
+    }
+}
+
 impl PlanningArgs {
     /// Whether any of them was given; `apply PLAN` takes none.
     pub(crate) fn are_given(&self) -> bool {
@@ -70,8 +87,8 @@ impl PlanningArgs {
             || !self.refresh
             || self.now.is_some()
             || self.skip_source_validation
-            || !self.fail_on.is_empty()
-            || !self.accepted.is_empty()
+            || !self.gates.fail_on.is_empty()
+            || !self.gates.accepted.is_empty()
             || self.prior.is_some()
             || self.to_revision.is_some()
             || self.refresh_only
@@ -110,7 +127,7 @@ pub(crate) async fn make_plan(
     let provider = match backends::out_of_reach(workspace, Part::Online) {
         _ if args.prior.is_some() => None,
         None => Some(workspace.online_provider()?),
-        Some(what) if args.refresh_only || gates(workspace, args).contains(&Gate::Drift) => {
+        Some(what) if args.refresh_only || args.gates.all(workspace).contains(&Gate::Drift) => {
             let message =
                 format!("this version cannot reach {what}, so it cannot tell whether there is drift");
             return Err(CommandError::new(message)
@@ -166,15 +183,26 @@ async fn registered(prior: &Prior, revision: Option<u64>) -> CommandResult<Loade
 }
 
 /// Plans the deletion of everything that the registry holds; reads no definitions.
-pub(crate) async fn make_destroy_plan(ui: &Ui, workspace: &Workspace) -> CommandResult<Plan> {
+pub(crate) async fn make_destroy_plan(
+    ui: &Ui,
+    workspace: &Workspace,
+    args: &GateArgs,
+) -> CommandResult<Plan> {
     let log = workspace.registry()?;
     let state = log.state().await?;
+    check_accepted(&args.accepted, &state.objects, &Objects::default())?;
     let ledgers = read_ledgers(&log, state.tables.keys().cloned().collect()).await?;
     let observed = observe(&workspace.online_provider()?, &state).await?;
     let store = workspace.online_spec()?;
     let project = Project { name: workspace.environment.project.clone(), ..Project::default() };
     let input = without_definitions(workspace, &project, &state, &ledgers);
-    let outcome = destroy(&PlanInput { observed: Some(&observed), store: store.as_deref(), ..input });
+    let outcome = destroy(&PlanInput {
+        observed: Some(&observed),
+        store: store.as_deref(),
+        gates: &args.all(workspace),
+        accepted: &args.accepted,
+        ..input
+    });
     finish(ui, outcome)
 }
 
@@ -263,14 +291,19 @@ async fn read_prior(source: CommandResult<PriorSource>) -> CommandResult<Prior> 
         PriorSource::Log(log) => log,
     };
     let state = log.state().await?;
-    let waiting =
-        state.tables.values().filter(|table| table.replaces.is_some() || !table.backfills.is_empty());
-    let waiting = waiting.map(|table| table.id.clone()).collect();
-    let ledgers = read_ledgers(&log, waiting).await?;
+    let mut needed: BTreeSet<&TableId> =
+        state.tables.values().filter_map(|table| table.replaces.as_ref()).collect();
+    needed.retain(|replaced| state.tables.contains_key(replaced));
+    let waits = |table: &&OnlineTable| table.replaces.is_some() || !table.backfills.is_empty();
+    needed.extend(state.tables.values().filter(waits).map(|table| &table.id));
+    let ledgers = read_ledgers(&log, needed.into_iter().cloned().collect()).await?;
     Ok(Prior { state, ledgers, log: Some(log) })
 }
 
-async fn read_ledgers(log: &RegistryLog, tables: Vec<TableId>) -> CommandResult<BTreeMap<TableId, Ledger>> {
+pub(crate) async fn read_ledgers(
+    log: &RegistryLog,
+    tables: Vec<TableId>,
+) -> CommandResult<BTreeMap<TableId, Ledger>> {
     let store = log.ledger();
     let reads = stream::iter(tables).map(|table| async {
         let ledger = store.read(&table).await?;
@@ -287,10 +320,6 @@ async fn observe(
     Ok(provider.observe(&known).await?)
 }
 
-fn gates(workspace: &Workspace, args: &PlanningArgs) -> BTreeSet<Gate> {
-    workspace.environment.gates.iter().chain(&args.fail_on).copied().collect()
-}
-
 /// Plans with the ledgers that are always needed and those of views that differ, and again with those of tables that turn
 /// out to change for another reason: reading every ledger of a large registry would be most of the time of a plan that
 /// changes nothing.
@@ -302,11 +331,14 @@ async fn compare(
     args: &PlanningArgs,
 ) -> CommandResult<PlanOutcome> {
     let Some(project) = &loaded.project else { return Err(CommandError::reported()) };
-    check_addresses(args, &project.objects, &prior.state.objects)?;
+    for address in args.targets.iter().chain(&args.excludes) {
+        check_address(address, &project.objects, &prior.state.objects)?;
+    }
+    check_accepted(&args.gates.accepted, &project.objects, &prior.state.objects)?;
     let environment = workspace.applied_environment()?;
     let store = workspace.online_spec()?;
     let now = args.now.unwrap_or_else(clock::now);
-    let gates = gates(workspace, args);
+    let gates = args.gates.all(workspace);
     let definitions_digest = loaded.definitions_digest();
     let plan_with = |ledgers: &BTreeMap<TableId, Ledger>| {
         plan(&PlanInput {
@@ -322,7 +354,7 @@ async fn compare(
             store: store.as_deref(),
             now,
             gates: &gates,
-            accepted: &args.accepted,
+            accepted: &args.gates.accepted,
             targets: &args.targets,
             excludes: &args.excludes,
         })
@@ -352,18 +384,27 @@ async fn compare(
     Ok(plan_with(&ledgers))
 }
 
-/// A misspelt target would plan nothing and say that all is well.
-fn check_addresses(args: &PlanningArgs, desired: &Objects, prior: &Objects) -> CommandResult<()> {
-    for address in args.targets.iter().chain(&args.excludes) {
-        if desired.get(address).is_some() || prior.get(address).is_some() {
-            continue;
+/// What is accepted must be a rule that there is, on an object that there is.
+fn check_accepted(accepted: &[Acceptance], desired: &Objects, prior: &Objects) -> CommandResult<()> {
+    for Acceptance { code, on, .. } in accepted {
+        if !CODES.contains(&code.as_str()) {
+            let error = CommandError::new(format!("`--allow {code}:{on}`: there is no rule `{code}`"));
+            return Err(suggestion(code, CODES).into_iter().fold(error, CommandError::with_hint));
         }
-        let known: Vec<String> = desired.0.keys().chain(prior.0.keys()).map(ToString::to_string).collect();
-        let error = CommandError::new(format!("there is no object `{address}`, neither defined nor applied"));
-        let help = suggestion(&address.to_string(), known.iter().map(String::as_str));
-        return Err(help.into_iter().fold(error, CommandError::with_hint));
+        check_address(on, desired, prior)?;
     }
     Ok(())
+}
+
+/// A misspelt target would plan nothing and say that all is well.
+fn check_address(address: &Address, desired: &Objects, prior: &Objects) -> CommandResult<()> {
+    if desired.get(address).is_some() || prior.get(address).is_some() {
+        return Ok(());
+    }
+    let known: BTreeSet<String> = desired.0.keys().chain(prior.0.keys()).map(ToString::to_string).collect();
+    let error = CommandError::new(format!("there is no object `{address}`, neither defined nor applied"));
+    let help = suggestion(&address.to_string(), known.iter().map(String::as_str));
+    Err(help.into_iter().fold(error, CommandError::with_hint))
 }
 
 /// Views that are created or updated, and views on a source or entity that is.

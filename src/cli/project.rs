@@ -1,6 +1,6 @@
 //! The definitions of a project: which files belong to it, what they may read, and what the core makes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +45,12 @@ pub(crate) fn load_definitions(global: &GlobalArguments, workspace: &Workspace) 
         read_file: &|path| read_inside(&workspace.folder, &top, path),
         module_files: &|folder| module_files(&workspace.folder, &top, folder),
     }))
+}
+
+/// Files of modules outside of the project folder, as they are read from the current folder.
+pub(crate) fn files_of_outer_modules(folder: &Path, loaded: &Loaded) -> BTreeSet<PathBuf> {
+    let paths = loaded.sources.files().map(|file| file.path.as_str());
+    paths.filter(|path| path.starts_with("../")).map(|path| folder.join(path)).collect()
 }
 
 /// The folder that nothing may leave: the nearest one above with `.git`, else the project folder. Links are resolved.

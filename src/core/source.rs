@@ -131,6 +131,11 @@ impl Sources {
         }
     }
 
+    /// The files, in the order in which they were added.
+    pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter().map(|indexed| &indexed.file)
+    }
+
     /// The file; an empty one when the id is of other sources.
     pub fn file(&self, id: SourceId) -> &SourceFile {
         static NOWHERE: SourceFile = SourceFile { path: String::new(), text: String::new(), problem: None };

@@ -35,9 +35,22 @@ impl FromStr for FeatureRef {
             Some((view, feature)) if !view.is_empty() && !feature.is_empty() && !feature.contains(':') => {
                 Ok(Self { view: view.to_owned(), feature: feature.to_owned() })
             }
-            _ => Err(Error::invalid(format!("`{text}` is not a feature such as `driver_stats:conv_rate`"))),
+            _ => {
+                let error = format!("`{text}` is not a feature such as `driver_stats:conv_rate`");
+                let meant = as_in_definitions(text).map(|meant| format!("did you mean `{meant}`?"));
+                Err(meant.into_iter().fold(Error::invalid(error), Error::with_hint))
+            }
         }
     }
+}
+
+/// The feature that definitions would mean by this: `feature_view.driver_stats.conv_rate`, or without the kind.
+fn as_in_definitions(text: &str) -> Option<FeatureRef> {
+    let name = ["feature_view.", "on_demand_feature_view."].iter().find_map(|kind| text.strip_prefix(kind));
+    let (view, feature) = name.unwrap_or(text).split_once('.')?;
+    let is_name = |part: &str| !part.is_empty() && !part.contains(['.', ':', ' ', '/']);
+    (is_name(view) && is_name(feature))
+        .then(|| FeatureRef { view: view.to_owned(), feature: feature.to_owned() })
 }
 
 /// What a client asks for.

@@ -54,6 +54,22 @@ fn every_case_prints_what_it_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+#[test]
+fn a_plan_as_json_is_the_saved_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = provender(folder.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    run(&["init"]);
+    let printed = run(&["plan", "--format", "json", "--now", "2026-01-01", "--out", "saved.json"]);
+    fs::write(folder.path().join("printed.json"), &printed).unwrap();
+    assert_eq!(fs::read(folder.path().join("saved.json")).unwrap(), printed);
+    assert_eq!(run(&["show", "printed.json", "--format", "json"]), printed);
+    run(&["apply", "printed.json"]);
+}
+
 /// Runs a scenario and returns its text with the actual output in place.
 fn run_case(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -74,6 +90,8 @@ fn run_case(text: &str) -> String {
             actual.push_str(&body);
         } else if let Some(edit) = line.strip_prefix("$ edit ") {
             apply_edit(folder.path(), edit);
+        } else if let Some(path) = line.strip_prefix("$ remove ") {
+            fs::remove_dir_all(folder.path().join(path)).unwrap();
         } else if let Some(arguments) = line.strip_prefix("$ provender") {
             while lines.next_if(|next| !next.starts_with("[exit ") && !starts_part(next)).is_some() {}
             let _ = lines.next_if(|next| next.starts_with("[exit "));

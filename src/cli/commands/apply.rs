@@ -11,7 +11,7 @@ use provender_runtime::clock::SystemClock;
 
 use crate::arguments::GlobalArguments;
 use crate::commands::materialize;
-use crate::commands::plan::{PlanFormat, ViewArgs, show, tell_refused};
+use crate::commands::plan::{PlanFormat, Refusal, ViewArgs, show, tell_refused};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::{block_on, stop_signal};
 use crate::output::Ui;
@@ -54,13 +54,10 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     block_on(async {
         let exit = match &args.plan {
             Some(path) => {
-                if args.planning.are_given() {
-                    return Err(CommandError::new("a saved plan takes no planning option")
-                        .with_hint("give such options to `provender plan --out`"));
-                }
+                refuse_planning_options(global, &args.planning)?;
                 let plan = read_plan(path, &workspace)?;
                 let gates = plan.gate.gates.union(&workspace.environment.gates).copied().collect();
-                if tell_refused(ui, &plan, &gates, true) {
+                if tell_refused(ui, &plan, &gates, Refusal::SavedPlan) {
                     return Ok(Exit::Refused);
                 }
                 execute(ui, &workspace, &plan, args.execution).await?
@@ -76,6 +73,17 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         }
         Ok(exit)
     })
+}
+
+/// What was decided is in the plan: an option that would have decided otherwise is not to be passed over.
+fn refuse_planning_options(global: &GlobalArguments, planning: &PlanningArgs) -> CommandResult<()> {
+    let has_variables = !global.variables.is_empty() || !global.variable_files.is_empty();
+    let what = match (planning.are_given(), has_variables) {
+        (true, _) => "a saved plan takes no planning option",
+        (false, true) => "a saved plan takes no `--var` and no `--var-file`: it holds their values",
+        (false, false) => return Ok(()),
+    };
+    Err(CommandError::new(what).with_hint("give such options to `provender plan --out`"))
 }
 
 /// Reads a saved plan and makes sure that it is of this project.
@@ -109,6 +117,8 @@ pub(crate) struct Question {
     title: &'static str,
     explanation: &'static str,
     refusal: &'static str,
+    /// How it is told that gates refuse the plan.
+    refused: Refusal,
 }
 
 impl Question {
@@ -116,16 +126,19 @@ impl Question {
         title: "Do you want to perform these actions?",
         explanation: "Provender will perform the actions described above.",
         refusal: "Apply cancelled.",
+        refused: Refusal::Planning,
     };
     pub(crate) const DESTROY: Self = Self {
         title: "Do you really want to destroy all objects of this project?",
         explanation: "There is no undo. Stored online values are deleted; sources are not touched.",
         refusal: "Destroy cancelled.",
+        refused: Refusal::Destroying,
     };
     pub(crate) const SWEEP: Self = Self {
         title: "Do you want to remove these objects?",
         explanation: "There is no undo. The registry does not know them, so nothing reads them.",
         refusal: "Sweep cancelled.",
+        refused: Refusal::Planning,
     };
 }
 
@@ -145,7 +158,7 @@ pub(crate) async fn confirm_and_execute(
             ViewArgs { format: PlanFormat::Text, max_bytes: None, verbose: false, concise: false },
         )?;
     }
-    if tell_refused(ui, plan, &plan.gate.gates, true) {
+    if tell_refused(ui, plan, &plan.gate.gates, question.refused) {
         return Ok(Exit::Refused);
     }
     if !plan.would_write() {
@@ -197,9 +210,10 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
     let waits =
         plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work != Work::Drop).count();
     if exit == Exit::Done && waits + plan.pending.len() > 0 {
-        ui.message(
-            "Stored values are not there yet for all of it. To load them: provender materialize --pending",
-        );
+        ui.message(&format!(
+            "Stored values are not there yet for all of it. To load them: {} materialize --pending",
+            ui.program()
+        ));
     }
     Ok(exit)
 }

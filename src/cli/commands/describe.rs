@@ -30,7 +30,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     let (state, ledgers) = block_on(async { read(&workspace, &args.address).await })?;
     let address = &args.address;
-    let options = TextOptions { width: ui.width(), ..TextOptions::default() };
+    let options = TextOptions { width: ui.width(), program: ui.program(), ..TextOptions::default() };
     let Some(text) = describe(address, &state, &ledgers, &options) else {
         let known: Vec<String> = state.objects.0.keys().map(ToString::to_string).collect();
         let error = CommandError::new(format!("`{address}` is not registered"));

@@ -10,7 +10,7 @@ use provender_core::registry::Registry;
 
 use crate::arguments::GlobalArguments;
 use crate::clock;
-use crate::commands::plan::{ViewArgs, check_view, show, tell_refused};
+use crate::commands::plan::{Refusal, ViewArgs, check_view, show, tell_refused};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::output::Ui;
 use crate::planning::finish;
@@ -61,7 +61,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let prior = step(&before, &Registry::default(), &label)?.applied_first();
     let difference = step(&after, &prior, &label)?;
     show(ui, &difference, args.view)?;
-    Ok(if tell_refused(ui, &difference, &gates, !gates.is_empty()) {
+    Ok(if tell_refused(ui, &difference, &gates, Refusal::Planning) {
         Exit::Refused
     } else if args.detailed_exitcode && difference.would_write() {
         Exit::Changes

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
 use provender_core::format::format_file;
@@ -12,7 +12,8 @@ use similar::TextDiff;
 use crate::arguments::GlobalArguments;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::output::{Ui, printable};
-use crate::workspace::{read_text, report};
+use crate::project;
+use crate::workspace::{Workspace, read_text, report};
 
 /// Lay out definitions; prints the names of files that were changed
 #[derive(Debug, clap::Args)]
@@ -32,11 +33,14 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     if args.paths == [Path::new("-")] {
         return standard_input(ui, args);
     }
-    let default = [global.chdir.clone()];
-    let given = if args.paths.is_empty() { &default[..] } else { &args.paths };
     let (mut changed, mut failed) = (false, false);
-    for path in given.iter().map(|path| files(path)).collect::<CommandResult<Vec<_>>>()?.concat() {
-        let name = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+    let paths = if args.paths.is_empty() {
+        files_of_project(global)?
+    } else {
+        args.paths.iter().map(|path| files(path)).collect::<CommandResult<Vec<_>>>()?.concat()
+    };
+    for path in paths {
+        let name = without_detours(&path).display().to_string();
         let text = read_text(&path)
             .map_err(|error| CommandError::new(format!("could not read `{name}`")).because(error))?;
         let file = SourceFile::new(name, text);
@@ -106,6 +110,37 @@ fn show_difference(ui: &Ui, file: &SourceFile, formatted: &str) {
     }
 }
 
+/// The project folder, and modules that lie elsewhere. What is wrong with the definitions keeps none of them from being laid
+/// out, as long as it can be told which modules there are.
+fn files_of_project(global: &GlobalArguments) -> CommandResult<Vec<PathBuf>> {
+    let Ok((workspace, _, _)) = Workspace::read(global) else { return files(&global.chdir) };
+    let mut found = files(&workspace.folder)?;
+    if let Ok(loaded) = project::load_definitions(global, &workspace) {
+        let outer = project::files_of_outer_modules(&workspace.folder, &loaded);
+        found.extend(outer.into_iter().filter(|path| is_laid_out(path)));
+    }
+    Ok(found)
+}
+
+fn is_laid_out(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "hcl")
+}
+
+/// The path for people: `production/../modules` is `modules`.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut shown = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(shown.components().next_back(), Some(Component::Normal(_))) => {
+                shown.pop();
+            }
+            _ => shown.push(part),
+        }
+    }
+    shown
+}
+
 /// A file, or every `*.hcl` below a folder, by path.
 fn files(path: &Path) -> CommandResult<Vec<PathBuf>> {
     if !path.is_dir() {
@@ -118,9 +153,7 @@ fn files(path: &Path) -> CommandResult<Vec<PathBuf>> {
         let entry = entry.map_err(|error| {
             CommandError::new(format!("could not list `{}`", path.display())).because(error)
         })?;
-        if entry.file_type().is_some_and(|kind| kind.is_file())
-            && entry.path().extension().is_some_and(|extension| extension == "hcl")
-        {
+        if entry.file_type().is_some_and(|kind| kind.is_file()) && is_laid_out(entry.path()) {
             found.push(entry.into_path());
         }
     }

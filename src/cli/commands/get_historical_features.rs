@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use clap::ArgGroup;
 use provender_core::time::Timestamp;
 use provender_runtime::historical::{
     EntityRows, EventTimeMatch, HistoricalRequest, TableFormat, historical, write_result,
@@ -22,9 +23,10 @@ const ROWS_SHOWN: usize = 40;
 
 /// Make point-in-time training data
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("rows").args(["entities", "start"]).required(true)))]
 pub(crate) struct Args {
     /// Entity rows: a Parquet, CSV or Arrow file with join keys and an event time
-    #[arg(long, value_name = "FILE", required_unless_present = "start", conflicts_with_all = ["start", "end"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["start", "end"])]
     entities: Option<PathBuf>,
     /// The time column of the entity rows; default `event_timestamp`, or the only timestamp column
     #[arg(long, value_name = "COLUMN", requires = "entities")]

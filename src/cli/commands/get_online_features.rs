@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::ArgGroup;
 use provender_runtime::feature_request::FeatureRequest;
 use provender_runtime::feature_store::{Applied, Entities, FeatureStore, OnlineRequest, OnlineResponse};
 use serde_json::Value as Json;
@@ -16,7 +17,7 @@ use crate::workspace::{Workspace, read_text};
 /// Read feature values from the online store
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// One row: its join keys, as `driver_id=1001,city=ams`; repeatable
+    /// One row: its join keys and request fields, as `driver_id=1001,city=ams,recent=[1,2]`; repeatable
     #[arg(short = 'e', long = "entity", value_name = "KEY=VALUE,…")]
     entities: Vec<String>,
     #[command(flatten)]
@@ -25,15 +26,10 @@ pub(crate) struct Args {
 
 /// Which features; the same for online and historical reads.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group(ArgGroup::new("asked").args(["features", "feature_service"]).required(true)))]
 pub(crate) struct FeatureArgs {
     /// Features as `view:feature`; several with commas, or `@FILE` with a JSON list; repeatable
-    #[arg(
-        short = 'f',
-        long = "features",
-        value_name = "VIEW:FEATURE,…",
-        required_unless_present = "feature_service",
-        conflicts_with = "feature_service"
-    )]
+    #[arg(short = 'f', long = "features", value_name = "VIEW:FEATURE,…", conflicts_with = "feature_service")]
     features: Vec<String>,
     /// All features of a feature service
     #[arg(long, value_name = "NAME")]
@@ -110,7 +106,7 @@ fn one_column_a_line(response: &OnlineResponse) -> CommandResult<String> {
     ))
 }
 
-/// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma. Values are text: the store reads them by the
+/// `driver_id=1001,city=ams`; a value may be quoted when it holds a comma, and a list stands as it is. Values are text: the store reads them by the
 /// key's type.
 fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
     let wrong = || {
@@ -121,12 +117,13 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
     let mut rest = text;
     while !rest.is_empty() {
         let (name, after) = rest.split_once('=').ok_or_else(wrong)?;
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => {
+        let (value, after) = match (after.strip_prefix('"'), json_list(after)) {
+            (Some(quoted), _) => {
                 let (value, after) = quoted.split_once('"').ok_or_else(wrong)?;
                 (value, after.strip_prefix(',').unwrap_or(after))
             }
-            None => after.split_once(',').unwrap_or((after, "")),
+            (None, Some((value, after))) => (value, after.strip_prefix(',').unwrap_or(after)),
+            (None, None) => after.split_once(',').unwrap_or((after, "")),
         };
         let name = name.trim();
         let is_name = !name.is_empty() && !name.contains(',');
@@ -136,6 +133,14 @@ fn entity_row(text: &str) -> CommandResult<BTreeMap<String, Json>> {
         rest = after;
     }
     if row.is_empty() && !text.is_empty() { Err(wrong()) } else { Ok(row) }
+}
+
+/// A JSON list at the beginning of the text, and what follows: a comma or nothing.
+fn json_list(text: &str) -> Option<(&str, &str)> {
+    let mut lists = serde_json::Deserializer::from_str(text).into_iter::<Vec<Json>>();
+    lists.next()?.ok()?;
+    let (list, rest) = text.split_at_checked(lists.byte_offset())?;
+    (rest.is_empty() || rest.starts_with(',')).then_some((list, rest))
 }
 
 #[cfg(test)]
@@ -148,6 +153,12 @@ mod tests {
         assert_eq!(row["driver_id"], "1001");
         assert_eq!(row["city"], "Den Haag, NL");
         assert_eq!(row["note"], "a=b");
+        let row = entity_row("tags=[\"a,b\", null],recent=[1,2],mark=[x],driver_id=1").unwrap();
+        assert_eq!(row["tags"], "[\"a,b\", null]");
+        assert_eq!(
+            (&row["recent"], &row["mark"], &row["driver_id"]),
+            (&"[1,2]".into(), &"[x]".into(), &"1".into())
+        );
         for bad in ["1001", "a=1,,b=2", "a=1,a=2", "=1", "a=\"x"] {
             assert!(entity_row(bad).is_err(), "{bad}");
         }

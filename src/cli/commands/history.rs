@@ -1,7 +1,7 @@
 //! `provender history`: who applied and materialized what, and when; the newest first.
 
 use provender_core::model::Address;
-use provender_core::registry::{Author, Entry, EntryBody, LedgerEntry, LedgerEntryBody, TableId};
+use provender_core::registry::{Author, Entry, EntryBody, Interval, LedgerEntry, LedgerEntryBody, TableId};
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use provender_runtime::registry::RegistryLog;
 use serde_json::{Value as Json, json};
@@ -79,8 +79,14 @@ fn concerns(entry: &Entry, address: Option<&Address>) -> bool {
 }
 
 /// A time for people; programs get all of it.
-fn to_the_second(time: Timestamp) -> String {
-    Timestamp::from_nanos(time.as_seconds().saturating_mul(NANOS_PER_SECOND)).to_string()
+fn to_the_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(time.as_seconds().saturating_mul(NANOS_PER_SECOND))
+}
+
+fn between_seconds(interval: Interval) -> Interval {
+    let Interval { from, to } = interval;
+    let from = if from == Timestamp::MIN { from } else { to_the_second(from) };
+    Interval { from, to: to_the_second(to) }
 }
 
 fn who(by: &Author) -> String {
@@ -113,7 +119,12 @@ fn of_entry(entry: &Entry) -> Option<Event> {
     };
     Some(Event {
         at: entry.at,
-        row: [to_the_second(entry.at), who(&entry.by), format!("{kind} {}", entry.revision), summary.clone()],
+        row: [
+            to_the_second(entry.at).to_string(),
+            who(&entry.by),
+            format!("{kind} {}", entry.revision),
+            summary.clone(),
+        ],
         json: json!({
             "revision": entry.revision, "apply_id": entry.apply_id, "kind": kind, "at": entry.at,
             "by": entry.by, "summary": summary,
@@ -124,12 +135,7 @@ fn of_entry(entry: &Entry) -> Option<Event> {
 fn of_ledger(table: &TableId, entry: &LedgerEntry) -> Option<Event> {
     let (details, interval, rows) = match &entry.body {
         LedgerEntryBody::Materialized(loaded) => (
-            format!(
-                "{} .. {}, {} keys",
-                to_the_second(loaded.interval.from),
-                to_the_second(loaded.interval.to),
-                loaded.rows_written
-            ),
+            format!("{}, {} keys", between_seconds(loaded.interval), loaded.rows_written),
             json!(loaded.interval),
             json!(loaded.rows_written),
         ),
@@ -140,7 +146,7 @@ fn of_ledger(table: &TableId, entry: &LedgerEntry) -> Option<Event> {
     };
     Some(Event {
         at: entry.at,
-        row: [to_the_second(entry.at), who(&entry.by), format!("materialize {table}"), details],
+        row: [to_the_second(entry.at).to_string(), who(&entry.by), format!("materialize {table}"), details],
         json: json!({
             "table": table, "job_id": entry.job_id, "interval": interval, "rows": rows, "at": entry.at, "by": entry.by,
         }),

@@ -33,7 +33,8 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
     })?;
     if args.template == Template::GithubActions {
         let files = template::github_actions();
-        template::write(&folder, &files)?;
+        let otherwise = "edit the workflows that are there, or move them away to have them made again";
+        template::write(&folder, &files, otherwise)?;
         for file in files {
             ui.message(&format!("Made {}.", file.path));
         }
@@ -41,7 +42,8 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> CommandResult {
         return Ok(Exit::Done);
     }
     let name = template::project_name(&folder);
-    template::write(&folder, &template::local(&name, clock::now())?)?;
+    let otherwise = "name another folder: `provender init NEW_FOLDER`";
+    template::write(&folder, &template::local(&name, clock::now())?, otherwise)?;
     ui.message(&format!("Made project `{name}` in {}.", printable(&args.dir.display().to_string())));
     ui.message("");
     ui.message("Next:");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use clap::ArgGroup;
 use provender_core::registry::{Interval, Registry};
 use provender_core::time::{Duration, Timestamp};
 use provender_runtime::clock::SystemClock;
@@ -22,12 +23,13 @@ use crate::workspace::{Workspace, author};
 
 /// Load values of a range of event times into the online store
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").args(["start", "pending"]).required(true)))]
 pub(crate) struct Args {
     /// First event time
-    #[arg(value_name = "START", required_unless_present = "pending", conflicts_with = "pending")]
+    #[arg(value_name = "START", requires = "end")]
     start: Option<Timestamp>,
     /// Last event time
-    #[arg(value_name = "END", required_unless_present = "pending", conflicts_with = "pending")]
+    #[arg(value_name = "END")]
     end: Option<Timestamp>,
     /// Do the data work that earlier applies left: backfills, and tables that wait to be filled
     #[arg(long)]
@@ -155,7 +157,8 @@ async fn tell_who_waits(
         if replaces && log.ledger().read(table).await?.complete.is_none() {
             ui.warning(&format!(
                 "feature_view.{view} is still served from the table before {table}, which this run did not write; \
-                 `provender materialize --pending` fills the new one and switches"
+                 `{} materialize --pending` fills the new one and switches",
+                ui.program()
             ));
         }
     }
@@ -163,8 +166,7 @@ async fn tell_who_waits(
 }
 
 fn tell_loaded(ui: &Ui, view: &str, loaded: &LoadedView, dry_run: bool) {
-    let intervals: Vec<String> =
-        loaded.intervals.iter().map(|Interval { from, to }| format!("{from} .. {to}")).collect();
+    let intervals: Vec<String> = loaded.intervals.iter().map(Interval::to_string).collect();
     let intervals = intervals.join(", ");
     if dry_run {
         let bytes = loaded.source_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();

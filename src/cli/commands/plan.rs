@@ -23,7 +23,8 @@ pub(crate) struct Args {
     /// Save the plan for `provender apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with 2 when apply would write something
+    /// Exit with 2 when apply would write something, and with 3 when a gate refuses it; without this or `--fail-on` a plan
+    /// exits with 0 and what gates refuse is a warning
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
@@ -90,10 +91,15 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         std::fs::write(path, plan.to_json()).map_err(|error| {
             CommandError::new(format!("could not write the plan to `{}`", path.display())).because(error)
         })?;
-        ui.message(&format!("Saved the plan. To carry out exactly it: provender apply {}", path.display()));
+        ui.message(&format!(
+            "Saved the plan. To carry out exactly it: {} apply {}",
+            ui.program(),
+            path.display()
+        ));
     }
-    let counts = args.detailed_exitcode || !args.planning.fail_on.is_empty();
-    let refused = tell_refused(ui, &plan, &plan.gate.gates, counts);
+    let counts = args.detailed_exitcode || !args.planning.gates.fail_on.is_empty();
+    let told = if counts { Refusal::Planning } else { Refusal::Foretold };
+    let refused = tell_refused(ui, &plan, &plan.gate.gates, told);
     Ok(if refused && counts {
         Exit::Refused
     } else if args.detailed_exitcode && plan.would_write() {
@@ -103,18 +109,46 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     })
 }
 
-/// Says what these gates refuse, as a warning where this does not stop the command; whether they refuse anything.
-pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: bool) -> bool {
+/// Where it is told what gates refuse, and so what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// While planning, and nothing stops.
+    Foretold,
+    /// While planning.
+    Planning,
+    /// A saved plan was to be applied; what it accepts stands in it.
+    SavedPlan,
+    /// Everything was to go; no definitions are read.
+    Destroying,
+}
+
+impl Refusal {
+    fn hint(self, risk: &Risk) -> String {
+        let option = format!("`--allow {}:{}`", risk.code, risk.address);
+        match self {
+            Self::Foretold | Self::Planning => {
+                format!("to accept it: {option}, or an `allow` block with a reason")
+            }
+            Self::SavedPlan => {
+                format!("to accept it, plan again with {option} or an `allow` block, and apply that plan")
+            }
+            Self::Destroying => format!("to accept it: {option}"),
+        }
+    }
+}
+
+/// Says what these gates refuse; whether they refuse anything.
+pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, refusal: Refusal) -> bool {
     let refused = plan.gate.refused_by(gates, plan.now);
-    for Risk { address, code, gates: refusing } in &refused {
+    for risk in &refused {
+        let Risk { address, code, gates: refusing } = risk;
         let names: Vec<String> = refusing.intersection(gates).map(|gate| format!("`{gate}`")).collect();
         let verb = if names.len() == 1 { "refuses" } else { "refuse" };
         let message = format!("{} {verb} {code} on {address}", names.join(" and "));
-        if stops {
-            let hint = format!("to accept it: `--allow {code}:{address}`, or an `allow` block with a reason");
-            ui.error(&CommandError::new(message).with_hint(hint));
-        } else {
+        if refusal == Refusal::Foretold {
             ui.warning(&format!("{message}; apply will stop there unless it is accepted"));
+        } else {
+            ui.error(&CommandError::new(message).with_hint(refusal.hint(risk)));
         }
     }
     !refused.is_empty()
@@ -124,10 +158,11 @@ pub(crate) fn tell_refused(ui: &Ui, plan: &Plan, gates: &BTreeSet<Gate>, stops: 
 pub(crate) fn show(ui: &Ui, plan: &Plan, args: ViewArgs) -> CommandResult<()> {
     match args.format {
         PlanFormat::Text => {
-            let options = view::text::TextOptions { width: ui.width(), detail: args.detail() };
+            let options =
+                view::text::TextOptions { width: ui.width(), detail: args.detail(), program: ui.program() };
             ui.text(&view::text::plan(plan, &options));
         }
-        PlanFormat::Json => ui.data(&format!("{:#}", view::json::plan(plan))),
+        PlanFormat::Json => ui.bytes(&plan.to_json()),
         PlanFormat::Markdown => {
             ui.data(&view::markdown::plan(plan, &markdown_options(args)).map_err(too_short)?);
         }

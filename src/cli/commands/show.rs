@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use provender_core::view;
+use provender_core::view::text::{TextOptions, registry};
 
 use crate::arguments::GlobalArguments;
 use crate::commands::apply::read_plan;
@@ -10,6 +10,7 @@ use crate::commands::plan::{self, PlanFormat, ViewArgs};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::block_on;
 use crate::output::Ui;
+use crate::planning::read_ledgers;
 use crate::workspace::Workspace;
 
 /// Show a saved plan; without one, what the registry holds
@@ -33,12 +34,18 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         plan::show(ui, &read_plan(path, &workspace)?, args.view)?;
         return Ok(Exit::Done);
     }
-    let state = block_on(async { Ok(workspace.registry()?.state().await?) })?;
+    let (state, ledgers) = block_on(async {
+        let log = workspace.registry()?;
+        let state = log.state().await?;
+        let replacing = state.tables.values().filter(|table| table.replaces.is_some());
+        let ledgers = read_ledgers(&log, replacing.map(|table| table.id.clone()).collect()).await?;
+        Ok((state, ledgers))
+    })?;
     if args.view.format == PlanFormat::Json {
         ui.json(&state)?;
     } else {
-        let options = view::text::TextOptions { width: ui.width(), detail: args.view.detail() };
-        ui.text(&view::text::registry(&state, &options));
+        let options = TextOptions { width: ui.width(), detail: args.view.detail(), program: ui.program() };
+        ui.text(&registry(&state, &ledgers, &options));
     }
     Ok(Exit::Done)
 }

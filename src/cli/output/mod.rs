@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use provender_core::diagnostic::steers;
 
+use crate::arguments::GlobalArguments;
 use crate::error::{CommandError, CommandResult};
 
 pub(crate) use progress::Progress;
@@ -36,15 +37,16 @@ pub(crate) struct Ui {
     color_stdout: bool,
     color_stderr: bool,
     quiet: bool,
+    program: String,
     /// Held while a line is written, so that lines of parallel steps do not mix.
     lock: Mutex<()>,
 }
 
 impl Ui {
     /// Decides colours once, from the flag, `NO_COLOR` and the terminals.
-    pub(crate) fn new(color: ColorChoice, quiet: bool) -> Self {
+    pub(crate) fn new(global: &GlobalArguments) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let decide = |terminal: bool| match color {
+        let decide = |terminal: bool| match global.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => terminal && !no_color,
@@ -52,7 +54,8 @@ impl Ui {
         Self {
             color_stdout: decide(io::stdout().is_terminal()),
             color_stderr: decide(io::stderr().is_terminal()),
-            quiet,
+            quiet: global.quiet,
+            program: global.program(),
             lock: Mutex::new(()),
         }
     }
@@ -77,6 +80,11 @@ impl Ui {
     /// Whether only data and errors are wanted.
     pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// How a command that is recommended begins: `provender`, with the folder of the project.
+    pub(crate) fn program(&self) -> &str {
+        &self.program
     }
 
     /// Whether questions can be asked.

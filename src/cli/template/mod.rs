@@ -45,12 +45,12 @@ pub(crate) fn github_actions() -> Vec<TemplateFile> {
     ]
 }
 
-/// Writes the files, or none of them when one is there already.
-pub(crate) fn write(folder: &Path, files: &[TemplateFile]) -> Result<(), CommandError> {
+/// Writes the files, or none of them when one is there already; then the error says what to do otherwise.
+pub(crate) fn write(folder: &Path, files: &[TemplateFile], otherwise: &str) -> Result<(), CommandError> {
     let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(file.path)).collect();
     if let Some(taken) = paths.iter().find(|path| path.exists()) {
         return Err(CommandError::new(format!("`{}` exists already; nothing was written", taken.display()))
-            .with_hint("name another folder: `provender init NEW_FOLDER`"));
+            .with_hint(otherwise));
     }
     for (path, file) in paths.iter().zip(files) {
         let failed =

@@ -309,6 +309,71 @@ fn a_lost_table_is_made_again_without_a_predecessor() {
     assert_eq!((only.id.revision, only.replaces.as_ref()), (Some(2), None));
 }
 
+/// Event times that wait for the newest table.
+fn recorded(world: &World) -> Vec<(i64, i64)> {
+    let newest = tables(world).into_iter().max_by_key(|table| table.id.revision).unwrap();
+    newest.backfills.iter().map(|one| (one.from.as_nanos(), one.to.as_nanos())).collect()
+}
+
+#[test]
+fn a_table_that_was_made_again_waits_for_what_the_lost_one_held() {
+    let mut world = applied();
+    world.infrastructure.clear();
+    world.apply_all(&shape().objects());
+    assert_eq!(recorded(&world), [(0, 100)]);
+    let waiting = world.plan(&shape().objects());
+    assert!(!waiting.would_write());
+    assert_eq!(waiting.pending.iter().map(|one| one.work).collect::<Vec<_>>(), [Work::Backfill]);
+
+    // It is lost again, or replaced, before it was filled.
+    world.infrastructure.clear();
+    world.apply_all(&shape().objects());
+    assert_eq!(recorded(&world), [(0, 100)]);
+    let lossy = edited(|shape| shape.views[0].features[0] = 3);
+    let replaced = world.plan(&lossy);
+    let range = change(&replaced, VIEW).data.iter().find_map(|data| data.to);
+    assert_eq!(range, Some(Timestamp::from_nanos(100)));
+
+    world.materialize();
+    assert_eq!(world.plan(&shape().objects()).pending, []);
+}
+
+#[test]
+fn a_new_table_that_is_lost_before_or_after_it_served_is_filled_all_the_same() {
+    let lossy = edited(|shape| shape.views[0].features[0] = 3);
+    let lose = |world: &mut World, revision: u64| {
+        let is_of = |object: &InfraObject| object.table.as_ref().unwrap().revision == Some(revision);
+        world.infrastructure.retain(|_, object| !is_of(object));
+    };
+    let mut world = applied();
+    world.apply_all(&lossy);
+    let mut filled = world.clone();
+    lose(&mut world, 2);
+    world.apply_all(&lossy);
+    assert_eq!(recorded(&world), [], "the old table says what to fill");
+    assert_eq!(world.plan(&lossy).pending.len(), 1);
+    world.infrastructure.clear();
+    world.apply_all(&lossy);
+    assert_eq!(recorded(&world), [(0, 100)], "the old table is lost as well");
+
+    filled.materialize();
+    let ledger = filled.ledgers.iter_mut().find(|(id, _)| id.revision == Some(2)).unwrap().1;
+    ledger.intervals[0].interval.to = Timestamp::from_nanos(150);
+    lose(&mut filled, 2);
+    filled.apply_all(&lossy);
+    assert_eq!(recorded(&filled), [(101, 150)], "what it had more than the old one");
+}
+
+#[test]
+fn a_lost_table_that_was_never_loaded_leaves_nothing_to_fill() {
+    let mut world = applied();
+    world.ledgers.clear();
+    world.infrastructure.clear();
+    let plan = world.apply_all(&shape().objects());
+    assert!(change(&plan, VIEW).data.is_empty());
+    assert_eq!((recorded(&world), world.plan(&shape().objects()).pending), (vec![], vec![]));
+}
+
 #[test]
 fn numbers_places_and_amounts_are_no_decision() {
     let (mut world, objects) = (applied(), edited(|shape| shape.views[0].features[2] = 1));

@@ -7,7 +7,8 @@ use super::index::Indexed;
 use super::{Reason, Work};
 use crate::model::{Address, Feature, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
 use crate::registry::{
-    Backfill, Column, ColumnId, Interval, Ledger, OnlineTable, ServedDefinitions, TableId, TableState,
+    Backfill, Column, ColumnId, Coverage, Interval, Ledger, OnlineTable, ServedDefinitions, TableId,
+    TableState,
 };
 use crate::time::{Duration, Timestamp};
 
@@ -182,7 +183,7 @@ fn retire_all(input: &Indexed<'_>, live: &[&OnlineTable], decision: &mut TableDe
     if !live.is_empty() {
         let range = live
             .iter()
-            .filter_map(|table| span(input.ledger(&table.id)))
+            .filter_map(|table| input.ledger(&table.id).loaded().span())
             .reduce(|a, b| Interval { from: a.from.min(b.from), to: a.to.max(b.to) });
         decision.work.push(TableWork { work: Work::Drop, features: Vec::new(), range });
     }
@@ -229,7 +230,7 @@ fn keep_or_replace(
     let Some(&newest) = found.chain.first() else { return };
     let kept = delete_superseded(input, found, decision);
     if is_lost(input, &newest.id) {
-        return create_again(input, wanted, newest, kept, decision);
+        return create_again(input, wanted, &found.chain, kept, decision);
     }
     let is_filled = input.ledger(&newest.id).complete.is_some();
     match (fit(input, wanted, newest), kept.filter(|_| !is_filled)) {
@@ -269,19 +270,33 @@ fn delete_superseded<'a>(
     (!goes).then_some(replaced)
 }
 
-/// The newest table is not there any more. A new one takes its place, beside the one that still serves, if one does.
+/// The newest table is not there any more. A new one takes its place, beside the one that still serves, if one does. What
+/// the lost ones held is recorded as backfills, as far as it is not filled from the one that serves.
 fn create_again(
     input: &Indexed<'_>,
     wanted: &Wanted<'_>,
-    lost: &OnlineTable,
+    chain: &[&OnlineTable],
     serving: Option<&OnlineTable>,
     decision: &mut TableDecision,
 ) {
+    let Some(&lost) = chain.first() else { return };
     decision.drop_table(lost, Reason::Missing);
     decision.freed.clear();
-    let range = span(input.ledger(&serving.unwrap_or(lost).id));
     create(wanted, serving.map(|old| &old.id), Reason::Missing, decision);
-    decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
+    let held = |table: &OnlineTable| table.loaded_or_recorded(input.ledger(&table.id));
+    let gone = chain.iter().take_while(|table| serving.is_none_or(|old| table.id != old.id));
+    let gone = gone.map(|table| held(table)).fold(Coverage::default(), |all, one| all.union(&one));
+    let kept = serving.map(held).unwrap_or_default();
+    if let Some(table) = decision.puts.get_mut(&TableId::planned(wanted.name)) {
+        let columns: Vec<ColumnId> = table.columns.iter().map(|column| column.id).collect();
+        let rest = gone.difference(&kept);
+        let backfill = |part: &Interval| Backfill { columns: columns.clone(), from: part.from, to: part.to };
+        table.backfills = rest.intervals().iter().map(backfill).collect();
+    }
+    let range = gone.union(&kept).span();
+    if serving.is_some() || range.is_some() {
+        decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
+    }
 }
 
 /// The definition changes while the newest table is not filled and `old` serves: go back to `old`, change the unfinished
@@ -313,7 +328,7 @@ fn leave_unfinished(
         }
         (Fit::New(_), Fit::New(because)) => {
             decision.drop_table(unfinished, Reason::Unfinished);
-            let range = span(input.ledger(&old.id));
+            let range = old.loaded_or_recorded(input.ledger(&old.id)).span();
             decision.because.clone_from(&because);
             create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
             decision.replaced = Some(old.id.clone());
@@ -334,7 +349,7 @@ fn replace(
     decision.put(OnlineTable { served: served(input, &old.view), ..old.clone() });
     create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
     decision.replaced = Some(old.id.clone());
-    let range = span(input.ledger(&old.id));
+    let range = old.loaded_or_recorded(input.ledger(&old.id)).span();
     decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
 }
 
@@ -408,7 +423,7 @@ fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
     if table.source != *wanted.source && !table.equal_sources.contains(wanted.source) {
         next.equal_sources.push(std::mem::replace(&mut next.source, wanted.source.clone()));
     }
-    let ledger = input.ledger(&table.id);
+    let held = table.loaded_or_recorded(input.ledger(&table.id)).span();
     let mut work = Vec::new();
     let removed: BTreeSet<ColumnId> = table
         .columns
@@ -419,7 +434,7 @@ fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
     if !removed.is_empty() {
         let names = table.columns.iter().filter(|column| removed.contains(&column.id));
         let features = names.map(|column| column.name.clone()).collect();
-        work.push(TableWork { work: Work::Drop, features, range: span(ledger) });
+        work.push(TableWork { work: Work::Drop, features, range: held });
         next.columns.retain(|column| !removed.contains(&column.id));
         for backfill in &mut next.backfills {
             backfill.columns.retain(|column| !removed.contains(column));
@@ -439,14 +454,14 @@ fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
             next.next_column_id.0 += 1;
         }
     }
-    if let Some(range) = span(ledger).filter(|_| !added.is_empty()) {
+    if let Some(range) = held.filter(|_| !added.is_empty()) {
         let columns = added.iter().map(|column| column.id).collect();
         next.backfills.push(Backfill { columns, from: range.from, to: range.to });
         let features = added.iter().map(|column| column.name.clone()).collect();
         work.push(TableWork { work: Work::Backfill, features, range: Some(range) });
     }
     next.columns.extend(added);
-    if let Some(range) = longer_lived(wanted, ledger) {
+    if let Some(range) = longer_lived(wanted, held) {
         let columns = next.columns.iter().map(|column| column.id).collect();
         next.backfills.push(Backfill { columns, from: range.from, to: range.to });
         work.push(TableWork { work: Work::Backfill, features: Vec::new(), range: Some(range) });
@@ -466,21 +481,21 @@ fn is_as_wanted(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
     table.columns.len() == features.len()
         && features.iter().all(has)
         && (table.source == *wanted.source || table.equal_sources.contains(wanted.source))
-        && longer_lived(wanted, input.ledger(&table.id)).is_none()
+        && longer_lived(wanted, table.loaded_or_recorded(input.ledger(&table.id)).span()).is_none()
 }
 
-/// The event times that a longer ttl adds before what is stored.
-fn longer_lived(wanted: &Wanted<'_>, ledger: &Ledger) -> Option<Interval> {
+/// The event times that a longer ttl adds before what the table holds.
+fn longer_lived(wanted: &Wanted<'_>, held: Option<Interval>) -> Option<Interval> {
     let (before, after) = (wanted.before?.effective_online_ttl(), wanted.view.effective_online_ttl());
-    let stored = span(ledger)?;
-    let to = Timestamp::from_nanos(stored.from.as_nanos().checked_sub(1)?);
+    let held = held?;
+    let to = Timestamp::from_nanos(held.from.as_nanos().checked_sub(1)?);
     if before.is_zero() || !(after.is_zero() || after > before) {
         return None;
     }
     let from = if after.is_zero() {
         Timestamp::MIN
     } else {
-        stored.from.saturating_sub(Duration::from_nanos(after.as_nanos() - before.as_nanos())?)
+        held.from.saturating_sub(Duration::from_nanos(after.as_nanos() - before.as_nanos())?)
     };
     Some(Interval { from, to })
 }
@@ -489,11 +504,6 @@ fn longer_lived(wanted: &Wanted<'_>, ledger: &Ledger) -> Option<Interval> {
 fn is_lost(input: &Indexed<'_>, table: &TableId) -> bool {
     let Some(observed) = input.observed else { return false };
     input.infrastructure_of(table).iter().any(|object| !observed.contains_key(&object.id))
-}
-
-/// First and last event time that a ledger has.
-pub(super) fn span(ledger: &Ledger) -> Option<Interval> {
-    ledger.loaded().span()
 }
 
 /// Whether a recorded backfill is done: each of its columns that is still there has all of its range.

@@ -1,6 +1,7 @@
 //! The materialization ledger of one online table: which event times were loaded into which columns.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,15 @@ pub struct Interval {
     pub from: Timestamp,
     /// Last instant.
     pub to: Timestamp,
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.from == Timestamp::MIN {
+            return write!(formatter, "the beginning .. {}", self.to);
+        }
+        write!(formatter, "{} .. {}", self.from, self.to)
+    }
 }
 
 /// One document of a ledger folder; never rewritten, never deleted.

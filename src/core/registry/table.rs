@@ -187,6 +187,13 @@ impl OnlineTable {
         (columns, missing)
     }
 
+    /// Event times that were loaded at all, or that a recorded backfill is still to load.
+    pub fn loaded_or_recorded(&self, ledger: &Ledger) -> Coverage {
+        let recorded: Coverage =
+            self.backfills.iter().filter_map(|backfill| Interval::new(backfill.from, backfill.to)).collect();
+        ledger.loaded().union(&recorded)
+    }
+
     /// The live column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

@@ -4,7 +4,6 @@
 mod difference;
 pub mod graph;
 pub mod html;
-pub mod json;
 mod lineage;
 pub mod markdown;
 #[cfg(test)]

@@ -36,10 +36,10 @@ impl EntityColumns {
             Entities::Rows(rows) => columns_of(rows)?,
         };
         let row_count = common_length(&columns)?;
+        let what = |name: &str| if request.fields.contains_key(name) { "request field" } else { "join key" };
         let types = key_types(request)?;
         if let Some((missing, _)) = types.iter().find(|(name, _)| !columns.contains_key(**name)) {
-            let what = if request.fields.contains_key(*missing) { "request field" } else { "join key" };
-            let error = Error::invalid(format!("the entities lack {what} `{missing}`"));
+            let error = Error::invalid(format!("the entities lack {} `{missing}`", what(missing)));
             return Err(match nearest(missing, columns.keys().map(String::as_str)) {
                 Some(near) => error.with_hint(format!("they have `{near}`")),
                 None => error.with_hint(format!("the features need {}", list(types.keys().copied()))),
@@ -49,7 +49,8 @@ impl EntityColumns {
         for (name, values) in columns {
             if request.outputs.contains(&name) {
                 return Err(Error::invalid(format!(
-                    "join key `{name}` and a feature would both be named `{name}`"
+                    "{} `{name}` and a feature would both be named `{name}`",
+                    what(&name)
                 ))
                 .with_hint("full feature names (`view__feature`) tell them apart"));
             }
@@ -62,7 +63,7 @@ impl EntityColumns {
                 .enumerate()
                 .map(|(row, value)| {
                     key_value(value, &value_type).map_err(|error| {
-                        error.context(format!("value {} of join key `{name}` does not fit", row + 1))
+                        error.context(format!("value {} of {} `{name}` does not fit", row + 1, what(&name)))
                     })
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -180,12 +181,17 @@ fn common_length(columns: &BTreeMap<String, Vec<Json>>) -> Result<Option<usize>>
     }
 }
 
-/// A join key's value. Text is taken for every type, because command lines and CSV have nothing else.
+/// The value of a join key or request field. Text is taken for every type, because command lines and CSV have nothing else;
+/// that of a list is JSON.
 fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
     let value = match (json, value_type) {
         (Json::Null, _) => return Ok(None),
         (Json::Bool(value), ValueType::Bool) => Some(Value::Bool(*value)),
         (Json::Number(number), _) => number_value(number, value_type),
+        (Json::String(text), ValueType::List(_)) => match serde_json::from_str(text) {
+            Ok(list @ Json::Array(_)) => return key_value(&list, value_type),
+            _ => None,
+        },
         (Json::String(text), _) => text_value(text, value_type),
         (Json::Array(elements), ValueType::List(element)) => {
             Some(Value::List(elements.iter().map(|one| key_value(one, element)).collect::<Result<_>>()?))
@@ -242,6 +248,25 @@ fn form_of(value_type: &ValueType) -> &'static str {
         ValueType::Timestamp => "write a time such as `2026-11-25T08:00:00Z`, or whole seconds since 1970",
         ValueType::Bytes => "write base64",
         ValueType::Float32 | ValueType::Float64 => "write a number",
-        _ => "write text",
+        ValueType::List(_) => "write a JSON list such as `[1, 2]`",
+        ValueType::String => "write text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_may_be_text_that_holds_json() {
+        let list = ValueType::List(Box::new(ValueType::Int64));
+        let read = |text: &str| key_value(&Json::String(text.to_owned()), &list);
+        let wanted = Value::List(vec![Some(Value::Int64(1)), None, Some(Value::Int64(3))]);
+        assert_eq!(read("[1, null, 3]").unwrap(), Some(wanted));
+        assert_eq!(read("[]").unwrap(), Some(Value::List(Vec::new())));
+        for wrong in ["1,2", "[1", "{}", "null", "[1.5]", "[\"x\"]"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(read("1,2").unwrap_err().hints()[0].contains("JSON list"));
     }
 }

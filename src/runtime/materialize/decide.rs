@@ -25,10 +25,10 @@ pub(super) enum Decision {
     Nothing { reason: String },
 }
 
-/// Ledgers of the table that is written, and of the one that it replaces.
+/// The ledger of the table that is written, and what the one that it replaces has or is still to get.
 pub(super) struct Ledgers {
     pub(super) own: Ledger,
-    pub(super) replaced: Option<Ledger>,
+    pub(super) replaced: Coverage,
 }
 
 pub(super) fn decide(
@@ -50,7 +50,10 @@ pub(super) fn decide(
             let intervals = incremental(&coverage, end, lateness, view.effective_online_ttl());
             if intervals.is_empty() {
                 let last = coverage.span().map_or(end, |span| span.to);
-                return Decision::Nothing { reason: format!("everything up to {last} is loaded") };
+                let waits =
+                    table.backfills.iter().any(|one| !table.missing_of(one, &ledgers.own).1.is_empty());
+                let or = if waits { ", or waits for `provender materialize --pending`" } else { "" };
+                return Decision::Nothing { reason: format!("everything up to {last} is loaded{or}") };
             }
             Decision::Load(intervals.into_iter().map(whole).collect())
         }
@@ -101,26 +104,26 @@ fn incremental(coverage: &Coverage, end: Timestamp, lateness: Duration, ttl: Dur
     gaps
 }
 
-/// What the replaced table's ledger covers and this one's does not; nothing when the table replaces none.
+/// What the replaced table covers and this one's ledger does not; nothing when the table replaces none.
 pub(super) fn missing_of_replaced(table: &OnlineTable, ledgers: &Ledgers) -> Coverage {
-    let Some(replaced) = &ledgers.replaced else {
-        return Coverage::default();
-    };
-    replaced.loaded().difference(&table.covered(&ledgers.own, &columns_of(table)))
+    ledgers.replaced.difference(&table.covered(&ledgers.own, &columns_of(table)))
 }
 
 /// What is missing of recorded backfills, the newest interval first: what one fills is not absent for the next.
 ///
 /// The rows written hold every column, not only the added ones: a key whose row was never stored (its table was lost, or
 /// the row arrived late) then gets a whole one, where a row of added columns alone would be served as if the others had no
-/// value. Where a row is stored, only what is absent is filled, so the other columns cost reading and no more.
+/// value. Where rows are stored without these columns, only what is absent is filled, so the other columns cost reading and
+/// no more. Elsewhere (a longer ttl, a table made again for a lost one) the newest row wins, as in every other run.
 fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
     let mut loads = Vec::new();
     for backfill in &table.backfills {
         let (columns, missing) = table.missing_of(backfill, own);
+        let are_absent = !own.loaded().difference(&table.covered(own, &columns)).is_empty();
+        let mode = if are_absent { WriteMode::FillAbsent } else { WriteMode::Newest };
         loads.extend(missing.intervals().iter().map(|interval| Load {
             interval: *interval,
-            mode: WriteMode::FillAbsent,
+            mode,
             columns: columns.clone(),
         }));
     }

@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _};
 use provender_core::model::{DataSource, FeatureView};
 use provender_core::registry::{
-    Author, FORMAT_VERSION, Interval, Ledger, LedgerEntry, LedgerEntryBody, MaterializationInterval,
-    OnlineTable, Registry, TableId, TableState,
+    Author, Coverage, FORMAT_VERSION, Interval, Ledger, LedgerEntry, LedgerEntryBody,
+    MaterializationInterval, OnlineTable, Registry, TableId, TableState,
 };
 use provender_core::time::{Duration, Timestamp};
 
@@ -69,7 +69,7 @@ pub enum MaterializeKind {
         /// Last event time; none: now, less the view's `available_after`.
         end: Option<Timestamp>,
     },
-    /// Recorded backfills, and for a replacement what the replaced table's ledger covers.
+    /// Recorded backfills, and for a replacement what the replaced table has, or was still to get.
     Pending,
 }
 
@@ -324,12 +324,12 @@ impl Run<'_> {
 
     async fn read_ledgers(&self, table: &OnlineTable) -> Result<Ledgers> {
         // A replaced table that the registry does not hold any more was deleted: readers have switched.
-        let replaced = table.replaces.as_ref().filter(|id| self.registry.tables.contains_key(*id));
+        let replaced = table.replaces.as_ref().and_then(|id| self.registry.tables.get(id));
         Ok(Ledgers {
             own: self.ledgers.ledger(&table.id).await?,
             replaced: match replaced {
-                Some(id) => Some(self.ledgers.ledger(id).await?),
-                None => None,
+                Some(old) => old.loaded_or_recorded(&self.ledgers.ledger(&old.id).await?),
+                None => Coverage::default(),
             },
         })
     }
@@ -367,7 +367,7 @@ impl Run<'_> {
         self.append(&table.id, LedgerEntryBody::Materialized(interval)).await
     }
 
-    /// Appends `complete` once the ledger covers what the replaced table's covers; whether it did so now.
+    /// Appends `complete` once the ledger covers what the replaced table has, or was still to get; whether it did so now.
     async fn complete(&self, table: &OnlineTable) -> Result<bool> {
         if table.replaces.is_none() {
             return Ok(false);

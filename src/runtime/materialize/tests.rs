@@ -269,6 +269,37 @@ fn a_replacement_is_filled_with_what_the_old_table_had_and_is_complete_then() {
 }
 
 #[test]
+fn a_table_made_again_is_filled_with_the_newest_rows_whatever_was_loaded_before() {
+    let mut world = World::new(0);
+    world.rows = vec![(Some(1), Some(12), None), (Some(1), Some(25), None), (Some(2), Some(13), None)];
+    let id = world.table().id.clone();
+    let recorded = Backfill { columns: vec![ColumnId(1)], from: at(10), to: at(30) };
+    world.registry.tables.get_mut(&id).unwrap().backfills.push(recorded);
+    let waits = world.run(up_to(30));
+    assert!(matches!(waits, ViewOutcome::Nothing { reason, .. } if reason.contains("--pending")));
+    world.loaded(range(10, 20));
+    let loaded = world.loaded(MaterializeKind::Pending);
+    assert_eq!(loaded.intervals, [interval(21, 30)]);
+    assert_eq!((world.stored(1).unwrap().0, world.stored(2).unwrap().0), ((25, None), (13, None)));
+    assert!(matches!(world.run(MaterializeKind::Pending), ViewOutcome::Nothing { .. }));
+}
+
+#[test]
+fn a_replacement_is_filled_with_what_the_old_table_was_still_to_get() {
+    let mut world = World::new(0);
+    world.rows = vec![(Some(1), Some(12), None)];
+    let old = world.table().id.clone();
+    let recorded = Backfill { columns: vec![ColumnId(1)], from: at(10), to: at(30) };
+    world.registry.tables.get_mut(&old).unwrap().backfills.push(recorded);
+    let mut new = online_table("v", 1, &[(1, ValueType::Int64)]);
+    new.id.revision = Some(2);
+    new.replaces = Some(old);
+    world.create(new);
+    let loaded = world.loaded(MaterializeKind::Pending);
+    assert_eq!((loaded.intervals, loaded.completed), (vec![interval(10, 30)], true));
+}
+
+#[test]
 fn a_replacement_of_a_table_that_was_never_loaded_is_complete_at_once() {
     let mut world = World::new(0);
     let mut new = online_table("v", 1, &[(1, ValueType::Int64)]);

@@ -12,7 +12,7 @@ use crate::view::wording::{
 };
 
 /// Writes a change: header with its place, attributes, data work, who is affected.
-pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
+pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions<'_>) {
     header(text, change, options);
     if options.detail == Detail::Concise {
         return;
@@ -43,7 +43,7 @@ pub(super) fn change(text: &mut Text, change: &Change, options: &TextOptions) {
     text.end();
 }
 
-fn header(text: &mut Text, change: &Change, options: &TextOptions) {
+fn header(text: &mut Text, change: &Change, options: &TextOptions<'_>) {
     let (sign, verb) = verb(&change.actions);
     let label = match change.actions.first() {
         Some(Action::Create) => Label::Added,
@@ -95,7 +95,7 @@ pub(super) fn whole(text: &mut Text, label: Label, sign: &str, definition: Optio
     }
 }
 
-fn attributes(text: &mut Text, change: &Change, options: &TextOptions) {
+fn attributes(text: &mut Text, change: &Change, options: &TextOptions<'_>) {
     let shown = shown_attributes(change, options.detail == Detail::Everything);
     let name = |attribute: &AttributeChange| attribute_name(&attribute.path);
     let widest = shown.iter().map(|attribute| name(attribute).chars().count()).max().unwrap_or(0);

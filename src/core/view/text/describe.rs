@@ -14,7 +14,7 @@ pub fn describe(
     address: &Address,
     state: &Registry,
     ledgers: &BTreeMap<TableId, Ledger>,
-    options: &TextOptions,
+    options: &TextOptions<'_>,
 ) -> Option<Text> {
     let object = state.objects.get(address)?;
     let mut text = Text::default();
@@ -34,7 +34,7 @@ pub fn describe(
         line(&mut text, "consumer").plain(format!("{}{owner}", consumer.name)).end();
     }
     for table in state.tables.values().filter(|table| table.view == *address) {
-        self::table(&mut text, table, ledgers.get(&table.id));
+        self::table(&mut text, table, state, ledgers, options);
     }
     Some(text)
 }
@@ -43,7 +43,7 @@ fn line<'a>(text: &'a mut Text, what: &str) -> &'a mut Text {
     text.plain("    ").say(Label::Muted, format!("{what:<10}"))
 }
 
-fn names(text: &mut Text, what: &str, names: impl IntoIterator<Item = Address>, options: &TextOptions) {
+fn names(text: &mut Text, what: &str, names: impl IntoIterator<Item = Address>, options: &TextOptions<'_>) {
     let names: Vec<Address> = names.into_iter().collect();
     if names.is_empty() {
         return;
@@ -60,17 +60,64 @@ fn names(text: &mut Text, what: &str, names: impl IntoIterator<Item = Address>, 
     text.end();
 }
 
-fn table(text: &mut Text, table: &OnlineTable, ledger: Option<&Ledger>) {
+fn table(
+    text: &mut Text,
+    table: &OnlineTable,
+    state: &Registry,
+    ledgers: &BTreeMap<TableId, Ledger>,
+    options: &TextOptions<'_>,
+) {
     line(text, "table").say(Label::Address, table.id.to_string());
-    text.plain(match (table.state, &table.replaces) {
-        (TableState::Live, None) => " serves".to_owned(),
-        (TableState::Live, Some(old)) => format!(" takes the place of {old} once it is filled"),
-        (TableState::Dropped, _) => " waits to be deleted".to_owned(),
-        (TableState::Forgotten, _) => " is forgotten".to_owned(),
+    text.plain(match Role::of(table, state, ledgers) {
+        Role::Serves => " serves".to_owned(),
+        Role::ServesUntil(new) => format!(" serves until {new} is filled"),
+        Role::Waits(old) => format!(" takes the place of {old} once it is filled"),
+        Role::Replaced(new) => format!(" was replaced by {new}"),
+        Role::Dropped => " waits to be deleted".to_owned(),
+        Role::Forgotten => " is forgotten".to_owned(),
     });
+    let ledger = ledgers.get(&table.id);
     match ledger.and_then(|ledger| ledger.loaded().span()) {
-        Some(interval) => text.plain(format!("; loaded {} .. {}", interval.from, interval.to)),
+        Some(interval) => text.plain(format!("; loaded {interval}")),
         None => text.plain("; nothing is loaded"),
     };
+    let is_missing = |ledger| table.backfills.iter().any(|one| !table.missing_of(one, ledger).1.is_empty());
+    if table.state == TableState::Live && ledger.is_none_or(is_missing) && !table.backfills.is_empty() {
+        text.plain(format!("; waits for data: {} materialize --pending", options.program));
+    }
     text.end();
+}
+
+/// What a table is to the readers of its view.
+pub(super) enum Role<'a> {
+    Serves,
+    ServesUntil(&'a TableId),
+    Waits(&'a TableId),
+    Replaced(&'a TableId),
+    Dropped,
+    Forgotten,
+}
+
+impl<'a> Role<'a> {
+    /// Readers switch to a table when its ledger says that it is filled.
+    pub(super) fn of(
+        table: &'a OnlineTable,
+        state: &'a Registry,
+        ledgers: &BTreeMap<TableId, Ledger>,
+    ) -> Self {
+        let is_filled = |id| ledgers.get(id).is_some_and(|ledger| ledger.complete.is_some());
+        let is_newer = |other: &&OnlineTable| {
+            other.state == TableState::Live && other.replaces.as_ref() == Some(&table.id)
+        };
+        let newer = state.tables.values().find(is_newer).map(|newer| &newer.id);
+        let older = table.replaces.as_ref().filter(|old| state.tables.contains_key(old));
+        match (table.state, newer, older) {
+            (TableState::Dropped, _, _) => Self::Dropped,
+            (TableState::Forgotten, _, _) => Self::Forgotten,
+            (TableState::Live, Some(new), _) if is_filled(new) => Self::Replaced(new),
+            (TableState::Live, _, Some(old)) if !is_filled(&table.id) => Self::Waits(old),
+            (TableState::Live, Some(new), _) => Self::ServesUntil(new),
+            (TableState::Live, None, _) => Self::Serves,
+        }
+    }
 }

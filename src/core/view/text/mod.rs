@@ -47,11 +47,13 @@ pub enum Label {
 
 /// How text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextOptions {
+pub struct TextOptions<'a> {
     /// Columns of the terminal.
     pub width: usize,
     /// How much of each change.
     pub detail: Detail,
+    /// How a command that is recommended begins: `provender`, with options that name the project.
+    pub program: &'a str,
 }
 
 /// How much of a change is shown.
@@ -66,9 +68,9 @@ pub enum Detail {
     Everything,
 }
 
-impl Default for TextOptions {
+impl Default for TextOptions<'_> {
     fn default() -> Self {
-        Self { width: 100, detail: Detail::default() }
+        Self { width: 100, detail: Detail::default(), program: "provender" }
     }
 }
 

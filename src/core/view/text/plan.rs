@@ -6,12 +6,12 @@ use crate::plan::{Action, Change, Contract, Finding, FindingSeverity, Infrastruc
 use crate::view::wording::{self, counted, is_folded, reason};
 
 /// The plan as people read it.
-pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
+pub fn plan(plan: &Plan, options: &TextOptions<'_>) -> Text {
     let mut text = Text::default();
     title(&mut text, plan);
     if !plan.would_write() && plan.changes.is_empty() {
         text.say(Label::Heading, wording::no_changes(plan)).end();
-        pending(&mut text, plan);
+        pending(&mut text, plan, options);
         return text;
     }
     let shown = |change: &&Change| options.detail == Detail::Everything || !is_folded(change);
@@ -19,14 +19,14 @@ pub fn plan(plan: &Plan, options: &TextOptions) -> Text {
     legend(&mut text, plan, &shown);
     counts(&mut text, plan, options);
     if shown.is_empty() && plan.infrastructure.is_empty() && plan.findings.is_empty() {
-        pending(&mut text, plan);
+        pending(&mut text, plan, options);
         return text;
     }
     text.end();
     changes(&mut text, &shown, options);
     infrastructure(&mut text, plan, options);
     findings(&mut text, plan, options.width);
-    pending(&mut text, plan);
+    pending(&mut text, plan, options);
     counts(&mut text, plan, options);
     text
 }
@@ -66,7 +66,7 @@ fn legend(text: &mut Text, plan: &Plan, shown: &[&Change]) {
     text.end();
 }
 
-fn counts(text: &mut Text, plan: &Plan, options: &TextOptions) {
+fn counts(text: &mut Text, plan: &Plan, options: &TextOptions<'_>) {
     let summary = &plan.summary;
     text.say(Label::Heading, "Plan:");
     text.plain(format!(" {}", wording::counts(plan)));
@@ -96,7 +96,7 @@ fn impact(text: &mut Text, plan: &Plan, width: usize) {
     text.end();
 }
 
-fn changes(text: &mut Text, shown: &[&Change], options: &TextOptions) {
+fn changes(text: &mut Text, shown: &[&Change], options: &TextOptions<'_>) {
     for (contract, heading) in [
         (Contract::Breaking, "Breaking"),
         (Contract::NonBreaking, "Non-breaking"),
@@ -117,7 +117,7 @@ fn changes(text: &mut Text, shown: &[&Change], options: &TextOptions) {
     }
 }
 
-fn infrastructure(text: &mut Text, plan: &Plan, options: &TextOptions) {
+fn infrastructure(text: &mut Text, plan: &Plan, options: &TextOptions<'_>) {
     if plan.infrastructure.is_empty() {
         return;
     }
@@ -128,7 +128,7 @@ fn infrastructure(text: &mut Text, plan: &Plan, options: &TextOptions) {
     text.end();
 }
 
-fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions) {
+fn object(text: &mut Text, change: &InfrastructureChange, options: &TextOptions<'_>) {
     let (label, sign, verb) = match change.actions.as_slice() {
         [Action::Create, Action::Delete] => (Label::Replaced, "+/-", "will be replaced by"),
         [Action::Create] => (Label::Added, "  +", "will be created"),
@@ -202,14 +202,14 @@ fn one(text: &mut Text, finding: &Finding, width: usize) {
     text.end();
 }
 
-fn pending(text: &mut Text, plan: &Plan) {
+fn pending(text: &mut Text, plan: &Plan, options: &TextOptions<'_>) {
     if plan.pending.is_empty() {
         return;
     }
     let tables: std::collections::BTreeSet<_> = plan.pending.iter().map(|pending| &pending.table).collect();
     let (wait, them) = if tables.len() == 1 { ("waits", "it") } else { ("wait", "them") };
     text.say(Label::Warning, format!("{} {wait} for data.", counted(tables.len(), "table")));
-    text.plain(format!(" To fill {them}: provender materialize --pending")).end();
+    text.plain(format!(" To fill {them}: {} materialize --pending", options.program)).end();
     for pending in &plan.pending {
         let work = match pending.work {
             Work::Rematerialize => "to be filled before it serves",

@@ -1,11 +1,15 @@
 //! What a registry holds, as text.
 
+use std::collections::BTreeMap;
+
+use super::describe::Role;
 use super::{Detail, Label, Text, TextOptions};
-use crate::registry::{Registry, TableState};
+use crate::registry::{Ledger, Registry, TableId};
 use crate::view::wording::counted;
 
-/// Objects and online tables of a registry; with `verbose` the columns of each table too.
-pub fn registry(registry: &Registry, options: &TextOptions) -> Text {
+/// Objects and online tables of a registry; with `verbose` the columns of each table too. Of the ledgers those of tables
+/// that replace others are needed.
+pub fn registry(registry: &Registry, ledgers: &BTreeMap<TableId, Ledger>, options: &TextOptions<'_>) -> Text {
     let mut text = Text::default();
     if registry.revision == 0 {
         text.push(Label::Plain, "The registry is empty: nothing was applied yet.").end();
@@ -26,11 +30,15 @@ pub fn registry(registry: &Registry, options: &TextOptions) -> Text {
     for table in registry.tables.values() {
         text.push(Label::Plain, "  ").safe(Label::Address, &table.id.to_string());
         text.safe(Label::Plain, &format!("  {}, {}", table.view, counted(table.columns.len(), "column")));
-        match (table.state, &table.replaces) {
-            (TableState::Dropped, _) => text.push(Label::Removed, "  (to be deleted)"),
-            (TableState::Forgotten, _) => text.push(Label::Muted, "  (forgotten, kept)"),
-            (TableState::Live, Some(old)) => text.safe(Label::Replaced, &format!("  (replaces {old})")),
-            (TableState::Live, None) => &mut text,
+        match Role::of(table, registry, ledgers) {
+            Role::Dropped => text.push(Label::Removed, "  (to be deleted)"),
+            Role::Forgotten => text.push(Label::Muted, "  (forgotten, kept)"),
+            Role::Waits(old) => {
+                text.safe(Label::Replaced, &format!("  (takes the place of {old} once it is filled)"))
+            }
+            Role::Replaced(new) => text.safe(Label::Muted, &format!("  (was replaced by {new})")),
+            Role::ServesUntil(new) => text.safe(Label::Plain, &format!("  (serves until {new} is filled)")),
+            Role::Serves => &mut text,
         };
         text.end();
         for column in table.columns.iter().filter(|_| options.detail == Detail::Everything) {

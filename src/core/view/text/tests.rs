@@ -8,7 +8,10 @@ use crate::view::tests::{applied, fleet, planned};
 fn shown(plan: &Plan, verbose: bool) -> String {
     text(
         plan,
-        &TextOptions { width: 100, detail: if verbose { Detail::Everything } else { Detail::Changes } },
+        &TextOptions {
+            detail: if verbose { Detail::Everything } else { Detail::Changes },
+            ..TextOptions::default()
+        },
     )
     .to_string()
 }
@@ -29,7 +32,7 @@ fn a_plan_fits_narrow_and_wide_terminals() {
     let registry = applied(fleet("float32", "d"));
     let plan = planned(fleet("string", "d"), &registry);
     for width in [80, 200] {
-        let shown = text(&plan, &TextOptions { width, detail: Detail::Changes }).to_string();
+        let shown = text(&plan, &TextOptions { width, ..TextOptions::default() }).to_string();
         insta::assert_snapshot!(format!("at_{width}_columns"), shown);
     }
 }
@@ -60,7 +63,7 @@ fn nothing_to_do_says_so() {
 #[test]
 fn a_concise_plan_has_a_line_for_each_change() {
     let plan = planned(fleet("float32", "d"), &Registry::default());
-    let concise = text(&plan, &TextOptions { width: 100, detail: Detail::Concise }).to_string();
+    let concise = text(&plan, &TextOptions { detail: Detail::Concise, ..TextOptions::default() }).to_string();
     assert!(concise.lines().count() < shown(&plan, false).lines().count());
     for change in &plan.changes {
         let lines = concise.lines().filter(|line| line.contains(&format!(" {} ", change.address)));
