@@ -177,10 +177,13 @@ pub(super) fn names_in_index(place: &Place<'_>) -> Option<Mistake> {
     let end = place.rest.find(']')?;
     let inner = &place.line[open + 1..place.before.len() + end];
     let range = place.start + open..place.at() + end + 1;
+    // A name alone is that of a view, where it is not one of a loop or, over columns, of a source.
+    let is_view = name_length(of) == of.len() && !place.is_over_columns() && !place.before.contains("for ");
+    let of = if is_view { format!("feature_view.{of}") } else { of.to_owned() };
     let each: Vec<String> = inner.split(',').map(|index| format!("{of}[{}]", index.trim())).collect();
-    let each = each.join(", ");
-    let help = if expression(&format!("[{each}]")).len() > 1 {
-        format!("write each by itself: `{each}`")
+    let list = format!("[{}]", each.join(", "));
+    let help = if expression(&list) == list {
+        format!("write each by itself: `{}`", each.join(", "))
     } else {
         "write each by itself".to_owned()
     };
