@@ -46,14 +46,17 @@ pub(crate) struct GlobalArguments {
 impl GlobalArguments {
     /// How the program is called for this project from the current folder, for commands that are recommended.
     pub(crate) fn program(&self) -> String {
-        let folder = self.chdir.to_string_lossy();
-        let is_plain = |character: char| character.is_alphanumeric() || "._-/+@%:,=".contains(character);
-        match &*folder {
+        match &*self.chdir.to_string_lossy() {
             "." => "provender".to_owned(),
-            _ if folder.chars().all(is_plain) => format!("provender -C {folder}"),
-            _ => format!("provender -C '{}'", folder.replace('\'', "'\\''")),
+            folder => format!("provender -C {}", quoted(folder)),
         }
     }
+}
+
+/// A word of a command that is recommended, as shells read it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "._-/+@%:,=".contains(character);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// The commands, one file each.

@@ -145,7 +145,8 @@ fn tell(ui: &Ui, report: &MaterializeReport, dry_run: bool) {
     }
 }
 
-/// A run writes the newest table of a view; while that one waits to be filled, the older one serves and grows old.
+/// A run writes the newest table of a view; while that one waits to be filled, the older one serves and grows old. Values
+/// that an apply recorded are left to `--pending`.
 async fn tell_who_waits(
     ui: &Ui,
     log: &RegistryLog,
@@ -153,11 +154,21 @@ async fn tell_who_waits(
     report: &MaterializeReport,
 ) -> CommandResult<()> {
     for ViewReport { view, table, .. } in &report.views {
-        let replaces = state.tables.get(table).is_some_and(|table| table.replaces.is_some());
-        if replaces && log.ledger().read(table).await?.complete.is_none() {
+        let Some(written) = state.tables.get(table) else { continue };
+        if written.replaces.is_none() && written.backfills.is_empty() {
+            continue;
+        }
+        let ledger = log.ledger().read(table).await?;
+        let is_missing = |backfill| !written.missing_of(backfill, &ledger).1.is_empty();
+        if written.replaces.is_some() && ledger.complete.is_none() {
             ui.warning(&format!(
                 "feature_view.{view} is still served from the table before {table}, which this run did not write; \
                  `{} materialize --pending` fills the new one and switches",
+                ui.program()
+            ));
+        } else if written.backfills.iter().any(is_missing) {
+            ui.warning(&format!(
+                "feature_view.{view} still lacks values that an apply recorded; `{} materialize --pending` loads them",
                 ui.program()
             ));
         }

@@ -8,7 +8,7 @@ use provender_core::view;
 use provender_core::view::markdown::{MarkdownOptions, TooShort};
 use provender_core::view::text::Detail;
 
-use crate::arguments::GlobalArguments;
+use crate::arguments::{GlobalArguments, quoted};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::block_on;
 use crate::output::Ui;
@@ -94,7 +94,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         ui.message(&format!(
             "Saved the plan. To carry out exactly it: {} apply {}",
             ui.program(),
-            path.display()
+            quoted(&path.to_string_lossy())
         ));
     }
     let counts = args.detailed_exitcode || !args.planning.gates.fail_on.is_empty();

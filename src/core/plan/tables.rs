@@ -461,7 +461,7 @@ fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
         work.push(TableWork { work: Work::Backfill, features, range: Some(range) });
     }
     next.columns.extend(added);
-    if let Some(range) = longer_lived(wanted, held) {
+    if let Some(range) = longer_lived(wanted, || held) {
         let columns = next.columns.iter().map(|column| column.id).collect();
         next.backfills.push(Backfill { columns, from: range.from, to: range.to });
         work.push(TableWork { work: Work::Backfill, features: Vec::new(), range: Some(range) });
@@ -481,17 +481,17 @@ fn is_as_wanted(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -
     table.columns.len() == features.len()
         && features.iter().all(has)
         && (table.source == *wanted.source || table.equal_sources.contains(wanted.source))
-        && longer_lived(wanted, table.loaded_or_recorded(input.ledger(&table.id)).span()).is_none()
+        && longer_lived(wanted, || table.loaded_or_recorded(input.ledger(&table.id)).span()).is_none()
 }
 
 /// The event times that a longer ttl adds before what the table holds.
-fn longer_lived(wanted: &Wanted<'_>, held: Option<Interval>) -> Option<Interval> {
+fn longer_lived(wanted: &Wanted<'_>, held: impl FnOnce() -> Option<Interval>) -> Option<Interval> {
     let (before, after) = (wanted.before?.effective_online_ttl(), wanted.view.effective_online_ttl());
-    let held = held?;
-    let to = Timestamp::from_nanos(held.from.as_nanos().checked_sub(1)?);
     if before.is_zero() || !(after.is_zero() || after > before) {
         return None;
     }
+    let held = held()?;
+    let to = Timestamp::from_nanos(held.from.as_nanos().checked_sub(1)?);
     let from = if after.is_zero() {
         Timestamp::MIN
     } else {

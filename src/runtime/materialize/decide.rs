@@ -52,7 +52,7 @@ pub(super) fn decide(
                 let last = coverage.span().map_or(end, |span| span.to);
                 let waits =
                     table.backfills.iter().any(|one| !table.missing_of(one, &ledgers.own).1.is_empty());
-                let or = if waits { ", or waits for `provender materialize --pending`" } else { "" };
+                let or = if waits { ", or left to `--pending`" } else { "" };
                 return Decision::Nothing { reason: format!("everything up to {last} is loaded{or}") };
             }
             Decision::Load(intervals.into_iter().map(whole).collect())
@@ -113,14 +113,17 @@ pub(super) fn missing_of_replaced(table: &OnlineTable, ledgers: &Ledgers) -> Cov
 ///
 /// The rows written hold every column, not only the added ones: a key whose row was never stored (its table was lost, or
 /// the row arrived late) then gets a whole one, where a row of added columns alone would be served as if the others had no
-/// value. Where rows are stored without these columns, only what is absent is filled, so the other columns cost reading and
-/// no more. Elsewhere (a longer ttl, a table made again for a lost one) the newest row wins, as in every other run.
+/// value. Where rows may be stored without these columns, only what is absent is filled, so the other columns cost reading
+/// and no more. Elsewhere (a longer ttl, a table made again for a lost one) the newest row wins, as in every other run.
 fn backfills(table: &OnlineTable, own: &Ledger) -> Vec<Load> {
     let mut loads = Vec::new();
+    let first = table.columns.iter().map(|column| column.id).min();
     for backfill in &table.backfills {
         let (columns, missing) = table.missing_of(backfill, own);
-        let are_absent = !own.loaded().difference(&table.covered(own, &columns)).is_empty();
-        let mode = if are_absent { WriteMode::FillAbsent } else { WriteMode::Newest };
+        // Rows that were pushed are in no ledger: they lack the columns that were added after the first ones.
+        let were_added = first.is_some_and(|first| !columns.contains(&first));
+        let may_be_absent = were_added || !own.loaded().difference(&table.covered(own, &columns)).is_empty();
+        let mode = if may_be_absent { WriteMode::FillAbsent } else { WriteMode::Newest };
         loads.extend(missing.intervals().iter().map(|interval| Load {
             interval: *interval,
             mode,

@@ -20,7 +20,7 @@ use super::*;
 use crate::registry::{LedgerStore, RegistryLog};
 use crate::testing::{
     Bench, MemoryHistory, MemoryProvider, entity, feature, feature_view, file_source, int, int_key,
-    online_table,
+    online_row, online_table, times,
 };
 
 /// Key, event time, created time; the values follow from the row's place.
@@ -281,6 +281,25 @@ fn a_table_made_again_is_filled_with_the_newest_rows_whatever_was_loaded_before(
     let loaded = world.loaded(MaterializeKind::Pending);
     assert_eq!(loaded.intervals, [interval(21, 30)]);
     assert_eq!((world.stored(1).unwrap().0, world.stored(2).unwrap().0), ((25, None), (13, None)));
+    assert!(matches!(world.run(MaterializeKind::Pending), ViewOutcome::Nothing { .. }));
+}
+
+#[test]
+fn a_column_that_is_added_before_a_table_made_again_is_filled_comes_to_pushed_rows_too() {
+    let mut world = World::new(0);
+    world.rows = vec![(Some(1), Some(12), None), (Some(2), Some(13), None), (Some(2), Some(25), None)];
+    let id = world.table().id.clone();
+    let recorded = |column| Backfill { columns: vec![ColumnId(column)], from: at(10), to: at(30) };
+    world.registry.tables.get_mut(&id).unwrap().backfills.push(recorded(1));
+    world.loaded(range(10, 20));
+    let pushed = online_row(world.table(), &int_key(1), times(40, None), &[int(-1)]);
+    block_on(Bench::new(&world.memory, "p").write(world.table(), &[pushed]));
+    world.add_column();
+    let table = world.registry.tables.get_mut(&id).unwrap();
+    table.backfills = vec![recorded(1), recorded(2)];
+    world.loaded(MaterializeKind::Pending);
+    assert_eq!(world.stored(1), Some(((40, None), vec![int(-1), int(1000)])));
+    assert_eq!(world.stored(2), Some(((25, None), vec![int(2), Cell::Null])));
     assert!(matches!(world.run(MaterializeKind::Pending), ViewOutcome::Nothing { .. }));
 }
 
