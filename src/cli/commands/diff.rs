@@ -61,7 +61,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let prior = step(&before, &Registry::default(), &label)?.applied_first();
     let difference = step(&after, &prior, &label)?;
     show(ui, &difference, args.view)?;
-    Ok(if tell_refused(ui, &difference, &gates, Refusal::Planning) {
+    Ok(if tell_refused(ui, &difference, &gates, Refusal::Comparing) {
         Exit::Refused
     } else if args.detailed_exitcode && difference.would_write() {
         Exit::Changes

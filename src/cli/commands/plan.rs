@@ -116,6 +116,8 @@ pub(crate) enum Refusal {
     Foretold,
     /// While planning.
     Planning,
+    /// Between two folders, where no option accepts anything.
+    Comparing,
     /// A saved plan was to be applied; what it accepts stands in it.
     SavedPlan,
     /// Everything was to go; no definitions are read.
@@ -129,6 +131,7 @@ impl Refusal {
             Self::Foretold | Self::Planning => {
                 format!("to accept it: {option}, or an `allow` block with a reason")
             }
+            Self::Comparing => "to accept it: an `allow` block with a reason in the second folder".to_owned(),
             Self::SavedPlan => {
                 format!("to accept it, plan again with {option} or an `allow` block, and apply that plan")
             }
