@@ -121,7 +121,8 @@ pub(crate) async fn make_plan(
         .await
         .map_err(|error| CommandError::new("reading the registry ended in a bug").because(error))??;
     let loaded = match defined {
-        Some(loaded) => loaded,
+        // What was found in the texts is told; a large project's are given back before the comparison.
+        Some(loaded) => Loaded { sources: Sources::default(), ..loaded },
         None => registered(&prior, args.to_revision).await?,
     };
     let provider = match backends::out_of_reach(workspace, Part::Online) {
