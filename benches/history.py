@@ -5,10 +5,8 @@ order of their times or in no order. Entity rows ask for keys of the history, on
 """
 
 import pathlib
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 SEED = 7
 FIRST = 1_767_225_600_000_000  # 2026-01-01, in microseconds
@@ -17,8 +15,18 @@ CHUNK = 1_000_000
 FEATURES = [(f"f{number}", ["float32", "float64", "int64", "float32", "string"][number % 5]) for number in range(10)]
 
 
+def apart(function, *arguments):
+    """Calls a function in a process of its own: a command that is started counts the memory of the process that starts it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 def history(path, rows, keys, ordered=True, seed=SEED):
     """Writes a history to a Parquet file, unless it is there already."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = pathlib.Path(path)
     if path.exists():
         return path
@@ -44,6 +52,10 @@ def history(path, rows, keys, ordered=True, seed=SEED):
 
 def entity_rows(path, rows, keys, seed=SEED):
     """Writes entity rows to a Parquet file, unless it is there already."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = pathlib.Path(path)
     if not path.exists():
         random = np.random.default_rng([seed, rows, keys])
@@ -56,6 +68,8 @@ def entity_rows(path, rows, keys, seed=SEED):
 
 
 def _schema():
+    import pyarrow as pa
+
     types = {"float32": pa.float32(), "float64": pa.float64(), "int64": pa.int64(), "string": pa.string()}
     time = pa.timestamp("us", "UTC")
     fields = [("key", pa.int64()), ("event_timestamp", time), ("created", time)]
@@ -63,6 +77,9 @@ def _schema():
 
 
 def _feature(random, kind, many):
+    import pyarrow as pa
+    import pyarrow.compute
+
     nulls = random.random(many) < 0.01
     if kind == "string":
         values = pa.array([f"word{number}" for number in range(1000)]).take(pa.array(random.integers(0, 1000, many)))
