@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use litemap::LiteMap;
 use provender_core::model::{StoreIdentity, StoreSettings};
-use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind, identity_of};
+use provender_core::provider::{InfraObject, StoreSpec, UpdateKind, identity_of};
 use provender_core::registry::OnlineTable;
 use serde_json::{Value as Json, json};
 
@@ -74,12 +74,7 @@ impl StoreSpec for DynamoDbSpec {
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
-        vec![InfraObject {
-            store: None,
-            id: InfraId { kind: DYNAMODB_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
-            table: Some(table.id.clone()),
-            attributes: self.attributes(project),
-        }]
+        vec![InfraObject::of_table(DYNAMODB_TABLE, project, table, self.attributes(project))]
     }
 
     fn update_kind(&self, from: &InfraObject, to: &InfraObject) -> UpdateKind {
@@ -94,7 +89,6 @@ impl StoreSpec for DynamoDbSpec {
 
 #[cfg(test)]
 mod tests {
-
     use provender_core::model::{Fingerprint, Objects, Project};
     use provender_core::plan::{Action, Plan, PlanInput, plan};
     use provender_core::registry::{AppliedEnvironment, Registry};

@@ -3,7 +3,7 @@
 
 use litemap::LiteMap;
 use provender_core::model::{StoreIdentity, StoreSettings};
-use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind, identity_of};
+use provender_core::provider::{InfraObject, StoreSpec, UpdateKind, identity_of};
 use provender_core::registry::OnlineTable;
 
 /// Kind of the infrastructure objects.
@@ -23,12 +23,7 @@ impl StoreSpec for DatastoreSpec {
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
-        vec![InfraObject {
-            store: None,
-            id: InfraId { kind: DATASTORE_KIND.to_owned(), name: format!("{project}.{}", table.id) },
-            table: Some(table.id.clone()),
-            attributes: LiteMap::new(),
-        }]
+        vec![InfraObject::of_table(DATASTORE_KIND, project, table, LiteMap::new())]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {

@@ -3,7 +3,7 @@
 
 use litemap::LiteMap;
 use provender_core::model::{StoreIdentity, StoreSettings};
-use provender_core::provider::{InfraId, InfraObject, StoreSpec, UpdateKind};
+use provender_core::provider::{InfraObject, StoreSpec, UpdateKind};
 use provender_core::registry::OnlineTable;
 use serde_json::{Value as Json, json};
 
@@ -30,15 +30,15 @@ impl StoreSpec for EmbeddedSpec {
         }
     }
 
-    /// One object. Its only attribute is the join keys, which no table ever changes: columns live in row
-    /// schemas, so adding a feature or editing a tag touches no infrastructure.
+    /// One object. Its only attribute is the join keys, which no table ever changes: columns live in row schemas, so adding a
+    /// feature or editing a tag touches no infrastructure.
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
-        vec![InfraObject {
-            store: None,
-            id: InfraId { kind: EMBEDDED_TABLE.to_owned(), name: format!("{project}.{}", table.id) },
-            table: Some(table.id.clone()),
-            attributes: LiteMap::from_iter([("join_keys".to_owned(), join_keys(table))]),
-        }]
+        vec![InfraObject::of_table(
+            EMBEDDED_TABLE,
+            project,
+            table,
+            LiteMap::from_iter([("join_keys".to_owned(), join_keys(table))]),
+        )]
     }
 
     fn update_kind(&self, from: &InfraObject, to: &InfraObject) -> UpdateKind {

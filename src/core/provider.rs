@@ -89,6 +89,21 @@ pub struct InfraObject {
 }
 
 impl InfraObject {
+    /// The object of this kind that holds a table of a project, in no store yet: both names are its own.
+    pub fn of_table(
+        kind: &str,
+        project: &str,
+        table: &OnlineTable,
+        attributes: LiteMap<String, Json>,
+    ) -> Self {
+        Self {
+            id: InfraId { kind: kind.to_owned(), name: format!("{project}.{}", table.id) },
+            store: None,
+            table: Some(table.id.clone()),
+            attributes,
+        }
+    }
+
     /// The same object with open table ids filled in; see [`TableId::resolve`].
     #[must_use]
     pub fn resolve(&self, revision: u64) -> Self {

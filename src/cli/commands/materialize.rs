@@ -159,14 +159,13 @@ async fn tell_who_waits(
             continue;
         }
         let ledger = log.ledger().read(table).await?;
-        let is_missing = |backfill| !written.missing_of(backfill, &ledger).1.is_empty();
         if written.replaces.is_some() && ledger.complete.is_none() {
             ui.warning(&format!(
                 "feature_view.{view} is still served from the table before {table}, which this run did not write; \
                  `{} materialize --pending` fills the new one and switches",
                 ui.program()
             ));
-        } else if written.backfills.iter().any(is_missing) {
+        } else if written.waits_for_backfill(&ledger) {
             ui.warning(&format!(
                 "feature_view.{view} still lacks values that an apply recorded; `{} materialize --pending` loads them",
                 ui.program()

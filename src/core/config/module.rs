@@ -17,7 +17,7 @@ use crate::source::Span;
 const DEPTH_LIMIT: usize = 16;
 
 /// Attributes of a `module` block that set no variable.
-const RESERVED: [&str; 4] = ["source", "for_each", "name", "enabled"];
+pub(super) const RESERVED: [&str; 4] = ["source", "for_each", "name", "enabled"];
 
 /// What a `module` block takes beside its variables.
 pub(super) const FORM: Schema = Schema { labels: &["name"], attributes: &RESERVED, single: &[], blocks: &[] };

@@ -5,7 +5,9 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::environment::Setting;
 use super::load::LoadInput;
+use super::module::RESERVED;
 use super::scope::Constants;
 use super::type_constraint::TypeConstraint;
 use crate::diagnostic::{Diagnostic, Label, Severity, codes, nearest, suggestion};
@@ -21,9 +23,6 @@ pub(super) const SCHEMA: Schema = Schema {
 
 pub(super) const VALIDATION: Schema =
     Schema { labels: &[], attributes: &["condition", "error_message"], single: &[], blocks: &[] };
-
-/// Attributes of a `module` block that set no variable.
-const RESERVED: [&str; 4] = ["source", "for_each", "name", "enabled"];
 
 /// A variable with its value; none when that went wrong.
 #[derive(Clone)]
@@ -47,11 +46,15 @@ pub(super) enum Given<'a> {
 impl Given<'_> {
     fn place(&self, name: &str) -> Option<Span> {
         match self {
-            Self::Project(input) if input.variables.contains_key(name) => None,
-            Self::Project(input) => input.environment.variables.get(name).map(|setting| setting.span),
+            Self::Project(input) => setting(input, name).map(|setting| setting.span),
             Self::Module(call) => call.arguments.get(name).map(|argument| argument.span),
         }
     }
+}
+
+/// What feature_store.yaml says, where nothing stronger does.
+fn setting<'a>(input: &LoadInput<'a>, name: &str) -> Option<&'a Setting> {
+    input.environment.variables.get(name).filter(|_| !input.variables.contains_key(name))
 }
 
 /// A `module` block, as the scope that it makes sees it.
@@ -189,7 +192,7 @@ fn from_outside(
     input: &LoadInput<'_>,
 ) -> Option<Value> {
     let declared = reader.block.header();
-    let setting = input.environment.variables.get(name).filter(|_| !input.variables.contains_key(name));
+    let setting = setting(input, name);
     let given = if let Some(text) = input.variables.get(name) {
         let by_default = matches!(
             &default,

@@ -102,7 +102,7 @@ impl Judge<'_> {
                 }
             }
             (None, _) => self.take(&mut change, &rules::judge_created()),
-            (Some(before), Some(after)) => self.update(&mut change, &differences(before, after), &mut hit),
+            (Some(before), Some(after)) => self.update(&mut change, differences(before, after), &mut hit),
         }
         self.own_moves(&mut change, &mut hit);
         if address.kind == ObjectKind::FeatureView {
@@ -204,18 +204,18 @@ impl Judge<'_> {
         }
     }
 
-    fn update(&mut self, change: &mut Change, differences: &[Difference], hit: &mut BTreeSet<FeatureName>) {
+    fn update(&mut self, change: &mut Change, differences: Vec<Difference>, hit: &mut BTreeSet<FeatureName>) {
         let replaced =
             self.decisions.get(&change.address.name).is_some_and(|decision| !decision.because.is_empty());
         let back = self.goes_back(&change.address);
         for difference in differences {
-            let mut verdict = rules::judge(self.states, &change.address, difference);
+            let mut verdict = rules::judge(self.states, &change.address, &difference);
             // Readers never saw the definition that is given up.
             if back && verdict.wants_new_table {
                 verdict.contract = verdict.contract.min(Contract::NonBreaking);
             }
             if verdict.contract == Contract::Breaking {
-                hit.extend(self.features_hit(&change.address, difference));
+                hit.extend(self.features_hit(&change.address, &difference));
             }
             self.take(change, &verdict);
             let needs_new_table = verdict.wants_new_table
@@ -225,9 +225,9 @@ impl Judge<'_> {
                     self.replaces_below(&change.address)
                 };
             change.attributes.push(AttributeChange {
-                path: difference.path.clone(),
-                before: difference.before.clone(),
-                after: difference.after.clone(),
+                path: difference.path,
+                before: difference.before,
+                after: difference.after,
                 needs_new_table,
                 code: Some(verdict.code.to_owned()),
             });

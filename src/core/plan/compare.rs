@@ -322,7 +322,7 @@ fn pending(input: &Indexed<'_>, decisions: &BTreeMap<String, TableDecision>) -> 
         } else if replaced.contains(&table.id) {
             // Its successor is filled whole.
             return None;
-        } else if table.backfills.iter().any(|backfill| !tables::is_covered(table, ledger, backfill)) {
+        } else if table.waits_for_backfill(ledger) {
             Work::Backfill
         } else {
             return None;

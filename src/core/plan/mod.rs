@@ -2,7 +2,8 @@
 //!
 //! The types of `document` are the saved plan (`plan --out`), so they are a stored format and the only input of every
 //! view. `plan` compares; nothing here looks at a clock, a file or the network. Read on in `scope` (which objects are
-//! compared), `tables` (what becomes of online tables), `rules` (what a difference means) and `steps` (what is done).
+//! compared), `tables` (what becomes of online tables), `fit` (whether one can stay), `rules` (what a difference means) and
+//! `steps` (what is done).
 
 mod attributes;
 mod changes;
@@ -10,6 +11,7 @@ mod compare;
 mod digest;
 mod document;
 mod file;
+mod fit;
 mod gate;
 mod index;
 mod infrastructure;

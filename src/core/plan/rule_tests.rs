@@ -1,12 +1,13 @@
 //! Two states, one rule: what each kind of difference means, and what becomes of the online table.
 
+use litemap::LiteMap;
+
 use super::tests::{Shape, ViewShape, World, environment};
 use super::*;
 use crate::model::{
     Consumer, FeatureService, Object, ObjectKind, Objects, Selection, StoreIdentity, ValueType,
 };
 use crate::registry::{OnlineTable, TableState};
-use litemap::LiteMap;
 
 fn shape() -> Shape {
     let view = ViewShape { there: true, online: true, features: [1, 3, 0], ttl: 2, own_source: false };

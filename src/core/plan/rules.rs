@@ -224,8 +224,8 @@ fn judge_removed(states: &States<'_>, view: &str, feature: &str) -> Verdict {
     let is_it = |(of, name): &FeatureName| of == view && name == feature;
     let readers: Vec<String> = services(states.prior)
         .filter(|(_, service)| {
-            let read = outputs(service, states.prior).into_iter().map(|(_, feature)| feature);
-            read.into_iter().any(|read| is_it(&read) || behind(&read, states.prior).iter().any(is_it))
+            let mut read = outputs(service, states.prior).into_iter().map(|(_, feature)| feature);
+            read.any(|read| is_it(&read) || behind(&read, states.prior).iter().any(is_it))
         })
         .map(|(address, _)| address.to_string())
         .collect();

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::tests::{Shape, ViewShape, World, environment, source};
 use super::*;
 use crate::model::{FeatureView, Object, ObjectKind, Objects, SourceKind, StoreIdentity};
-use litemap::LiteMap;
 
 fn objects() -> Objects {
     let view = ViewShape { there: true, online: true, features: [1, 3, 0], ttl: 2, own_source: false };

@@ -1,16 +1,16 @@
 //! What becomes of the online tables of one view: nothing, a change in place, a new table beside the old one, or the end.
 //! It decides about records in the registry; `infrastructure` works out what that asks of the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::fit::{Fit, fit};
 use super::index::Indexed;
 use super::{Reason, Work};
-use crate::model::{Address, Feature, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
+use crate::model::{Address, FeatureView, Fingerprint, JoinKey, ObjectKind, Objects, StoreIdentity};
 use crate::registry::{
-    Backfill, Column, ColumnId, Coverage, Interval, Ledger, OnlineTable, ServedDefinitions, TableId,
-    TableState,
+    Backfill, Column, ColumnId, Coverage, Interval, OnlineTable, ServedDefinitions, TableId, TableState,
 };
-use crate::time::{Duration, Timestamp};
+use crate::time::Timestamp;
 
 /// Data work that a decision about tables brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,22 +61,15 @@ impl TableDecision {
 }
 
 /// What a view asks of its table.
-struct Wanted<'a> {
-    name: &'a str,
-    view: &'a FeatureView,
-    before: Option<&'a FeatureView>,
-    store: &'a StoreIdentity,
-    join_keys: Vec<JoinKey>,
-    source: &'a Fingerprint,
+pub(super) struct Wanted<'a> {
+    pub(super) name: &'a str,
+    pub(super) view: &'a FeatureView,
+    pub(super) before: Option<&'a FeatureView>,
+    pub(super) store: &'a StoreIdentity,
+    pub(super) join_keys: Vec<JoinKey>,
+    pub(super) source: &'a Fingerprint,
     /// Name of the source that holds the history.
-    history: &'a str,
-}
-
-/// How a table fits what is wanted.
-enum Fit {
-    Same,
-    InPlace(Box<OnlineTable>, Vec<TableWork>),
-    New(Vec<String>),
+    pub(super) history: &'a str,
 }
 
 /// The live tables of a view.
@@ -125,7 +118,7 @@ pub(super) fn decide(
 /// Takes recorded backfills that the ledger covers out of a record that is written anyway.
 pub(super) fn forget_done_backfills(input: &Indexed<'_>, table: &mut OnlineTable) {
     let ledger = input.ledger(&table.id);
-    let waiting = table.backfills.iter().filter(|backfill| !is_covered(table, ledger, backfill));
+    let waiting = table.backfills.iter().filter(|backfill| !table.is_covered(backfill, ledger));
     table.backfills = waiting.cloned().collect();
 }
 
@@ -283,10 +276,9 @@ fn create_again(
     decision.drop_table(lost, Reason::Missing);
     decision.freed.clear();
     create(wanted, serving.map(|old| &old.id), Reason::Missing, decision);
-    let held = |table: &OnlineTable| table.loaded_or_recorded(input.ledger(&table.id));
     let gone = chain.iter().take_while(|table| serving.is_none_or(|old| table.id != old.id));
-    let gone = gone.map(|table| held(table)).fold(Coverage::default(), |all, one| all.union(&one));
-    let kept = serving.map(held).unwrap_or_default();
+    let gone = gone.map(|table| held(input, table)).fold(Coverage::default(), |all, one| all.union(&one));
+    let kept = serving.map(|old| held(input, old)).unwrap_or_default();
     if let Some(table) = decision.puts.get_mut(&TableId::planned(wanted.name)) {
         let columns: Vec<ColumnId> = table.columns.iter().map(|column| column.id).collect();
         let rest = gone.difference(&kept);
@@ -328,7 +320,7 @@ fn leave_unfinished(
         }
         (Fit::New(_), Fit::New(because)) => {
             decision.drop_table(unfinished, Reason::Unfinished);
-            let range = old.loaded_or_recorded(input.ledger(&old.id)).span();
+            let range = held(input, old).span();
             decision.because.clone_from(&because);
             create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
             decision.replaced = Some(old.id.clone());
@@ -349,7 +341,7 @@ fn replace(
     decision.put(OnlineTable { served: served(input, &old.view), ..old.clone() });
     create(wanted, Some(&old.id), Reason::NeedsNewTable { because }, decision);
     decision.replaced = Some(old.id.clone());
-    let range = old.loaded_or_recorded(input.ledger(&old.id)).span();
+    let range = held(input, old).span();
     decision.work.push(TableWork { work: Work::Rematerialize, features: Vec::new(), range });
 }
 
@@ -365,148 +357,13 @@ fn served(input: &Indexed<'_>, view: &Address) -> Option<ServedDefinitions> {
     Some(ServedDefinitions { view: view.name.clone(), objects: Objects(objects) })
 }
 
-fn fit(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
-    let mut because = Vec::new();
-    if table.store != *wanted.store {
-        because.push("online_store".to_owned());
-    }
-    if table.join_keys != wanted.join_keys {
-        because.push("join_keys".to_owned());
-    }
-    let is_same = table.source == *wanted.source || table.equal_sources.contains(wanted.source);
-    if !is_same && !is_said_unchanged(input, wanted) {
-        because.push("source".to_owned());
-    }
-    for feature in &wanted.view.features {
-        let Some(column) = table.column(&feature.name) else { continue };
-        if column.value_type != feature.value_type && !column.value_type.widens_to(&feature.value_type) {
-            because.push(format!("feature.{}.type", feature.name));
-        }
-    }
-    if let Some(more) = replaced_by_store(input, table) {
-        because.extend(more);
-    }
-    if because.is_empty() { fit_in_place(input, wanted, table) } else { Fit::New(because) }
-}
-
-/// Attributes of the store that cannot change where the table is.
-fn replaced_by_store(input: &Indexed<'_>, table: &OnlineTable) -> Option<Vec<String>> {
-    let store = input.store?;
-    let wanted = store.lower(&input.project.name, table);
-    wanted.iter().find_map(|object| {
-        let left = input.prior.infrastructure.get(&object.id)?;
-        let from = input.observed.and_then(|observed| observed.get(&object.id)).unwrap_or(left);
-        match store.update_kind(from, object) {
-            crate::provider::UpdateKind::Replace { because } => Some(because),
-            crate::provider::UpdateKind::InPlace => None,
-        }
-    })
-}
-
-/// Whether an `allow "PV109"` says that the source holds the same values as before: on the view, or on a source of it.
-fn is_said_unchanged(input: &Indexed<'_>, wanted: &Wanted<'_>) -> bool {
-    let blocks = input.project.allowed.iter().filter(|allow| allow.values_unchanged && allow.code == "PV109");
-    let in_force = blocks.filter(|allow| allow.expires.is_none_or(|expires| input.now < expires));
-    let view = Address::new(ObjectKind::FeatureView, wanted.name);
-    in_force.map(|allow| &allow.on).any(|on| {
-        *on == view
-            || on.kind == ObjectKind::DataSource
-                && (on.name == wanted.view.source || wanted.history == on.name)
-    })
-}
-
-fn fit_in_place(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> Fit {
-    if is_as_wanted(input, wanted, table) {
-        return Fit::Same;
-    }
-    let mut next = table.clone();
-    if table.source != *wanted.source && !table.equal_sources.contains(wanted.source) {
-        next.equal_sources.push(std::mem::replace(&mut next.source, wanted.source.clone()));
-    }
-    let held = table.loaded_or_recorded(input.ledger(&table.id)).span();
-    let mut work = Vec::new();
-    let removed: BTreeSet<ColumnId> = table
-        .columns
-        .iter()
-        .filter(|column| wanted.view.feature(&column.name).is_none())
-        .map(|column| column.id)
-        .collect();
-    if !removed.is_empty() {
-        let names = table.columns.iter().filter(|column| removed.contains(&column.id));
-        let features = names.map(|column| column.name.clone()).collect();
-        work.push(TableWork { work: Work::Drop, features, range: held });
-        next.columns.retain(|column| !removed.contains(&column.id));
-        for backfill in &mut next.backfills {
-            backfill.columns.retain(|column| !removed.contains(column));
-        }
-        next.backfills.retain(|backfill| !backfill.columns.is_empty());
-    }
-    let mut added = Vec::new();
-    for feature in &wanted.view.features {
-        if let Some(column) = next.columns.iter_mut().find(|column| column.name == feature.name) {
-            column.value_type = feature.value_type.clone();
-        } else {
-            added.push(Column {
-                id: ColumnId(next.next_column_id.0),
-                name: feature.name.clone(),
-                value_type: feature.value_type.clone(),
-            });
-            next.next_column_id.0 += 1;
-        }
-    }
-    if let Some(range) = held.filter(|_| !added.is_empty()) {
-        let columns = added.iter().map(|column| column.id).collect();
-        next.backfills.push(Backfill { columns, from: range.from, to: range.to });
-        let features = added.iter().map(|column| column.name.clone()).collect();
-        work.push(TableWork { work: Work::Backfill, features, range: Some(range) });
-    }
-    next.columns.extend(added);
-    if let Some(range) = longer_lived(wanted, || held) {
-        let columns = next.columns.iter().map(|column| column.id).collect();
-        next.backfills.push(Backfill { columns, from: range.from, to: range.to });
-        work.push(TableWork { work: Work::Backfill, features: Vec::new(), range: Some(range) });
-    }
-    if next.columns != table.columns {
-        next.schema_id += 1;
-    }
-    if next == *table { Fit::Same } else { Fit::InPlace(Box::new(next), work) }
-}
-
-/// Whether the table has what is wanted and nothing else; the answer for nearly every table of nearly every plan.
-fn is_as_wanted(input: &Indexed<'_>, wanted: &Wanted<'_>, table: &OnlineTable) -> bool {
-    let features = &wanted.view.features;
-    let has = |feature: &Feature| {
-        table.column(&feature.name).is_some_and(|column| column.value_type == feature.value_type)
-    };
-    table.columns.len() == features.len()
-        && features.iter().all(has)
-        && (table.source == *wanted.source || table.equal_sources.contains(wanted.source))
-        && longer_lived(wanted, || table.loaded_or_recorded(input.ledger(&table.id)).span()).is_none()
-}
-
-/// The event times that a longer ttl adds before what the table holds.
-fn longer_lived(wanted: &Wanted<'_>, held: impl FnOnce() -> Option<Interval>) -> Option<Interval> {
-    let (before, after) = (wanted.before?.effective_online_ttl(), wanted.view.effective_online_ttl());
-    if before.is_zero() || !(after.is_zero() || after > before) {
-        return None;
-    }
-    let held = held()?;
-    let to = Timestamp::from_nanos(held.from.as_nanos().checked_sub(1)?);
-    let from = if after.is_zero() {
-        Timestamp::MIN
-    } else {
-        held.from.saturating_sub(Duration::from_nanos(after.as_nanos() - before.as_nanos())?)
-    };
-    Some(Interval { from, to })
+/// Event times that a table has, or is still to get.
+pub(super) fn held(input: &Indexed<'_>, table: &OnlineTable) -> Coverage {
+    table.loaded_or_recorded(input.ledger(&table.id))
 }
 
 /// Whether infrastructure of the table was applied and is not there.
 fn is_lost(input: &Indexed<'_>, table: &TableId) -> bool {
     let Some(observed) = input.observed else { return false };
     input.infrastructure_of(table).iter().any(|object| !observed.contains_key(&object.id))
-}
-
-/// Whether a recorded backfill is done: each of its columns that is still there has all of its range.
-pub(super) fn is_covered(table: &OnlineTable, ledger: &Ledger, backfill: &Backfill) -> bool {
-    table.missing_of(backfill, ledger).1.is_empty()
 }

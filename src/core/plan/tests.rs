@@ -26,12 +26,7 @@ impl StoreSpec for TestStore {
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
-        let object = |kind: &str| InfraObject {
-            store: None,
-            id: InfraId { kind: kind.to_owned(), name: format!("{project}.{}", table.id) },
-            table: Some(table.id.clone()),
-            attributes: LiteMap::new(),
-        };
+        let object = |kind| InfraObject::of_table(kind, project, table, LiteMap::new());
         ["data_table", "index_table"].map(object).into()
     }
 

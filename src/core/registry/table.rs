@@ -163,6 +163,11 @@ pub struct OnlineTable {
 }
 
 impl OnlineTable {
+    /// Whether the values of a source of this content fingerprint count as this table's; see [`OnlineTable::sources`].
+    pub fn holds_values_of(&self, source: &Fingerprint) -> bool {
+        self.source == *source || self.equal_sources.contains(source)
+    }
+
     /// Content fingerprints whose values count as this table's: its source and those that stand for the same values.
     pub fn sources(&self) -> Vec<Fingerprint> {
         std::iter::once(&self.source).chain(&self.equal_sources).cloned().collect()
@@ -185,6 +190,16 @@ impl OnlineTable {
             wanted.difference(&self.covered(ledger, &columns))
         };
         (columns, missing)
+    }
+
+    /// Whether a recorded backfill is not done: one of its columns that is still there lacks some of its range.
+    pub fn waits_for_backfill(&self, ledger: &Ledger) -> bool {
+        self.backfills.iter().any(|backfill| !self.is_covered(backfill, ledger))
+    }
+
+    /// Whether a recorded backfill is done.
+    pub fn is_covered(&self, backfill: &Backfill, ledger: &Ledger) -> bool {
+        self.missing_of(backfill, ledger).1.is_empty()
     }
 
     /// Event times that were loaded at all, or that a recorded backfill is still to load.

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use litemap::LiteMap;
+
 use crate::model::{Address, ObjectKind, Objects, Project, StoreIdentity, StoreSettings};
 use crate::plan::{
     Affected, Change, Contract, Gate, InfraStep, Plan, PlanInput, SourcePosition, SourceRange, StepAction,
     plan,
 };
-use crate::provider::{InfraId, InfraObject, StoreSpec, UpdateKind};
+use crate::provider::{InfraObject, StoreSpec, UpdateKind};
 use crate::registry::{
     AppliedEnvironment, ColumnId, Interval, Ledger, MaterializationInterval, OnlineTable, Registry,
 };
 use crate::time::{Duration, Timestamp};
 use crate::view::{html, markdown};
-use litemap::LiteMap;
 
 #[derive(Debug)]
 struct OneTable;
@@ -28,12 +29,7 @@ impl StoreSpec for OneTable {
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
-        vec![InfraObject {
-            store: None,
-            id: InfraId { kind: "test_table".to_owned(), name: format!("{project}.{}", table.id) },
-            table: Some(table.id.clone()),
-            attributes: LiteMap::new(),
-        }]
+        vec![InfraObject::of_table("test_table", project, table, LiteMap::new())]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {

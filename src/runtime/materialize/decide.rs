@@ -50,9 +50,7 @@ pub(super) fn decide(
             let intervals = incremental(&coverage, end, lateness, view.effective_online_ttl());
             if intervals.is_empty() {
                 let last = coverage.span().map_or(end, |span| span.to);
-                let waits =
-                    table.backfills.iter().any(|one| !table.missing_of(one, &ledgers.own).1.is_empty());
-                let or = if waits { ", or left to `--pending`" } else { "" };
+                let or = if table.waits_for_backfill(&ledgers.own) { ", or left to `--pending`" } else { "" };
                 return Decision::Nothing { reason: format!("everything up to {last} is loaded{or}") };
             }
             Decision::Load(intervals.into_iter().map(whole).collect())

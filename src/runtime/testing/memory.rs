@@ -264,12 +264,7 @@ impl StoreSpec for MemorySpec {
     }
 
     fn lower(&self, project: &str, table: &OnlineTable) -> Vec<InfraObject> {
-        vec![InfraObject {
-            store: None,
-            id: InfraId { kind: "memory_table".to_owned(), name: format!("{project}.{}", table.id) },
-            table: Some(table.id.clone()),
-            attributes: LiteMap::new(),
-        }]
+        vec![InfraObject::of_table("memory_table", project, table, LiteMap::new())]
     }
 
     fn update_kind(&self, _: &InfraObject, _: &InfraObject) -> UpdateKind {

@@ -33,8 +33,9 @@ pub fn describe(
         let owner = consumer.owner.as_ref().map(|owner| format!(" ({owner})")).unwrap_or_default();
         line(&mut text, "consumer").plain(format!("{}{owner}", consumer.name)).end();
     }
+    let roles = Roles::of(state, ledgers);
     for table in state.tables.values().filter(|table| table.view == *address) {
-        self::table(&mut text, table, state, ledgers, options);
+        self::table(&mut text, table, &roles, options);
     }
     Some(text)
 }
@@ -60,15 +61,9 @@ fn names(text: &mut Text, what: &str, names: impl IntoIterator<Item = Address>, 
     text.end();
 }
 
-fn table(
-    text: &mut Text,
-    table: &OnlineTable,
-    state: &Registry,
-    ledgers: &BTreeMap<TableId, Ledger>,
-    options: &TextOptions<'_>,
-) {
+fn table<'a>(text: &mut Text, table: &'a OnlineTable, roles: &Roles<'a>, options: &TextOptions<'_>) {
     line(text, "table").say(Label::Address, table.id.to_string());
-    text.plain(match Role::of(table, state, ledgers) {
+    text.plain(match roles.role(table) {
         Role::Serves => " serves".to_owned(),
         Role::ServesUntil(new) => format!(" serves until {new} is filled"),
         Role::Waits(old) => format!(" takes the place of {old} once it is filled"),
@@ -76,13 +71,13 @@ fn table(
         Role::Dropped => " waits to be deleted".to_owned(),
         Role::Forgotten => " is forgotten".to_owned(),
     });
-    let ledger = ledgers.get(&table.id);
+    let ledger = roles.ledgers.get(&table.id);
     match ledger.and_then(|ledger| ledger.loaded().span()) {
         Some(interval) => text.plain(format!("; loaded {interval}")),
         None => text.plain("; nothing is loaded"),
     };
-    let is_missing = |ledger| table.backfills.iter().any(|one| !table.missing_of(one, ledger).1.is_empty());
-    if table.state == TableState::Live && ledger.is_none_or(is_missing) && !table.backfills.is_empty() {
+    let nothing = Ledger::default();
+    if table.state == TableState::Live && table.waits_for_backfill(ledger.unwrap_or(&nothing)) {
         text.plain(format!("; waits for data: {} materialize --pending", options.program));
     }
     text.end();
@@ -98,26 +93,33 @@ pub(super) enum Role<'a> {
     Forgotten,
 }
 
-impl<'a> Role<'a> {
-    /// Readers switch to a table when its ledger says that it is filled.
-    pub(super) fn of(
-        table: &'a OnlineTable,
-        state: &'a Registry,
-        ledgers: &BTreeMap<TableId, Ledger>,
-    ) -> Self {
-        let is_filled = |id| ledgers.get(id).is_some_and(|ledger| ledger.complete.is_some());
-        let is_newer = |other: &&OnlineTable| {
-            other.state == TableState::Live && other.replaces.as_ref() == Some(&table.id)
-        };
-        let newer = state.tables.values().find(is_newer).map(|newer| &newer.id);
-        let older = table.replaces.as_ref().filter(|old| state.tables.contains_key(old));
+/// The roles of a registry's tables. Readers switch to a table when its ledger says that it is filled.
+pub(super) struct Roles<'a> {
+    state: &'a Registry,
+    ledgers: &'a BTreeMap<TableId, Ledger>,
+    /// By the table that each replaces.
+    newer: BTreeMap<&'a TableId, &'a TableId>,
+}
+
+impl<'a> Roles<'a> {
+    pub(super) fn of(state: &'a Registry, ledgers: &'a BTreeMap<TableId, Ledger>) -> Self {
+        // Of two that replace one, the first by id counts.
+        let live = state.tables.values().rev().filter(|table| table.state == TableState::Live);
+        let newer = live.filter_map(|table| Some((table.replaces.as_ref()?, &table.id))).collect();
+        Self { state, ledgers, newer }
+    }
+
+    pub(super) fn role(&self, table: &'a OnlineTable) -> Role<'a> {
+        let is_filled = |id| self.ledgers.get(id).is_some_and(|ledger| ledger.complete.is_some());
+        let newer = self.newer.get(&table.id).copied();
+        let older = table.replaces.as_ref().filter(|old| self.state.tables.contains_key(old));
         match (table.state, newer, older) {
-            (TableState::Dropped, _, _) => Self::Dropped,
-            (TableState::Forgotten, _, _) => Self::Forgotten,
-            (TableState::Live, Some(new), _) if is_filled(new) => Self::Replaced(new),
-            (TableState::Live, _, Some(old)) if !is_filled(&table.id) => Self::Waits(old),
-            (TableState::Live, Some(new), _) => Self::ServesUntil(new),
-            (TableState::Live, None, _) => Self::Serves,
+            (TableState::Dropped, _, _) => Role::Dropped,
+            (TableState::Forgotten, _, _) => Role::Forgotten,
+            (TableState::Live, Some(new), _) if is_filled(new) => Role::Replaced(new),
+            (TableState::Live, _, Some(old)) if !is_filled(&table.id) => Role::Waits(old),
+            (TableState::Live, Some(new), _) => Role::ServesUntil(new),
+            (TableState::Live, None, _) => Role::Serves,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::describe::Role;
+use super::describe::{Role, Roles};
 use super::{Detail, Label, Text, TextOptions};
 use crate::registry::{Ledger, Registry, TableId};
 use crate::view::wording::counted;
@@ -27,10 +27,11 @@ pub fn registry(registry: &Registry, ledgers: &BTreeMap<TableId, Ledger>, option
     if !registry.tables.is_empty() {
         text.end().push(Label::Heading, "Online tables").end().end();
     }
+    let roles = Roles::of(registry, ledgers);
     for table in registry.tables.values() {
         text.push(Label::Plain, "  ").safe(Label::Address, &table.id.to_string());
         text.safe(Label::Plain, &format!("  {}, {}", table.view, counted(table.columns.len(), "column")));
-        match Role::of(table, registry, ledgers) {
+        match roles.role(table) {
             Role::Dropped => text.push(Label::Removed, "  (to be deleted)"),
             Role::Forgotten => text.push(Label::Muted, "  (forgotten, kept)"),
             Role::Waits(old) => {
