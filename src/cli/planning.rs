@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::config::Loaded;
 use provender_core::diagnostic::{Diagnostics, suggestion};
-use provender_core::model::{Address, DataSource, ObjectKind, Objects, Project, StoreIdentity};
+use provender_core::model::{Address, DataSource, Fingerprint, ObjectKind, Objects, Project, StoreIdentity};
 use provender_core::plan::{
     Acceptance, CODES, Finding, Gate, Plan, PlanInput, PlanOutcome, destroy, plan, sweep,
 };
@@ -117,6 +117,8 @@ pub(crate) async fn make_plan(
     let prior = tokio::spawn(read_prior(prior_source(workspace, args)));
     let reads_definitions = args.to_revision.is_none() && !args.refresh_only;
     let defined = reads_definitions.then(|| project::definitions(ui, global, workspace)).transpose()?;
+    // Summed up here, where the registry is still being read.
+    let definitions_digest = defined.as_ref().map(Loaded::definitions_digest);
     let prior = prior
         .await
         .map_err(|error| CommandError::new("reading the registry ended in a bug").because(error))??;
@@ -143,7 +145,8 @@ pub(crate) async fn make_plan(
         Some(provider) if args.refresh => Some(observe(provider, &prior.state).await?),
         _ => None,
     };
-    let outcome = compare(workspace, &loaded, &prior, observed.as_ref(), args).await?;
+    let definitions_digest = definitions_digest.unwrap_or_else(|| loaded.definitions_digest());
+    let outcome = compare(workspace, &loaded, &definitions_digest, &prior, observed.as_ref(), args).await?;
     let mut made = finish(ui, outcome)?;
     let checks = !args.skip_source_validation && args.prior.is_none();
     if let (true, Some(what)) = (checks, backends::out_of_reach(workspace, Part::Offline)) {
@@ -327,6 +330,7 @@ async fn observe(
 async fn compare(
     workspace: &Workspace,
     loaded: &Loaded,
+    definitions_digest: &Fingerprint,
     prior: &Prior,
     observed: Option<&BTreeMap<InfraId, InfraObject>>,
     args: &PlanningArgs,
@@ -340,12 +344,11 @@ async fn compare(
     let store = workspace.online_spec()?;
     let now = args.now.unwrap_or_else(clock::now);
     let gates = args.gates.all(workspace);
-    let definitions_digest = loaded.definitions_digest();
     let plan_with = |ledgers: &BTreeMap<TableId, Ledger>| {
         plan(&PlanInput {
             project,
             ranges: &loaded.ranges,
-            definitions_digest: &definitions_digest,
+            definitions_digest,
             registry_location: &workspace.environment.registry.path,
             environment: &environment,
             keep_superseded: workspace.environment.keep_superseded,
