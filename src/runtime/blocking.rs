@@ -15,3 +15,8 @@ pub(crate) async fn on_blocking_thread<T: Send + 'static>(
         .await
         .map_err(|error| Error::new(ErrorKind::Bug, "a worker thread stopped").with_source(error))?
 }
+
+/// How many pieces of CPU work are worth running side by side.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

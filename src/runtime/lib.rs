@@ -13,6 +13,7 @@ pub mod error;
 pub mod feature_request;
 pub mod feature_store;
 pub mod historical;
+mod key_index;
 pub mod materialize;
 mod newest_rows;
 pub mod places;

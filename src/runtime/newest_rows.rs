@@ -1,144 +1,142 @@
-//! The newest row per slot of a stream that is never sorted: the one rule that the historical join and materialization
+//! The newest row per slot of a source that is never sorted: the one rule that the historical join and materialization
 //! share. A slot is a key, or a key at an entity time; memory grows with slots, never with the rows that went by.
+//!
+//! A source is read twice. The first time only keys and times are looked at, and each slot keeps the place of the row that
+//! leads it ([`Leaders`]); the second time only values, and only those of rows that lead at the end ([`Chosen`]).
 
-use arrow::array::{ArrayRef, UInt32Array, new_null_array};
-use arrow::compute::{interleave, interleave_record_batch, take_record_batch};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, UInt64Array, new_null_array};
+use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use crate::blocking::{on_blocking_thread, processors};
+use crate::provider::{PinnedSource, places};
 use crate::{Error, ErrorKind, Result};
 
-/// Rows that lost are thrown away when they are more than those that lead, and more than this.
-const KEEP_LOSERS: usize = 64 * 1024;
-/// The chunk of rows that belong to the batch being offered.
-const OPEN: u32 = u32::MAX;
-
-/// The row that leads a slot: ordered by event time, created time (none first), place in the stream.
+/// The row that leads a slot: ordered by event time, created time (none first), place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Leader {
     pub(crate) event_time: i64,
     pub(crate) created_time: Option<i64>,
-    position: u64,
-    chunk: u32,
-    row: u32,
+    pub(crate) place: u64,
 }
 
-/// Leaders of all slots, with the value columns of their rows.
-#[derive(Debug)]
-pub(crate) struct NewestRows {
-    schema: SchemaRef,
-    leaders: Vec<Option<Leader>>,
-    chunks: Vec<RecordBatch>,
-    stored: usize,
-    filled: usize,
-    touched: Vec<u32>,
-    position: u64,
-}
+/// The leaders of all slots.
+#[derive(Debug, Default)]
+pub(crate) struct Leaders(Vec<Option<Leader>>);
 
-impl NewestRows {
-    /// No rows yet; `schema` is that of the value columns.
-    pub(crate) fn new(schema: SchemaRef, slots: usize) -> Self {
-        Self {
-            schema,
-            leaders: vec![None; slots],
-            chunks: Vec::new(),
-            stored: 0,
-            filled: 0,
-            touched: Vec::new(),
-            position: 0,
-        }
+impl Leaders {
+    /// So many slots without a row.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(vec![None; slots])
     }
 
-    /// Adds a slot and returns its number.
-    pub(crate) fn add_slot(&mut self) -> usize {
-        self.leaders.push(None);
-        self.leaders.len() - 1
-    }
-
-    /// Offers a row of the batch that [`NewestRows::end_batch`] will bring. Rows come in the order of the stream.
-    pub(crate) fn offer(&mut self, slot: usize, row: u32, event_time: i64, created_time: Option<i64>) {
-        let position = self.position + u64::from(row);
-        let leader = &mut self.leaders[slot];
-        let was_open = match leader {
-            Some(known) if (event_time, created_time) < (known.event_time, known.created_time) => return,
-            Some(known) => known.chunk == OPEN,
-            None => {
-                self.filled += 1;
-                false
+    /// Offers rows to slots, in any order; a slot that is not there is made, with all before it.
+    pub(crate) fn offer(&mut self, rows: impl IntoIterator<Item = (usize, Leader)>) {
+        for (slot, leader) in rows {
+            if slot >= self.0.len() {
+                self.0.resize(slot + 1, None);
             }
-        };
-        *leader = Some(Leader { event_time, created_time, position, chunk: OPEN, row });
-        if !was_open {
-            // More slots than a u32 counts would need over 160 GiB for their leaders alone.
-            self.touched.push(u32::try_from(slot).unwrap_or(u32::MAX));
-        }
-    }
-
-    /// Keeps the value columns of the rows that lead after this batch.
-    pub(crate) fn end_batch(&mut self, values: &RecordBatch) -> Result<()> {
-        self.position += values.num_rows() as u64;
-        if self.touched.is_empty() {
-            return Ok(());
-        }
-        let chunk = u32::try_from(self.chunks.len()).unwrap_or(OPEN);
-        let mut rows = Vec::with_capacity(self.touched.len());
-        for (slot, at) in self.touched.drain(..).zip(0..) {
-            if let Some(leader) = &mut self.leaders[slot as usize] {
-                rows.push(leader.row);
-                (leader.chunk, leader.row) = (chunk, at);
+            let leading = &mut self.0[slot];
+            if leading.is_none_or(|known| known < leader) {
+                *leading = Some(leader);
             }
         }
-        if self.schema.fields().is_empty() {
-            return Ok(());
-        }
-        self.stored += rows.len();
-        self.chunks.push(take_record_batch(values, &UInt32Array::from(rows)).map_err(bug)?);
-        if self.stored > 2 * self.filled + KEEP_LOSERS { self.compact() } else { Ok(()) }
-    }
-
-    /// Throws away rows that lead no slot any more.
-    fn compact(&mut self) -> Result<()> {
-        let mut rows = Vec::with_capacity(self.filled);
-        for (leader, at) in self.leaders.iter_mut().flatten().zip(0..) {
-            rows.push((leader.chunk as usize, leader.row as usize));
-            (leader.chunk, leader.row) = (0, at);
-        }
-        let kept = interleave_record_batch(&self.chunks.iter().collect::<Vec<_>>(), &rows).map_err(bug)?;
-        self.stored = kept.num_rows();
-        self.chunks = vec![kept];
-        Ok(())
-    }
-
-    /// Leaders by slot.
-    pub(crate) fn leaders(&self) -> &[Option<Leader>] {
-        &self.leaders
     }
 
     /// Lets each slot of a run start from the slot before it: afterwards a slot is led by the newest row of the run up to
     /// there.
     pub(crate) fn accumulate(&mut self, run: std::ops::Range<usize>) {
         let mut newest = None;
-        for leader in &mut self.leaders[run] {
+        for leader in &mut self.0[run] {
             newest = newest.max(*leader);
             *leader = newest;
         }
     }
 
-    /// Value columns of these leaders' rows, in this order; null throughout where there is none.
-    pub(crate) fn gather(&self, leaders: impl Iterator<Item = Option<Leader>>) -> Result<Vec<ArrayRef>> {
-        let nothing = self.chunks.len();
-        let rows: Vec<(usize, usize)> = leaders
-            .map(|leader| leader.map_or((nothing, 0), |leader| (leader.chunk as usize, leader.row as usize)))
-            .collect();
-        (0..self.schema.fields().len())
-            .map(|column| {
-                let null = new_null_array(self.schema.field(column).data_type(), 1);
-                let mut arrays: Vec<&dyn arrow::array::Array> =
-                    self.chunks.iter().map(|chunk| chunk.column(column).as_ref()).collect();
-                arrays.push(&null);
-                interleave(&arrays, &rows).map_err(bug)
+    /// By slot.
+    pub(crate) fn by_slot(&self) -> &[Option<Leader>] {
+        &self.0
+    }
+}
+
+/// Rows of a source that some slots have chosen.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// Their places, sorted, each once.
+    places: Arc<[u64]>,
+    /// For each slot, which of the places it has chosen.
+    of_slot: Vec<Option<u32>>,
+}
+
+impl Chosen {
+    /// What each slot chooses.
+    ///
+    /// # Errors
+    /// More slots than can be numbered.
+    pub(crate) fn new(by_slot: impl ExactSizeIterator<Item = Option<u64>>) -> Result<Self> {
+        let mut of_slot = vec![None; by_slot.len()];
+        u32::try_from(by_slot.len()).map_err(|_| {
+            Error::invalid("more than four billion rows are asked for at once").with_hint("ask in parts")
+        })?;
+        let mut pairs: Vec<(u64, u32)> =
+            by_slot.zip(0..).filter_map(|(place, slot)| Some((place?, slot))).collect();
+        pairs.sort_unstable();
+        let mut places: Vec<u64> = Vec::with_capacity(pairs.len());
+        for (place, slot) in pairs {
+            if places.last() != Some(&place) {
+                places.push(place);
+            }
+            of_slot[slot as usize] = u32::try_from(places.len() - 1).ok();
+        }
+        Ok(Self { places: places.into(), of_slot })
+    }
+
+    /// Reads the chosen rows: their columns, each of the values of these slots in this order. Null where a slot has chosen
+    /// nothing, and where there is no slot.
+    pub(crate) async fn read(
+        self,
+        source: &dyn PinnedSource,
+        columns: &SchemaRef,
+        slots: impl Iterator<Item = Option<usize>> + Send,
+    ) -> Result<Vec<ArrayRef>> {
+        let indices: UInt64Array = slots.map(|slot| self.of_slot[slot?].map(u64::from)).collect();
+        let (rows, indices) = (self.places.len(), Arc::new(indices));
+        let parts = self.parts(source, columns).await?;
+        let columns = columns.fields().iter().zip(parts).map(|(field, parts)| {
+            let (indices, kind) = (Arc::clone(&indices), field.data_type().clone());
+            on_blocking_thread(move || match parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice() {
+                [] if rows == 0 => Ok(new_null_array(&kind, indices.len())),
+                parts => concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(bug),
             })
-            .collect()
+        });
+        stream::iter(columns.collect::<Vec<_>>()).buffered(processors()).try_collect().await
+    }
+
+    /// For each column its values in order of places, in parts.
+    async fn parts(self, source: &dyn PinnedSource, columns: &SchemaRef) -> Result<Vec<Vec<ArrayRef>>> {
+        if self.places.is_empty() || columns.fields().is_empty() {
+            return Ok(vec![Vec::new(); columns.fields().len()]);
+        }
+        let mut chunks: Vec<(u64, RecordBatch)> = Vec::new();
+        let mut batches = source.read(columns, Arc::clone(&self.places)).await?;
+        while let Some(batch) = batches.try_next().await? {
+            if batch.num_rows() > 0 {
+                chunks.push((places(&batch)?.value(0), batch));
+            }
+        }
+        let found: usize = chunks.iter().map(|(_, batch)| batch.num_rows()).sum();
+        if found != self.places.len() {
+            let asked = self.places.len();
+            let message = format!("a source gave {found} rows where {asked} were asked for");
+            return Err(Error::new(ErrorKind::Bug, message));
+        }
+        chunks.sort_unstable_by_key(|(first, _)| *first);
+        let of_column = |at| chunks.iter().map(|(_, chunk)| Arc::clone(chunk.column(at))).collect();
+        Ok((0..columns.fields().len()).map(of_column).collect())
     }
 }
 

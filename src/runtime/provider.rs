@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, Int64Array};
-use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::array::{AsArray as _, Int64Array, PrimitiveArray, UInt64Array};
+use arrow::datatypes::{ArrowPrimitiveType, Int64Type, SchemaRef, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -116,27 +116,47 @@ pub struct SourceScan {
     pub range: Option<Interval>,
 }
 
-/// Rows of a source: batches with the scan's columns, then [`EVENT_TIME`] and [`CREATED_TIME`].
+/// Name of the place column in batches of a source: UInt64, never null. No two rows of a source have the same, and the
+/// order of places is the order of the source: path in byte order, then row.
+pub const PLACE: &str = "__place";
+
+/// Rows of a source: batches with the scan's columns, then [`EVENT_TIME`], [`CREATED_TIME`] and [`PLACE`].
 pub struct SourceRows {
-    /// The batches, in the order of the source: path in byte order, then row. Rows without event time are left out and
-    /// counted in [`SourceRows::skipped`].
-    pub batches: BoxStream<'static, Result<RecordBatch>>,
+    /// The batches, in any order; places grow within each. Rows without event time are left out and counted in
+    /// [`SourceRows::skipped`].
+    pub batches: BatchStream,
     /// Rows read that had no event time; final once `batches` has ended.
     pub skipped: Arc<std::sync::atomic::AtomicU64>,
 }
 
-/// The event times and created times of a scanned batch.
+/// Batches as they are read.
+pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
+
+/// Event times, created times and places of a scanned batch.
 ///
 /// # Errors
 /// A batch that no scan gave.
-pub fn scanned_times(batch: &RecordBatch) -> Result<(&Int64Array, &Int64Array)> {
-    let column = |name| {
-        batch
-            .column_by_name(name)
-            .and_then(|column| column.as_primitive_opt::<Int64Type>())
-            .ok_or_else(|| Error::new(ErrorKind::Bug, format!("a scan gave no column `{name}`")))
-    };
-    Ok((column(EVENT_TIME)?, column(CREATED_TIME)?))
+pub fn scanned_times(batch: &RecordBatch) -> Result<(&Int64Array, &Int64Array, &UInt64Array)> {
+    let times = |name| own_column::<Int64Type>(batch, name);
+    Ok((times(EVENT_TIME)?, times(CREATED_TIME)?, places(batch)?))
+}
+
+/// The places of a batch.
+///
+/// # Errors
+/// A batch that no source gave.
+pub fn places(batch: &RecordBatch) -> Result<&UInt64Array> {
+    own_column::<UInt64Type>(batch, PLACE)
+}
+
+fn own_column<'a, T: ArrowPrimitiveType>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a PrimitiveArray<T>> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_primitive_opt::<T>())
+        .ok_or_else(|| Error::new(ErrorKind::Bug, format!("a source gave no column `{name}`")))
 }
 
 /// What a source looks like: its columns (source names) with Arrow types, and cheap counts.
@@ -171,6 +191,23 @@ pub trait OfflineStore: Debug + Send + Sync {
     /// What a scan would read, as far as it costs little to tell: nothing of a source is opened but the ends of its files.
     async fn measure(&self, scan: &SourceScan) -> Result<ScanSize>;
 
+    /// Fixes which rows a source has: what is read of it later are these, or an error says that it changed. A source
+    /// that is not there is [`crate::ErrorKind::NotFound`].
+    async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>>;
+
     /// Reads a source. A column that is missing is an error with the nearest name suggested.
-    async fn scan(&self, scan: &SourceScan) -> Result<SourceRows>;
+    async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {
+        self.pin(&scan.source).await?.scan(&scan.columns, scan.range).await
+    }
+}
+
+/// A source that can be read more than once, and has the same rows each time.
+#[async_trait]
+pub trait PinnedSource: Debug + Send + Sync {
+    /// Rows with these columns, which are as in [`SourceScan::columns`], and with event times in the range; none: all.
+    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>) -> Result<SourceRows>;
+
+    /// The rows at these places, which are sorted and distinct and come from a scan: batches, in any order, with these
+    /// columns, then [`PLACE`], which grows within each.
+    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>) -> Result<BatchStream>;
 }

@@ -15,7 +15,7 @@ use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
 use super::locate::SourceFile;
-use super::scan::Output;
+use super::scan::{Output, Stop};
 use super::shape::Shape;
 
 /// Rows of one decoded batch.
@@ -62,8 +62,13 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
     Ok(schema)
 }
 
-/// Sends the rows of one file. Returns false when nobody listens any more.
-pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output) -> Result<bool> {
+/// Sends the rows of one file. `first` is the place of its first row.
+pub(super) async fn send(
+    file: &SourceFile,
+    first: u64,
+    shape: &Arc<Shape>,
+    output: &Output,
+) -> Result<(), Stop> {
     let header = sample(file, 0).await?;
     let positions = shape.positions(&file.label, &header)?;
     let text = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
@@ -81,7 +86,7 @@ pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output)
         rest: Bytes::new(),
         at_start: true,
     };
-    output.send_all(shape, &file.label, 0, batches).await
+    output.send_all(shape, &file.label, first, batches).await
 }
 
 /// Decodes the text of a file as it arrives. For a blocking thread: it waits for the chunks.

@@ -11,16 +11,20 @@ mod shape;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::{DataSource, FileFormat, SourceKind};
-use provender_runtime::provider::{OfflineStore, ScanSize, SourceDescription, SourceRows, SourceScan};
+use provender_core::registry::Interval;
+use provender_runtime::provider::{
+    BatchStream, OfflineStore, PinnedSource, ScanSize, SourceDescription, SourceRows, SourceScan,
+};
 use provender_runtime::{Error, Result};
 
 use self::locate::{SourceFile, locate};
-use self::shape::Shape;
+use self::shape::{Shape, Wanted};
 
 /// Files of one source whose columns a description looks at. A source with more has its number of rows left open, and its
 /// later files are checked when they are read.
@@ -80,20 +84,41 @@ impl OfflineStore for FileStore {
         if files.len() > FILES_DESCRIBED {
             return Ok(ScanSize::default());
         }
-        let shape = &Shape::new(scan, format)?;
+        let shape = &Shape::new(&scan.source, format, &scan.columns, Wanted::InRange(scan.range))?;
         let sizes = stream::iter(files).map(|file| async move { parquet::measure(&file, shape).await });
         let sizes: Vec<(u64, u64)> = sizes.buffered(FILES_AT_ONCE).try_collect().await?;
         let (rows, bytes) = sizes.into_iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
         Ok(ScanSize { rows: Some(rows), bytes: Some(bytes) })
     }
 
-    async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {
-        let (files, format) = self.files(&scan.source).await?;
-        let shape = Shape::new(scan, format)?;
+    async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>> {
+        let (files, format) = self.files(source).await?;
+        Ok(Arc::new(PinnedFiles { source: source.clone(), format, files: files.into() }))
+    }
+}
+
+/// The files of a source as they were found.
+#[derive(Debug)]
+struct PinnedFiles {
+    source: DataSource,
+    format: FileFormat,
+    files: Arc<[SourceFile]>,
+}
+
+#[async_trait]
+impl PinnedSource for PinnedFiles {
+    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>) -> Result<SourceRows> {
+        let shape = Shape::new(&self.source, self.format, columns, Wanted::InRange(range))?;
         // The first file's columns are checked before anything is promised; each later file's when it is opened.
-        let (first, _) = describe_file(files[0].clone(), format).await?;
-        shape.positions(&files[0].label, &first)?;
-        Ok(scan::rows(files, shape))
+        let (first, _) = describe_file(self.files[0].clone(), self.format).await?;
+        shape.positions(&self.files[0].label, &first)?;
+        let skipped = Arc::clone(&shape.skipped);
+        Ok(SourceRows { batches: scan::batches(&self.files, shape), skipped })
+    }
+
+    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>) -> Result<BatchStream> {
+        let shape = Shape::new(&self.source, self.format, columns, Wanted::At(places))?;
+        Ok(scan::batches(&self.files, shape))
     }
 }
 

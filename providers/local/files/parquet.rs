@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::Array as _;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use object_store::ObjectStoreExt as _;
 use parquet::arrow::ProjectionMask;
@@ -19,8 +19,8 @@ use parquet::file::reader::{ChunkReader, Length};
 use provender_runtime::{Error, Result};
 
 use super::locate::SourceFile;
-use super::scan::Output;
-use super::shape::Shape;
+use super::scan::{Output, Stop};
+use super::shape::{Shape, Wanted};
 
 /// Rows of one decoded batch.
 const BATCH_ROWS: usize = 32 * 1024;
@@ -67,33 +67,70 @@ async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
         .map_err(|error| damaged(file, error))
 }
 
-/// Sends the rows of one file. Returns false when nobody listens any more.
-pub(super) async fn scan(file: &SourceFile, shape: &Arc<Shape>, output: &Output) -> Result<bool> {
+/// A row group whose rows are wanted.
+pub(super) struct RowGroup {
+    file: Arc<OpenFile>,
+    number: usize,
+    /// The place of its first row.
+    first: u64,
+}
+
+/// A file whose footer was read.
+struct OpenFile {
+    file: SourceFile,
+    footer: ArrowReaderMetadata,
+    mask: ProjectionMask,
+}
+
+/// The row groups of a file that hold rows that are wanted, as far as the footer tells. `first` is the place of the file's
+/// first row.
+pub(super) async fn row_groups(file: &SourceFile, first: u64, shape: &Shape) -> Result<Vec<RowGroup>> {
     let footer = footer(file).await?;
     let positions = shape.positions(&file.label, footer.schema())?;
     let mask = ProjectionMask::roots(footer.parquet_schema(), positions);
-    let keep = row_groups_in_range(&footer, shape);
-    let mut first_row = 0;
-    for (group, keep) in keep.into_iter().enumerate() {
-        let rows = usize::try_from(footer.metadata().row_group(group).num_rows()).unwrap_or(0);
-        if keep && rows > 0 {
-            let bytes = RowGroupBytes::fetch(file, &footer, group, &mask).await?;
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
-                .with_row_groups(vec![group])
-                .with_projection(mask.clone())
-                .with_batch_size(BATCH_ROWS)
-                .build()
-                .map_err(|error| damaged(file, error))?;
-            let damaged_file = file.clone();
-            let batches =
-                reader.map(move |batch| batch.map_err(|error| damaged(&damaged_file, error.into())));
-            if !output.send_all(shape, &file.label, first_row, batches).await? {
-                return Ok(false);
-            }
+    let in_range = row_groups_in_range(&footer, shape);
+    let footer = if shape.wants_few() { without_copies(file, &footer)? } else { footer };
+    let file = Arc::new(OpenFile { file: file.clone(), footer, mask });
+    let mut groups = Vec::new();
+    let mut first = first;
+    for (number, in_range) in in_range.into_iter().enumerate() {
+        let rows = u64::try_from(file.footer.metadata().row_group(number).num_rows()).unwrap_or(0);
+        if in_range && rows > 0 && shape.wants(first, rows) {
+            groups.push(RowGroup { file: Arc::clone(&file), number, first });
         }
-        first_row += rows;
+        first += rows;
     }
-    Ok(true)
+    Ok(groups)
+}
+
+/// Texts stay where they were decoded until it is known which of them are wanted.
+fn without_copies(file: &SourceFile, footer: &ArrowReaderMetadata) -> Result<ArrowReaderMetadata> {
+    let fields = footer.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
+        DataType::Binary | DataType::LargeBinary => {
+            field.as_ref().clone().with_data_type(DataType::BinaryView)
+        }
+        _ => field.as_ref().clone(),
+    });
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+    ArrowReaderMetadata::try_new(Arc::clone(footer.metadata()), options).map_err(|error| damaged(file, error))
+}
+
+impl RowGroup {
+    /// Sends its rows.
+    pub(super) async fn send(self, shape: &Arc<Shape>, output: &Output) -> Result<(), Stop> {
+        let OpenFile { file, footer, mask } = self.file.as_ref();
+        let bytes = RowGroupBytes::fetch(file, footer, self.number, mask).await?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
+            .with_row_groups(vec![self.number])
+            .with_projection(mask.clone())
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| damaged(file, error))?;
+        let opened = Arc::clone(&self.file);
+        let batches = reader.map(move |batch| batch.map_err(|error| damaged(&opened.file, error.into())));
+        output.send_all(shape, &file.label, self.first, batches).await
+    }
 }
 
 /// Rows of the row groups that a scan would decode, and compressed bytes of its columns in them.
@@ -115,7 +152,7 @@ pub(super) async fn measure(file: &SourceFile, shape: &Shape) -> Result<(u64, u6
 fn row_groups_in_range(footer: &ArrowReaderMetadata, shape: &Shape) -> Vec<bool> {
     let groups = footer.metadata().row_groups();
     let all = vec![true; groups.len()];
-    let Some(range) = shape.range else {
+    let Wanted::InRange(Some(range)) = shape.wanted else {
         return all;
     };
     let name = shape.event_time(footer.schema());

@@ -3,55 +3,92 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array};
-use arrow::compute::{filter, filter_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, UInt64Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{filter, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::{DataSource, FileFormat, TimestampUnit};
 use provender_core::registry::Interval;
 use provender_runtime::columns::{self, CellError, nearest};
-use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, SourceScan};
+use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, PLACE};
 use provender_runtime::{Error, ErrorKind, Result};
 
-/// What a scan asks for, in the names of the source.
+use super::scan::row_in_file;
+
+/// Which rows are asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// Those with event times in this range, or with any.
+    InRange(Option<Interval>),
+    /// Those at these places, sorted and distinct.
+    At(Arc<[u64]>),
+}
+
+/// What is asked for, in the names of the source.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     columns: Vec<(String, DataType)>,
-    event_time: (String, String),
-    created_time: Option<(String, String)>,
-    unit: Option<TimestampUnit>,
-    pub(super) range: Option<Interval>,
+    times: Times,
+    pub(super) wanted: Wanted,
     pub(super) format: FileFormat,
     schema: SchemaRef,
     pub(super) skipped: Arc<AtomicU64>,
 }
 
+/// The time columns of a source.
+#[derive(Clone, Debug)]
+struct Times {
+    event: (String, String),
+    created: Option<(String, String)>,
+    unit: Option<TimestampUnit>,
+}
+
 impl Shape {
-    pub(super) fn new(scan: &SourceScan, format: FileFormat) -> Result<Self> {
-        let source = &scan.source;
+    pub(super) fn new(
+        source: &DataSource,
+        format: FileFormat,
+        columns: &SchemaRef,
+        wanted: Wanted,
+    ) -> Result<Self> {
         let event_time = source.timestamp_field.as_deref().ok_or_else(|| {
             Error::invalid("the source has no `timestamp_field`")
                 .with_hint("name the column of the event time")
         })?;
-        let columns = scan
-            .columns
-            .fields()
-            .iter()
-            .map(|field| (source.column_of(field.name()).to_owned(), field.data_type().clone()))
-            .collect();
-        let mut fields: Vec<_> = scan.columns.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(EVENT_TIME, DataType::Int64, false)));
-        fields.push(Arc::new(Field::new(CREATED_TIME, DataType::Int64, true)));
+        let mut fields: Vec<_> = columns.fields().iter().cloned().collect();
+        if let Wanted::InRange(_) = wanted {
+            fields.push(Arc::new(Field::new(EVENT_TIME, DataType::Int64, false)));
+            fields.push(Arc::new(Field::new(CREATED_TIME, DataType::Int64, true)));
+        }
+        fields.push(Arc::new(Field::new(PLACE, DataType::UInt64, false)));
+        let columns = columns.fields().iter();
+        let columns =
+            columns.map(|field| (source.column_of(field.name()).to_owned(), field.data_type().clone()));
         Ok(Self {
-            columns,
-            event_time: time_names(source, event_time),
-            created_time: source.created_timestamp_column.as_deref().map(|name| time_names(source, name)),
-            unit: source.timestamp_unit,
-            range: scan.range,
+            columns: columns.collect(),
+            times: Times {
+                event: time_names(source, event_time),
+                created: source.created_timestamp_column.as_deref().map(|name| time_names(source, name)),
+                unit: source.timestamp_unit,
+            },
+            wanted,
             format,
             schema: Arc::new(Schema::new(fields)),
             skipped: Arc::default(),
         })
+    }
+
+    /// Whether some of so many rows from a place on may be wanted.
+    pub(super) fn wants(&self, first: u64, rows: u64) -> bool {
+        match &self.wanted {
+            Wanted::InRange(_) => true,
+            Wanted::At(places) => !wanted_of(places, first, rows).is_empty(),
+        }
+    }
+
+    /// Whether it asks for single rows, so that most of what is decoded is thrown away.
+    pub(super) const fn wants_few(&self) -> bool {
+        matches!(self.wanted, Wanted::At(_))
     }
 
     /// Positions in a file's schema of the columns that are needed, sorted.
@@ -74,9 +111,10 @@ impl Shape {
             }
             positions.push(position);
         }
-        for name in [Some(&self.event_time), self.created_time.as_ref()].into_iter().flatten() {
+        let times = [Some(&self.times.event), self.times.created.as_ref()];
+        for name in times.into_iter().flatten().filter(|_| !self.wants_few()) {
             let (position, field) = find(schema, file, time_column(schema, name))?;
-            if self.format == FileFormat::Parquet && !columns::is_time(field.data_type(), self.unit) {
+            if self.format == FileFormat::Parquet && !columns::is_time(field.data_type(), self.times.unit) {
                 let error = CellError::column(format!("holds {}, which is no time", field.data_type()));
                 let hint = if field.data_type().is_integer() {
                     "say what the numbers count: `timestamp_unit = \"s\"`, `\"ms\"`, `\"us\"` or `\"ns\"`"
@@ -94,77 +132,95 @@ impl Shape {
 
     /// The name of the event-time column in this schema.
     pub(super) fn event_time<'a>(&'a self, schema: &Schema) -> &'a str {
-        time_column(schema, &self.event_time)
+        time_column(schema, &self.times.event)
     }
 
     /// Event times of statistics or rows, in nanoseconds.
     pub(super) fn nanos(&self, column: &ArrayRef) -> Result<Int64Array, CellError> {
-        columns::to_nanos(column, self.unit)
+        columns::to_nanos(column, self.times.unit)
     }
 
-    /// The rows that the scan asks for, in its columns. `first_row` is the place of the batch's first row in its file.
+    /// The rows that are asked for, in the columns that are. `first` is the place of the batch's first row.
     ///
     /// # Errors
     /// A value that does not fit, with its row.
-    pub(super) fn apply(&self, file: &str, first_row: usize, batch: &RecordBatch) -> Result<RecordBatch> {
-        let event_times = self.times(file, first_row, batch, &self.event_time)?;
-        let keep = self.rows_to_keep(&event_times);
-        let all = keep.true_count() == keep.len();
-        let kept;
-        let batch = if all {
-            batch
-        } else {
-            kept = filter_record_batch(batch, &keep).map_err(bug)?;
-            &kept
+    pub(super) fn apply(&self, file: &str, first: u64, batch: &RecordBatch) -> Result<RecordBatch> {
+        let row_of = |place: u64| usize::try_from(row_in_file(place)).unwrap_or(usize::MAX);
+        let all_places = || (first..).take(batch.num_rows());
+        let (kept, places, times) = match &self.wanted {
+            Wanted::At(places) => {
+                let places = wanted_of(places, first, batch.num_rows() as u64);
+                if places.len() == batch.num_rows() {
+                    (batch.clone(), places.to_vec(), None)
+                } else {
+                    let rows = UInt64Array::from_iter_values(places.iter().map(|place| place - first));
+                    (take_record_batch(batch, &rows).map_err(bug)?, places.to_vec(), None)
+                }
+            }
+            Wanted::InRange(range) => {
+                let event_times = self.times(file, batch, &self.times.event, |row| row_of(first) + row)?;
+                let keep = self.rows_to_keep(&event_times, *range);
+                if keep.true_count() == keep.len() {
+                    (batch.clone(), all_places().collect(), Some(event_times))
+                } else {
+                    let places = all_places().zip(keep.values()).filter(|(_, keep)| *keep);
+                    let places: Vec<u64> = places.map(|(place, _)| place).collect();
+                    let event_times = filter(&event_times, &keep).map_err(bug)?;
+                    let batch = filter_record_batch(batch, &keep).map_err(bug)?;
+                    (batch, places, Some(event_times.as_primitive().clone()))
+                }
+            }
         };
         // Rows of errors are rows of the file, not of what was kept.
-        let row_of = |row: usize| {
-            let kept_row = if all { Some(row) } else { keep.values().set_indices().nth(row) };
-            first_row + kept_row.unwrap_or(row)
-        };
-        let mut columns = Vec::with_capacity(self.columns.len() + 2);
+        let row_of = |row: usize| row_of(places[row]);
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
         for (name, to) in &self.columns {
-            let column = batch.column_by_name(name).ok_or_else(|| lost(name))?;
+            let column = kept.column_by_name(name).ok_or_else(|| lost(name))?;
             let shaped = match self.format {
                 FileFormat::Parquet => columns::cast(column, to),
                 FileFormat::Csv => columns::parse_text(column, to),
             };
             columns.push(shaped.map_err(|error| bad_cell(file, name, &error, error.row.map(row_of)))?);
         }
-        columns.push(if all { Arc::new(event_times) } else { filter(&event_times, &keep).map_err(bug)? });
-        columns.push(match &self.created_time {
-            None => Arc::new(Int64Array::new_null(batch.num_rows())),
-            Some(names) => {
-                let name = time_column(&batch.schema(), names);
-                let column = batch.column_by_name(name).ok_or_else(|| lost(name))?;
-                let nanos = self.nanos(column);
-                Arc::new(nanos.map_err(|error| bad_cell(file, name, &error, error.row.map(row_of)))?)
-            }
-        });
+        if let Some(event_times) = times {
+            columns.push(Arc::new(event_times));
+            columns.push(match &self.times.created {
+                None => Arc::new(Int64Array::new_null(kept.num_rows())),
+                Some(names) => Arc::new(self.times(file, &kept, names, row_of)?),
+            });
+        }
+        columns.push(Arc::new(UInt64Array::from(places)));
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(bug)
     }
 
     fn times(
         &self,
         file: &str,
-        first_row: usize,
         batch: &RecordBatch,
         names: &(String, String),
+        row_of: impl Fn(usize) -> usize,
     ) -> Result<Int64Array> {
-        let name = time_column(&batch.schema(), names);
+        let name = time_column(batch.schema_ref(), names);
         let column = batch.column_by_name(name).ok_or_else(|| lost(name))?;
-        self.nanos(column).map_err(|error| bad_cell(file, name, &error, error.row.map(|row| first_row + row)))
+        self.nanos(column).map_err(|error| bad_cell(file, name, &error, error.row.map(row_of)))
     }
 
-    fn rows_to_keep(&self, event_times: &Int64Array) -> BooleanArray {
+    fn rows_to_keep(&self, event_times: &Int64Array, range: Option<Interval>) -> BooleanArray {
         self.skipped.fetch_add(event_times.null_count() as u64, Ordering::Relaxed);
-        let range = self.range.unwrap_or(Interval {
-            from: provender_core::time::Timestamp::MIN,
-            to: provender_core::time::Timestamp::MAX,
-        });
-        let (from, to) = (range.from.as_nanos(), range.to.as_nanos());
-        event_times.iter().map(|time| Some(time.is_some_and(|time| from <= time && time <= to))).collect()
+        let (from, to) =
+            range.map_or((i64::MIN, i64::MAX), |range| (range.from.as_nanos(), range.to.as_nanos()));
+        let times = event_times.values();
+        let in_range = BooleanBuffer::collect_bool(times.len(), |row| from <= times[row] && times[row] <= to);
+        let keep = event_times.nulls().map_or_else(|| in_range.clone(), |valid| &in_range & valid.inner());
+        BooleanArray::new(keep, None)
     }
+}
+
+/// Those of some sorted places that are in so many from a first one on.
+fn wanted_of(places: &[u64], first: u64, rows: u64) -> &[u64] {
+    let from = places.partition_point(|place| *place < first);
+    let to = places.partition_point(|place| *place < first.saturating_add(rows));
+    &places[from..to]
 }
 
 /// A time column as written, and the column that `field_mapping` says it is; the first that exists is meant.

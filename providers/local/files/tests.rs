@@ -19,7 +19,7 @@ use provender_core::model::{
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 use provender_runtime::columns;
-use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, OfflineStore as _, SourceScan};
+use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, OfflineStore as _, PLACE, SourceScan};
 use provender_runtime::{Error, ErrorKind};
 
 use super::FileStore;
@@ -90,9 +90,16 @@ fn read(folder: &Path, scan: SourceScan) -> Result<Read, Error> {
         let rows = FileStore::new(folder, folder).scan(&scan).await?;
         let batches: Vec<RecordBatch> = rows.batches.try_collect().await?;
         let schema = batches.first().map_or_else(|| Arc::clone(&scan.columns), |batch| batch.schema());
-        let batch = concat_batches(&schema, &batches).unwrap();
+        let batch = in_order(&concat_batches(&schema, &batches).unwrap());
         Ok(Read { batch, skipped: rows.skipped.load(Ordering::Relaxed) })
     })
+}
+
+/// In the order of the source.
+fn in_order(batch: &RecordBatch) -> RecordBatch {
+    let Some(places) = batch.column_by_name(PLACE) else { return batch.clone() };
+    let order = arrow::compute::sort_to_indices(places, None, None).unwrap();
+    arrow::compute::take_record_batch(batch, &order).unwrap()
 }
 
 fn read_all(folder: &Path, source: DataSource, columns: &[(&str, ValueType)]) -> Result<Read, Error> {

@@ -1,7 +1,12 @@
 //! From columns to encoded keys and packed rows, without a `Value` per cell.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type, TimestampNanosecondType};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int32Array, Int64Array, StringArray,
+    TimestampNanosecondArray,
+};
+use arrow::datatypes::{
+    DataType, Float32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType,
+};
 use provender_core::encoding::{EntityKey, PackedRow, PackedRowBuilder, RowHeader, RowSchema};
 use provender_core::model::{Value, ValueType};
 use provender_core::time::Timestamp;
@@ -10,8 +15,16 @@ use crate::{Error, ErrorKind, Result};
 
 /// Join-key columns of one batch, in the order of join-key names, with their declared types.
 #[derive(Debug)]
-pub struct KeyColumns {
-    columns: Vec<ArrayRef>,
+pub struct KeyColumns(Vec<KeyColumn>);
+
+#[derive(Debug)]
+enum KeyColumn {
+    Bool(BooleanArray),
+    Int32(Int32Array),
+    Int64(Int64Array),
+    String(StringArray),
+    Bytes(BinaryArray),
+    Timestamp(TimestampNanosecondArray),
 }
 
 impl KeyColumns {
@@ -19,40 +32,47 @@ impl KeyColumns {
     ///
     /// # Errors
     /// A column of a type that no key has.
-    pub fn new(columns: Vec<ArrayRef>) -> Result<Self> {
-        match columns.iter().find(|column| {
-            !matches!(
-                column.data_type(),
-                DataType::Boolean
-                    | DataType::Int32
-                    | DataType::Int64
-                    | DataType::Utf8
-                    | DataType::Binary
-                    | DataType::Timestamp(..)
-            )
-        }) {
-            Some(column) => {
-                Err(Error::new(ErrorKind::Bug, format!("a column of {} cannot be a key", column.data_type())))
-            }
-            None => Ok(Self { columns }),
-        }
+    pub fn new(columns: &[ArrayRef]) -> Result<Self> {
+        columns.iter().map(KeyColumn::new).collect::<Result<_>>().map(Self)
     }
 
     /// Writes the key of a row over `key`; false, with `key` in no good state, when a field is null.
     pub fn encode(&self, row: usize, key: &mut EntityKey) -> bool {
         key.clear();
-        for column in &self.columns {
-            if column.is_null(row) {
-                return false;
-            }
-            match column.data_type() {
-                DataType::Boolean => key.push_bool(column.as_boolean().value(row)),
-                DataType::Int32 => key.push_int32(column.as_primitive::<Int32Type>().value(row)),
-                DataType::Int64 => key.push_int64(column.as_primitive::<Int64Type>().value(row)),
-                DataType::Utf8 => key.push_string(column.as_string::<i32>().value(row)),
-                DataType::Binary => key.push_bytes(column.as_binary::<i32>().value(row)),
-                _ => key.push_timestamp(column.as_primitive::<TimestampNanosecondType>().value(row)),
-            }
+        self.0.iter().all(|column| column.push(row, key))
+    }
+}
+
+impl KeyColumn {
+    fn new(column: &ArrayRef) -> Result<Self> {
+        Ok(match column.data_type() {
+            DataType::Boolean => Self::Bool(column.as_boolean().clone()),
+            DataType::Int32 => Self::Int32(column.as_primitive().clone()),
+            DataType::Int64 => Self::Int64(column.as_primitive().clone()),
+            DataType::Utf8 => Self::String(column.as_string().clone()),
+            DataType::Binary => Self::Bytes(column.as_binary().clone()),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => Self::Timestamp(column.as_primitive().clone()),
+            other => return Err(Error::new(ErrorKind::Bug, format!("a column of {other} cannot be a key"))),
+        })
+    }
+
+    /// Adds the field of a row; false when it is null.
+    fn push(&self, row: usize, key: &mut EntityKey) -> bool {
+        macro_rules! push {
+            ($column:ident, $push:ident) => {{
+                if $column.is_null(row) {
+                    return false;
+                }
+                key.$push($column.value(row));
+            }};
+        }
+        match self {
+            Self::Bool(column) => push!(column, push_bool),
+            Self::Int32(column) => push!(column, push_int32),
+            Self::Int64(column) => push!(column, push_int64),
+            Self::String(column) => push!(column, push_string),
+            Self::Bytes(column) => push!(column, push_bytes),
+            Self::Timestamp(column) => push!(column, push_timestamp),
         }
         true
     }

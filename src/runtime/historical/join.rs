@@ -2,26 +2,27 @@
 //!
 //! Each source row belongs to the first slot of its key that may see it; per slot the newest row leads; running maxima
 //! along the slots of a key then give every slot the newest row it may see, and the ttl decides whether that is too old.
+//! The values of what leads at the end are read last.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::array::{Array, ArrayRef, Int64Array, new_null_array};
+use arrow::array::{Array as _, ArrayRef, Int64Array, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use provender_core::encoding::EntityKey;
-use provender_core::model::{DataSource, FeatureView, Objects};
+use provender_core::model::{DataSource, FeatureView, JoinKey, Objects};
 use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
 
 use super::slots::{Slots, Visibility};
 use super::{EntityFrame, HistoricalRequest};
-use crate::blocking::on_blocking_thread;
+use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
-use crate::newest_rows::NewestRows;
-use crate::provider::{OfflineStore, SourceScan, scanned_times};
+use crate::newest_rows::{Chosen, Leader, Leaders};
+use crate::provider::{OfflineStore, SourceRows, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
 /// What a view gave: one column for each requested feature, as long as the frame.
@@ -38,44 +39,43 @@ pub(super) fn history<'a>(objects: &'a Objects, name: &str) -> Result<(&'a Featu
         .ok_or_else(|| Error::corrupt(format!("feature view `{name}` has no source that holds its history")))
 }
 
-/// Finds the values of one view for every row of the frame.
+/// The slots of an entity frame for these join keys.
+pub(super) async fn slots_of(frame: &EntityFrame, join_keys: &[(JoinKey, String)]) -> Result<Arc<Slots>> {
+    let keys = KeyColumns::new(&frame.key_columns(join_keys)?)?;
+    let times = frame.times.clone();
+    on_blocking_thread(move || Slots::new(&keys, &times).map(Arc::new)).await
+}
+
+/// Finds the values of one view for every row of the frame, which has these slots.
 pub(super) async fn join_view(
     requested: &RequestedView,
-    frame: &EntityFrame,
+    (frame, slots): (&EntityFrame, Arc<Slots>),
     request: &HistoricalRequest,
     objects: &Objects,
     offline: &Arc<dyn OfflineStore>,
 ) -> Result<JoinedView> {
     let (view, source) = history(objects, &requested.view)?;
     let features = feature_schema(requested, view)?;
-    let keys = KeyColumns::new(frame.key_columns(&requested.join_keys)?)?;
-    let times = frame.times.clone();
     let visibility = Visibility {
         event_time_match: request.event_time_match,
         created_before_event_time: request.created_before_event_time,
     };
-    let Some(range) = event_times_seen(&times, view.ttl) else {
-        return Ok(JoinedView { columns: all_null(&features, times.len()), skipped: 0 });
+    let Some(range) = event_times_seen(&frame.times, view.ttl) else {
+        return Ok(JoinedView { columns: all_null(&features, frame.times.len()), skipped: 0 });
     };
-    let slots = on_blocking_thread(move || Ok(Slots::new(&keys, &times))).await?;
-    let newest = NewestRows::new(Arc::clone(&features), slots.len());
-    let mut join = Join { slots, newest, keys: requested.join_keys.len(), visibility };
-
-    let mut fields: Vec<_> =
-        requested.join_keys.iter().map(|(key, _)| columns::field(&key.name, &key.value_type)).collect();
-    fields.extend(features.fields().iter().map(|field| field.as_ref().clone()));
-    let scan =
-        SourceScan { source: source.clone(), columns: Arc::new(Schema::new(fields)), range: Some(range) };
+    let keys = requested.join_keys.iter().map(|(key, _)| columns::field(&key.name, &key.value_type));
+    let keys = Arc::new(Schema::new(keys.collect::<Vec<_>>()));
     let context = |error: Error| error.context(format!("could not read the history of `{}`", requested.view));
-    let mut rows = offline.scan(&scan).await.map_err(context)?;
-    while let Some(batch) = rows.batches.next().await {
-        let batch = batch.map_err(context)?;
-        join = on_blocking_thread(move || join.take_in(&batch)).await?;
-    }
+
+    let source = offline.pin(source).await.map_err(context)?;
+    let rows = source.scan(&keys, Some(range)).await.map_err(context)?;
+    let skipped = Arc::clone(&rows.skipped);
+    let leaders = leaders(rows, &slots, visibility).await.map_err(context)?;
     let ttl = view.ttl;
-    let rows_in_frame = frame.times.len();
-    let columns = on_blocking_thread(move || join.finish(rows_in_frame, ttl)).await?;
-    Ok(JoinedView { columns, skipped: rows.skipped.load(Ordering::Relaxed) })
+    let of_slots = Arc::clone(&slots);
+    let chosen = on_blocking_thread(move || choose(leaders, &of_slots, ttl)).await?;
+    let columns = chosen.read(source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
+    Ok(JoinedView { columns, skipped: skipped.load(Ordering::Relaxed) })
 }
 
 fn feature_schema(requested: &RequestedView, view: &FeatureView) -> Result<SchemaRef> {
@@ -100,46 +100,56 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
 
-struct Join {
-    slots: Slots,
-    newest: NewestRows,
-    keys: usize,
-    visibility: Visibility,
+/// The newest row that belongs to each slot.
+async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -> Result<Leaders> {
+    let mut leaders = Leaders::new(slots.len());
+    let mut offers = rows
+        .batches
+        .map(|batch| {
+            let slots = Arc::clone(slots);
+            async move {
+                let batch = batch?;
+                on_blocking_thread(move || offers(&slots, &batch, visibility)).await
+            }
+        })
+        .buffer_unordered(processors());
+    while let Some(offered) = offers.try_next().await? {
+        leaders = on_blocking_thread(move || {
+            leaders.offer(offered);
+            Ok(leaders)
+        })
+        .await?;
+    }
+    Ok(leaders)
 }
 
-impl Join {
-    fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
-        let keys = KeyColumns::new(batch.columns()[..self.keys].to_vec())?;
-        let (event_times, created_times) = scanned_times(batch)?;
-        let mut key = EntityKey::empty();
-        for (row, number) in (0..batch.num_rows()).zip(0_u32..) {
-            if !keys.encode(row, &mut key) {
-                continue;
-            }
-            let event_time = event_times.value(row);
-            let created_time = created_times.is_valid(row).then(|| created_times.value(row));
-            if let Some(slot) = self.slots.first_that_sees(&key, event_time, created_time, self.visibility) {
-                self.newest.offer(slot, number, event_time, created_time);
-            }
+/// The rows of a batch that some slot sees, with the first that does.
+fn offers(slots: &Slots, batch: &RecordBatch, visibility: Visibility) -> Result<Vec<(usize, Leader)>> {
+    let keys = KeyColumns::new(&batch.columns()[..batch.num_columns() - 3])?;
+    let (event_times, created_times, places) = scanned_times(batch)?;
+    let mut key = EntityKey::empty();
+    let mut offers = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        if !keys.encode(row, &mut key) {
+            continue;
         }
-        let values =
-            batch.project(&(self.keys..batch.num_columns() - 2).collect::<Vec<_>>()).map_err(|error| {
-                Error::new(ErrorKind::Bug, "a scan gave other columns than asked").with_source(error)
-            })?;
-        self.newest.end_batch(&values)?;
-        Ok(self)
+        let event_time = event_times.value(row);
+        let created_time = created_times.is_valid(row).then(|| created_times.value(row));
+        if let Some(slot) = slots.first_that_sees(&key, event_time, created_time, visibility) {
+            offers.push((slot, Leader { event_time, created_time, place: places.value(row) }));
+        }
     }
+    Ok(offers)
+}
 
-    fn finish(mut self, rows: usize, ttl: Duration) -> Result<Vec<ArrayRef>> {
-        for run in self.slots.runs() {
-            self.newest.accumulate(run);
-        }
-        let leaders = (0..rows).map(|row| {
-            let (slot, time) = self.slots.of_row(row)?;
-            let leader = self.newest.leaders()[slot]?;
-            let alive = ttl.is_zero() || leader.event_time >= time.saturating_sub(ttl.as_nanos());
-            alive.then_some(leader)
-        });
-        self.newest.gather(leaders)
+/// What each slot sees at the end.
+fn choose(mut leaders: Leaders, slots: &Slots, ttl: Duration) -> Result<Chosen> {
+    for run in slots.runs() {
+        leaders.accumulate(run);
     }
+    Chosen::new(leaders.by_slot().iter().zip(slots.times()).map(|(leader, time)| {
+        let alive =
+            |leader: &Leader| ttl.is_zero() || leader.event_time >= time.saturating_sub(ttl.as_nanos());
+        leader.filter(alive).map(|leader| leader.place)
+    }))
 }

@@ -1,5 +1,6 @@
 //! Point-in-time training data: for each entity row the values that were known at its time, by the rules of the semantics
-//! page. The history is read once, in the order it lies, and never sorted; memory grows with entity rows only.
+//! page. The history is never sorted, and lies in memory only where it is needed: memory grows with
+//! entity rows.
 
 mod frame;
 mod join;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::Objects;
 use provender_core::time::Timestamp;
 
@@ -26,6 +28,9 @@ use crate::columns;
 use crate::feature_request::{ExpressionInput, FeatureRequest, RequestedExpression, ResolvedRequest};
 use crate::provider::OfflineStore;
 use crate::{Error, ErrorKind, Result};
+
+/// Views whose histories are read side by side.
+const VIEWS_AT_ONCE: usize = 2;
 
 /// What training data to make.
 #[derive(Clone, Debug)]
@@ -115,8 +120,23 @@ pub async fn historical(
     };
     refuse_collisions(&frame, &resolved)?;
     let mut outputs: Vec<Option<ArrayRef>> = vec![None; resolved.slots];
+    let mut slots = Vec::with_capacity(resolved.views.len());
+    for (at, view) in resolved.views.iter().enumerate() {
+        // Views of the same keys look at the same slots.
+        let same = resolved.views[..at].iter().position(|other| other.join_keys == view.join_keys);
+        slots.push(match same {
+            Some(same) => Arc::clone(&slots[same]),
+            None => join::slots_of(&frame, &view.join_keys).await?,
+        });
+    }
+    let joins = resolved
+        .views
+        .iter()
+        .zip(slots)
+        .map(|(view, slots)| join::join_view(view, (&frame, slots), request, objects, offline));
+    let mut joins = stream::iter(joins.collect::<Vec<_>>()).buffered(VIEWS_AT_ONCE);
     for view in &resolved.views {
-        let joined = join::join_view(view, &frame, request, objects, offline).await?;
+        let Some(joined) = joins.try_next().await? else { break };
         for (feature, column) in view.features.iter().zip(joined.columns) {
             outputs[feature.output] = Some(column);
         }

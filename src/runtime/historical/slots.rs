@@ -1,13 +1,14 @@
 //! Entity times, sorted per key: where each source row belongs.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use arrow::array::{Array, Int64Array};
+use arrow::array::{Array as _, Int64Array};
 use provender_core::encoding::EntityKey;
 
 use super::EventTimeMatch;
 use crate::columns::KeyColumns;
+use crate::key_index::KeyIndex;
+use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
 #[derive(Clone, Copy, Debug)]
@@ -19,45 +20,51 @@ pub(super) struct Visibility {
 /// The distinct (key, time) pairs of an entity frame. The slots of one key are neighbours, in order of time.
 #[derive(Debug)]
 pub(super) struct Slots {
-    runs: HashMap<Box<[u8]>, Range<usize>>,
+    keys: KeyIndex,
+    /// By number of a key: its first slot; one more at the end.
+    starts: Vec<usize>,
     times: Vec<i64>,
-    of_row: Vec<Option<usize>>,
+    of_row: Vec<Option<u32>>,
 }
 
 impl Slots {
     /// Sorts the times of a frame's rows. A row with a null key or a null time has no slot: it finds nothing.
-    pub(super) fn new(keys: &KeyColumns, times: &Int64Array) -> Self {
-        let mut numbers: HashMap<Box<[u8]>, usize> = HashMap::new();
-        let mut pairs = Vec::with_capacity(times.len());
+    ///
+    /// # Errors
+    /// More rows than can be numbered.
+    pub(super) fn new(columns: &KeyColumns, times: &Int64Array) -> Result<Self> {
+        let too_many =
+            || Error::invalid("an entity frame of more than four billion rows").with_hint("ask in parts");
+        let rows = u32::try_from(times.len()).map_err(|_| too_many())?;
+        let mut keys = KeyIndex::default();
         let mut key = EntityKey::empty();
+        let mut key_of_row = Vec::with_capacity(times.len());
         for row in 0..times.len() {
-            if times.is_null(row) || !keys.encode(row, &mut key) {
-                continue;
-            }
-            let next = numbers.len();
-            let number = match numbers.get(key.as_bytes()) {
-                Some(number) => *number,
-                None => *numbers.entry(key.as_bytes().into()).or_insert(next),
-            };
-            pairs.push((number, times.value(row), row));
+            let found = times.is_valid(row) && columns.encode(row, &mut key);
+            key_of_row.push(if found { Some(keys.insert(&key).ok_or_else(too_many)?) } else { None });
         }
-        pairs.sort_unstable();
-        let mut slots = Self { runs: HashMap::new(), times: Vec::new(), of_row: vec![None; times.len()] };
-        let mut runs = vec![0..0; numbers.len()];
-        let mut last = None;
-        for (number, time, row) in pairs {
-            if last != Some((number, time)) {
-                if last.is_none_or(|(known, _)| known != number) {
-                    runs[number].start = slots.times.len();
+        let mut slots = Self {
+            starts: Vec::with_capacity(keys.len() + 1),
+            keys,
+            times: Vec::with_capacity(times.len()),
+            of_row: vec![None; times.len()],
+        };
+        let (starts, mut by_key) = grouped(&key_of_row, slots.keys.len(), rows);
+        for run in starts.windows(2) {
+            slots.starts.push(slots.times.len());
+            let rows = &mut by_key[run[0]..run[1]];
+            rows.sort_unstable_by_key(|row| times.value(*row as usize));
+            let first = slots.times.len();
+            for row in rows {
+                let time = times.value(*row as usize);
+                if slots.times.len() == first || slots.times.last() != Some(&time) {
+                    slots.times.push(time);
                 }
-                slots.times.push(time);
-                runs[number].end = slots.times.len();
-                last = Some((number, time));
+                slots.of_row[*row as usize] = u32::try_from(slots.times.len() - 1).ok();
             }
-            slots.of_row[row] = Some(slots.times.len() - 1);
         }
-        slots.runs = numbers.into_iter().map(|(key, number)| (key, runs[number].clone())).collect();
-        slots
+        slots.starts.push(slots.times.len());
+        Ok(slots)
     }
 
     /// How many slots there are.
@@ -67,12 +74,17 @@ impl Slots {
 
     /// The slots of each key.
     pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
-        self.runs.values().cloned()
+        self.starts.windows(2).map(|run| run[0]..run[1])
     }
 
-    /// The slot and the time of an entity row.
-    pub(super) fn of_row(&self, row: usize) -> Option<(usize, i64)> {
-        self.of_row[row].map(|slot| (slot, self.times[slot]))
+    /// The time of each slot.
+    pub(super) fn times(&self) -> &[i64] {
+        &self.times
+    }
+
+    /// The slot of each entity row.
+    pub(super) fn of_rows(&self) -> impl Iterator<Item = Option<usize>> {
+        self.of_row.iter().map(|slot| slot.map(|slot| slot as usize))
     }
 
     /// The first slot that may see a source row; the later ones of its key may too.
@@ -83,7 +95,8 @@ impl Slots {
         created_time: Option<i64>,
         visibility: Visibility,
     ) -> Option<usize> {
-        let run = self.runs.get(key.as_bytes())?.clone();
+        let number = self.keys.get(key)?;
+        let run = self.starts[number]..self.starts[number + 1];
         let times = &self.times[run.clone()];
         let known_at = match created_time {
             Some(created) if visibility.created_before_event_time => created,
@@ -97,4 +110,24 @@ impl Slots {
         };
         (first < times.len()).then_some(run.start + first)
     }
+}
+
+/// Rows by key, each key's in their order: where those of each key start, with one more at the end, and the rows.
+fn grouped(key_of_row: &[Option<usize>], keys: usize, rows: u32) -> (Vec<usize>, Vec<u32>) {
+    let mut starts = vec![0; keys + 1];
+    for key in key_of_row.iter().flatten() {
+        starts[key + 1] += 1;
+    }
+    for key in 0..keys {
+        starts[key + 1] += starts[key];
+    }
+    let mut next = starts.clone();
+    let mut by_key = vec![0; starts[keys]];
+    for (row, key) in (0..rows).zip(key_of_row) {
+        if let Some(key) = key {
+            by_key[next[*key]] = row;
+            next[*key] += 1;
+        }
+    }
+    (starts, by_key)
 }

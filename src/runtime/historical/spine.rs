@@ -1,14 +1,14 @@
 //! Entity rows without an entity frame: every (key, event time) that the views' sources have in a range.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, TimestampNanosecondArray};
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{ArrayRef, Int64Array, TimestampNanosecondArray};
+use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt as _;
 use provender_core::encoding::EntityKey;
-use provender_core::model::{JoinKey, Objects, ValueType};
+use provender_core::model::{JoinKey, Objects, Value, ValueType};
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 
@@ -17,7 +17,6 @@ use super::join::history;
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::{RequestedView, ResolvedRequest};
-use crate::newest_rows::NewestRows;
 use crate::provider::{OfflineStore, SourceScan, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
@@ -80,65 +79,53 @@ fn views_with_rows(resolved: &ResolvedRequest) -> Result<Vec<&RequestedView>> {
     }
 }
 
+/// The distinct pairs of key and event time.
 struct Pairs {
-    known: HashMap<(EntityKey, i64), usize>,
-    rows: NewestRows,
-    names: Vec<String>,
-    schema: Arc<Schema>,
+    known: HashSet<(EntityKey, i64)>,
+    keys: Vec<(String, ValueType)>,
 }
 
 impl Pairs {
     fn new(keys: &[(JoinKey, String)]) -> Self {
-        let fields: Vec<Field> =
-            keys.iter().map(|(key, name)| columns::field(name, &key.value_type)).collect();
-        let schema = Arc::new(Schema::new(fields));
-        Self {
-            known: HashMap::new(),
-            rows: NewestRows::new(Arc::clone(&schema), 0),
-            names: keys.iter().map(|(_, name)| name.clone()).collect(),
-            schema,
-        }
+        let keys = keys.iter().map(|(key, name)| (name.clone(), key.value_type.clone()));
+        Self { known: HashSet::new(), keys: keys.collect() }
     }
 
     fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
-        let columns: Vec<ArrayRef> = batch.columns()[..self.names.len()].to_vec();
-        let keys = KeyColumns::new(columns.clone())?;
-        let (times, _) = scanned_times(batch)?;
-        for (row, number) in (0..batch.num_rows()).zip(0_u32..) {
+        let keys = KeyColumns::new(&batch.columns()[..self.keys.len()])?;
+        let (times, ..) = scanned_times(batch)?;
+        for row in 0..batch.num_rows() {
             let mut key = EntityKey::empty();
-            if !keys.encode(row, &mut key) {
-                continue;
+            if keys.encode(row, &mut key) {
+                self.known.insert((key, times.value(row)));
             }
-            let rows = &mut self.rows;
-            self.known.entry((key, times.value(row))).or_insert_with(|| {
-                let slot = rows.add_slot();
-                rows.offer(slot, number, times.value(row), None);
-                slot
-            });
         }
-        let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let values =
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(bug)?;
-        self.rows.end_batch(&values)?;
         Ok(self)
     }
 
     fn finish(self) -> Result<EntityFrame> {
         let mut pairs: Vec<_> = self.known.into_iter().collect();
         pairs.sort_unstable();
-        let leaders = self.rows.leaders();
-        let mut columns = self.rows.gather(pairs.iter().map(|(_, slot)| leaders[*slot]))?;
-        let times: Int64Array = pairs.iter().map(|((_, time), _)| *time).collect::<Vec<_>>().into();
-        let shown = TimestampNanosecondArray::new(times.values().clone(), times.nulls().cloned())
-            .with_timezone("UTC");
-        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
-        fields.push(Arc::new(columns::field(TIME_COLUMN, &ValueType::Timestamp)));
+        let types: Vec<ValueType> = self.keys.iter().map(|(_, value_type)| value_type.clone()).collect();
+        let mut values: Vec<Vec<Option<Value>>> = vec![Vec::with_capacity(pairs.len()); types.len()];
+        for (key, _) in &pairs {
+            let decoded = key.decode(&types).ok_or_else(|| Error::new(ErrorKind::Bug, "a key is damaged"))?;
+            values.iter_mut().zip(decoded).for_each(|(column, value)| column.push(Some(value)));
+        }
+        let mut fields: Vec<_> =
+            self.keys.iter().map(|(name, value_type)| columns::field(name, value_type)).collect();
+        let mut columns: Vec<ArrayRef> = types
+            .iter()
+            .zip(&values)
+            .map(|(value_type, values)| columns::column(value_type, values))
+            .collect::<Result<_>>()?;
+        let times: Int64Array = pairs.iter().map(|(_, time)| *time).collect::<Vec<_>>().into();
+        let shown = TimestampNanosecondArray::new(times.values().clone(), None).with_timezone("UTC");
+        fields.push(columns::field(TIME_COLUMN, &ValueType::Timestamp));
         columns.push(Arc::new(shown));
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(bug)?;
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
+            Error::new(ErrorKind::Bug, "could not put entity rows together").with_source(error)
+        })?;
         Ok(EntityFrame { batch, times })
     }
-}
-
-fn bug(error: arrow::error::ArrowError) -> Error {
-    Error::new(ErrorKind::Bug, "could not put entity rows together").with_source(error)
 }

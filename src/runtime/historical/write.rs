@@ -3,14 +3,21 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, compute_leaves};
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
-use crate::blocking::on_blocking_thread;
+use crate::blocking::{on_blocking_thread, processors};
 use crate::{Error, Result};
+
+/// Rows of one row group of a Parquet file.
+const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// Formats of entity frames and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +77,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 fn write_file(batch: &RecordBatch, path: &Path, format: TableFormat) -> Result<(), AnyError> {
     let file = File::create_new(path)?;
     match format {
-        TableFormat::Parquet => {
-            let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-            let mut writer = ArrowWriter::try_new(&file, batch.schema(), Some(properties))?;
-            writer.write(batch)?;
-            writer.close()?;
-        }
+        TableFormat::Parquet => write_parquet(batch, &file)?,
         TableFormat::Csv => {
             let mut writer = arrow::csv::Writer::new(std::io::BufWriter::new(&file));
             writer.write(batch)?;
@@ -90,4 +92,58 @@ fn write_file(batch: &RecordBatch, path: &Path, format: TableFormat) -> Result<(
     }
     file.sync_all()?;
     Ok(())
+}
+
+/// Columns are encoded side by side.
+fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
+    let schema = batch.schema();
+    let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    for field in schema.fields().iter().filter(|field| field.data_type().is_floating()) {
+        // Measurements hardly repeat; looking for repetitions is half of the time that writing takes.
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+    }
+    let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))?;
+    let (mut writer, columns) = writer.into_serialized_writer()?;
+    for (group, first) in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS).enumerate() {
+        let rows = batch.slice(first, ROW_GROUP_ROWS.min(batch.num_rows() - first));
+        let leaves =
+            schema.fields().iter().zip(rows.columns()).map(|(field, column)| compute_leaves(field, column));
+        let leaves: Vec<_> = leaves.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let writers = columns.create_column_writers(group)?;
+        let mut row_group = writer.next_row_group()?;
+        for chunk in encoded(writers.into_iter().zip(leaves).collect())? {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+/// Column chunks in the order of the columns, each encoded on one thread.
+fn encoded(
+    columns: Vec<(ArrowColumnWriter, ArrowLeafColumn)>,
+) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let next = Mutex::new(columns.into_iter().enumerate());
+    let encode = || {
+        let mut chunks = Vec::new();
+        loop {
+            let column = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((at, (mut writer, leaf))) = column else { return Ok(chunks) };
+            writer.write(&leaf)?;
+            chunks.push((at, writer.close()?));
+        }
+    };
+    let mut chunks: Vec<(usize, ArrowColumnChunk)> = Vec::new();
+    std::thread::scope(|threads| {
+        let running: Vec<_> = (0..processors()).map(|_| threads.spawn(encode)).collect();
+        for thread in running {
+            let encoded: Result<_, ParquetError> =
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            chunks.extend(encoded?);
+        }
+        Ok::<_, ParquetError>(())
+    })?;
+    chunks.sort_unstable_by_key(|(at, _)| *at);
+    Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
 }

@@ -306,8 +306,7 @@ impl Run<'_> {
         let mut figures = LoadedView { source_bytes: description.bytes, ..LoadedView::default() };
         for load in loads {
             if self.job.dry_run {
-                figures.rows_read +=
-                    load::count(chosen.table, chosen.source, load.interval, self.offline).await?;
+                figures.rows_read += load::count(chosen.source, load.interval, self.offline).await?;
             } else {
                 (self.progress)(MaterializeEvent::Started {
                     view: chosen.name.clone(),

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arrow::array::{Array as _, ArrayRef, BooleanArray, Int64Array};
+use arrow::array::{Array as _, ArrayRef, BooleanArray, Int64Array, UInt64Array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use provender_core::model::{DataSource, SourceKind};
+use provender_core::registry::Interval;
 
-use crate::columns::{cast, to_nanos};
+use crate::columns::{CellError, cast, to_nanos};
 use crate::provider::{
-    CREATED_TIME, EVENT_TIME, OfflineStore, ScanSize, SourceDescription, SourceRows, SourceScan,
+    BatchStream, CREATED_TIME, EVENT_TIME, OfflineStore, PLACE, PinnedSource, ScanSize, SourceDescription,
+    SourceRows, SourceScan,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -66,43 +68,86 @@ impl OfflineStore for MemoryHistory {
         Ok(ScanSize { rows: Some(rows as u64), bytes: None })
     }
 
-    async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {
-        let rows = self.rows(&scan.source)?;
-        let column = |name: &str| {
-            rows.column_by_name(scan.source.column_of(name))
-                .ok_or_else(|| Error::invalid(format!("the source has no column `{name}`")))
-        };
-        let bad = |error: crate::columns::CellError| Error::invalid(error.to_string());
-        let times = |name: &str| to_nanos(column(name)?, scan.source.timestamp_unit).map_err(bad);
-        let event_times = times(scan.source.timestamp_field.as_deref().unwrap_or_default())?;
-        let created_times = match &scan.source.created_timestamp_column {
-            Some(name) => times(name)?,
-            None => Int64Array::new_null(rows.num_rows()),
-        };
-        let mut fields: Vec<_> = scan.columns.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(EVENT_TIME, DataType::Int64, true)));
-        fields.push(Arc::new(Field::new(CREATED_TIME, DataType::Int64, true)));
-        let mut columns: Vec<ArrayRef> = Vec::new();
-        for field in scan.columns.fields() {
-            columns.push(cast(column(field.name())?, field.data_type()).map_err(bad)?);
+    async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>> {
+        let rows = self.rows(source)?.clone();
+        Ok(Arc::new(PinnedMemory { source: source.clone(), rows, batch_rows: self.batch_rows.max(1) }))
+    }
+}
+
+#[derive(Debug)]
+struct PinnedMemory {
+    source: DataSource,
+    rows: RecordBatch,
+    batch_rows: usize,
+}
+
+impl PinnedMemory {
+    fn column(&self, name: &str) -> Result<&ArrayRef> {
+        self.rows
+            .column_by_name(self.source.column_of(name))
+            .ok_or_else(|| Error::invalid(format!("the source has no column `{name}`")))
+    }
+
+    fn times(&self, name: &str) -> Result<Int64Array> {
+        to_nanos(self.column(name)?, self.source.timestamp_unit).map_err(bad)
+    }
+
+    /// The rows to keep with these columns and those of the source's own, in small batches, the last first.
+    fn batches(
+        &self,
+        columns: &SchemaRef,
+        own: Vec<(Field, ArrayRef)>,
+        keep: &BooleanArray,
+    ) -> Result<BatchStream> {
+        let mut fields: Vec<_> = columns.fields().iter().map(|field| field.as_ref().clone()).collect();
+        let mut values = Vec::new();
+        for field in &fields {
+            values.push(cast(self.column(field.name())?, field.data_type()).map_err(bad)?);
         }
+        let rows = UInt64Array::from_iter_values(0..self.rows.num_rows() as u64);
+        for (field, column) in
+            own.into_iter().chain([(Field::new(PLACE, DataType::UInt64, false), Arc::new(rows) as _)])
+        {
+            fields.push(field);
+            values.push(column);
+        }
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), values)
+            .and_then(|batch| filter_record_batch(&batch, keep))
+            .map_err(|error| Error::invalid("rows do not fit together").with_source(error))?;
+        let starts = (0..batch.num_rows()).step_by(self.batch_rows).rev();
+        let batches: Vec<Result<RecordBatch>> =
+            starts.map(|at| Ok(batch.slice(at, self.batch_rows.min(batch.num_rows() - at)))).collect();
+        Ok(futures::stream::iter(batches).boxed())
+    }
+}
+
+#[async_trait]
+impl PinnedSource for PinnedMemory {
+    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>) -> Result<SourceRows> {
+        let event_times = self.times(self.source.timestamp_field.as_deref().unwrap_or_default())?;
+        let created_times = match &self.source.created_timestamp_column {
+            Some(name) => self.times(name)?,
+            None => Int64Array::new_null(self.rows.num_rows()),
+        };
         let seen = |time: i64| {
-            scan.range.is_none_or(|range| range.from.as_nanos() <= time && time <= range.to.as_nanos())
+            range.is_none_or(|range| range.from.as_nanos() <= time && time <= range.to.as_nanos())
         };
         let keep: BooleanArray = event_times.iter().map(|time| Some(time.is_some_and(seen))).collect();
-        let skipped = event_times.null_count() as u64;
-        columns.push(Arc::new(event_times));
-        columns.push(Arc::new(created_times));
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-            .and_then(|batch| filter_record_batch(&batch, &keep))
-            .map_err(|error| Error::invalid("rows do not fit together").with_source(error))?;
-        let batches: Vec<Result<RecordBatch>> = (0..batch.num_rows())
-            .step_by(self.batch_rows.max(1))
-            .map(|at| Ok(batch.slice(at, self.batch_rows.max(1).min(batch.num_rows() - at))))
-            .collect();
-        Ok(SourceRows {
-            batches: futures::stream::iter(batches).boxed(),
-            skipped: Arc::new(AtomicU64::new(skipped)),
-        })
+        let skipped = Arc::new(AtomicU64::new(event_times.null_count() as u64));
+        let own: Vec<(Field, ArrayRef)> = vec![
+            (Field::new(EVENT_TIME, DataType::Int64, true), Arc::new(event_times)),
+            (Field::new(CREATED_TIME, DataType::Int64, true), Arc::new(created_times)),
+        ];
+        Ok(SourceRows { batches: self.batches(columns, own, &keep)?, skipped })
     }
+
+    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>) -> Result<BatchStream> {
+        let rows = 0..self.rows.num_rows() as u64;
+        let keep: BooleanArray = rows.map(|row| Some(places.binary_search(&row).is_ok())).collect();
+        self.batches(columns, Vec::new(), &keep)
+    }
+}
+
+fn bad(error: CellError) -> Error {
+    Error::invalid(error.to_string())
 }
