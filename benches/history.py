@@ -89,7 +89,7 @@ def _feature(random, kind, many):
     return pa.array(random.random(many).astype(kind), mask=nulls)
 
 
-def project(folder, views):
+def project(folder, views, ttl="10d"):
     """Writes a project with views of all features, one over each `(name, path)`."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,5 +99,5 @@ def project(folder, views):
     for name, path in views:
         blocks.append(f'data_source "file" "{name}" {{\n  path              = "{path}"\n  timestamp_field   = "event_timestamp"\n'
                       f'  created_timestamp_column = "created"\n}}\n')
-        blocks.append(f'feature_view "{name}" {{\n  entities = [entity.key]\n  source   = data_source.{name}\n  ttl      = "10d"\n{features}}}\n')
+        blocks.append(f'feature_view "{name}" {{\n  entities = [entity.key]\n  source   = data_source.{name}\n  ttl      = "{ttl}"\n{features}}}\n')
     (folder / "views.hcl").write_text("\n".join(blocks))
