@@ -9,8 +9,8 @@ use provender_runtime::provider::SourceRows;
 use provender_runtime::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
-use super::locate::SourceFile;
 use super::shape::Shape;
+use super::source_file::SourceFile;
 
 /// Batches that may wait for the reader.
 const IN_FLIGHT: usize = 2;
@@ -61,7 +61,7 @@ pub(super) fn rows(files: Vec<SourceFile>, shape: Shape) -> SourceRows {
                 FileFormat::Parquet => super::parquet::scan(&file, &shape, &output).await,
                 FileFormat::Csv => super::csv::scan(&file, &shape, &output).await,
             };
-            match sent {
+            match file.unless_changed(sent).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
