@@ -32,20 +32,21 @@ pub(super) async fn locate(
 
 async fn find(bucket: &Bucket, path: &str, key: &str, format: FileFormat) -> Result<Vec<ObjectMeta>> {
     let location = store_path(path, key)?;
-    if !key.is_empty()
-        && !key.ends_with('/')
-        && let Some(meta) = object(bucket, path, &location).await?
-    {
-        return Ok(vec![meta]);
-    }
-    if is_wild(key) {
-        return glob(bucket, path, key).await;
+    let is_folder = key.is_empty() || key.ends_with('/');
+    let named = if is_folder { None } else { object(bucket, path, &location).await? };
+    // An empty object may stand for a folder.
+    match &named {
+        Some(meta) if meta.size > 0 || is_wild(key) => return Ok(vec![meta.clone()]),
+        None if is_wild(key) => return glob(bucket, path, key).await,
+        _ => {}
     }
     let all = below(bucket, path, &location).await?;
     let anything = !all.is_empty();
     let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
     if !found.is_empty() {
         Ok(found)
+    } else if let Some(empty) = named {
+        Ok(vec![empty])
     } else if anything || key.is_empty() {
         Err(nothing_in_folder(path, format))
     } else {

@@ -53,6 +53,18 @@ fn on_google_cloud_storage() {
     suite(&Place::on_server(BucketKind::Gcs, "bucket", settings));
 }
 
+#[test]
+fn a_store_that_is_busy_now_and_then_is_asked_again() {
+    let settings = settings(Some(servers::busy_gcs()), &[("GOOGLE_SKIP_SIGNATURE", "true")]);
+    let place = Place::on_server(BucketKind::Gcs, "bucket", settings);
+    let batch = table(vec![("id", ints(vec![1])), ("ts", nanos(vec![Some(1)]))]);
+    for name in ["d/1.parquet", "d/2.parquet"] {
+        place.put_parquet(name, &batch, 10);
+    }
+    let read = place.read(parquet(&place.path("d")), &[("id", ValueType::Int64)], None).unwrap();
+    assert_eq!(read.batch.num_rows(), 2);
+}
+
 fn a_folder_a_glob_and_a_file_are_read_in_byte_order_of_paths(place: &Place) {
     for (name, id) in [
         ("d/b.parquet", 2),
@@ -78,12 +90,28 @@ fn a_folder_a_glob_and_a_file_are_read_in_byte_order_of_paths(place: &Place) {
     assert_eq!(ids("d/b.parquet"), [2]);
     assert_eq!(ids("d2"), [7]);
     assert_eq!(ids("d2/x y=é+1.parquet"), [7]);
+    if !place.is_disk() {
+        // Empty objects stand for folders.
+        place.put_parquet(
+            "f.parquet/x.parquet",
+            &table(vec![("id", ints(vec![5])), ("ts", nanos(vec![Some(5)]))]),
+            10,
+        );
+        place.put("f.parquet", "");
+        place.put("up/f.parquet", "");
+        place.put_parquet(
+            "up/f.parquet/x.parquet",
+            &table(vec![("id", ints(vec![6])), ("ts", nanos(vec![Some(6)]))]),
+            10,
+        );
+        assert_eq!((ids("f.parquet"), ids("up")), (vec![5], vec![6]));
+    }
 }
 
 fn what_is_not_there_says_so(place: &Place) {
     place.put("empty/notes.txt", "not data");
     let batch = table(vec![("driver_id", ints(vec![1])), ("ts", nanos(vec![Some(1)]))]);
-    place.put_parquet("f.parquet", &batch, 10);
+    place.put_parquet("one.parquet", &batch, 10);
     let read = |path: &str, columns: &[(&str, ValueType)]| {
         let path = place.path(path);
         (said(place.read(parquet(&path), columns, None)), path)
@@ -95,7 +123,7 @@ fn what_is_not_there_says_so(place: &Place) {
     assert_eq!(message, format!("the folder `{path}` holds no file that ends with `.parquet`"));
     let ((message, _), path) = read("x*.parquet", &[]);
     assert_eq!(message, format!("no file matches `{path}`"));
-    let (said, path) = read("f.parquet", &[("driver_di", ValueType::Int64)]);
+    let (said, path) = read("one.parquet", &[("driver_di", ValueType::Int64)]);
     assert_eq!(said, (format!("`{path}` has no column `driver_di`"), "did you mean `driver_id`?".to_owned()));
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -189,8 +190,22 @@ type Objects = BTreeMap<String, (Vec<u8>, u64)>;
 
 /// Google Cloud Storage with one bucket, `bucket`. Lists have at most three entries, so that the next page is asked for.
 pub(super) fn gcs() -> String {
-    let objects: Mutex<Objects> = Mutex::default();
+    let answer = storage();
+    serve(move |request| answer(request))
+}
+
+/// The same, where every second request is refused.
+pub(super) fn busy_gcs() -> String {
+    let (answer, asked) = (storage(), AtomicUsize::new(0));
     serve(move |request| {
+        let is_busy = asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        if is_busy { Answer::error(503, "SlowDown") } else { answer(request) }
+    })
+}
+
+fn storage() -> impl Fn(&Request) -> Answer {
+    let objects: Mutex<Objects> = Mutex::default();
+    move |request| {
         let path = request.path.trim_start_matches('/');
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         let mut objects = objects.lock().unwrap();
@@ -204,7 +219,7 @@ pub(super) fn gcs() -> String {
             ("bucket", _) => object(&objects, key, request),
             _ => Answer::error(404, "NoSuchBucket"),
         }
-    })
+    }
 }
 
 fn tag(version: u64) -> String {
