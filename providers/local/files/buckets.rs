@@ -74,7 +74,6 @@ impl BucketSettings {
 }
 
 /// Who may read a bucket, asked for on the first use.
-#[derive(Debug)]
 enum Credentials {
     NotNeeded,
     S3(AwsCredentialProvider),
@@ -82,7 +81,6 @@ enum Credentials {
 }
 
 /// A bucket that is open.
-#[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) kind: BucketKind,
     /// As messages name it: `s3://bucket`.
@@ -96,6 +94,13 @@ pub(super) struct Bucket {
     credentials: Credentials,
     /// What the first look for credentials found; looking where there are none takes seconds, so it is done once.
     refused: OnceCell<Option<String>>,
+}
+
+/// Credentials are not shown.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Bucket").field("name", &self.name).field("endpoint", &self.endpoint).finish()
+    }
 }
 
 impl Bucket {

@@ -214,7 +214,8 @@ const ABOUT: [(&str, &str); 8] = [
     (
         "file",
         "Offline store of `provider: local`: Parquet and CSV files, on this machine and in buckets of S3 and Google Cloud Storage \
-         (`s3://BUCKET/KEY`, `gs://BUCKET/KEY`). Credentials are never written down here. For S3 they are `AWS_ACCESS_KEY_ID` and \
+         (`s3://BUCKET/KEY`, `gs://BUCKET/KEY`). A source is one file, all below a folder or prefix, or those that a glob means, read in \
+         byte order of their paths; a file that is written while it is read is an error (exit 4). Credentials are never written down here. For S3 they are `AWS_ACCESS_KEY_ID` and \
          `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), a web identity (`AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`), or those that the \
          container or machine is given; a profile is not looked at: `aws configure export-credentials --format env` writes one as \
          variables. For Google they are `GOOGLE_APPLICATION_CREDENTIALS`, those of `gcloud auth application-default login`, or those that \
