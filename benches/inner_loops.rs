@@ -32,9 +32,11 @@ fn keys(criterion: &mut Criterion) {
     let ints: ArrayRef = Arc::new(numbers(100_000).collect::<Int64Array>());
     let texts: ArrayRef =
         Arc::new(numbers(100_000).map(|number| Some(format!("customer-{number}"))).collect::<StringArray>());
-    for (name, columns) in
-        [("int64", vec![Arc::clone(&ints)]), ("string", vec![Arc::clone(&texts)]), ("both", vec![ints, texts])]
-    {
+    for (name, columns) in [
+        ("int64", vec![Arc::clone(&ints)]),
+        ("string", vec![Arc::clone(&texts)]),
+        ("both", vec![ints, texts]),
+    ] {
         let columns = KeyColumns::new(&columns).unwrap();
         group.bench_function(name, |bencher| {
             let mut key = EntityKey::empty();
@@ -47,10 +49,7 @@ fn rows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rows");
     group.throughput(Throughput::Elements(ROWS as u64));
     let types = [ValueType::Float32, ValueType::Int64, ValueType::String];
-    let schema = RowSchema {
-        id: 1,
-        columns: (1..).map(ColumnId).zip(types).collect(),
-    };
+    let schema = RowSchema { id: 1, columns: (1..).map(ColumnId).zip(types).collect() };
     let columns: Vec<Option<ArrayRef>> = vec![
         Some(Arc::new(numbers(1000).map(|number| number as f32).collect::<Float32Array>())),
         Some(Arc::new(numbers(1000).collect::<Int64Array>())),
@@ -59,7 +58,9 @@ fn rows(criterion: &mut Criterion) {
     let columns = RowColumns::new(&schema, columns).unwrap();
     let header = RowHeader { event_time: Timestamp::from_nanos(1), created_time: None };
     group.bench_function("pack", |bencher| {
-        bencher.iter(|| (0..ROWS).map(|row| columns.encode(row, header).unwrap().as_bytes().len()).sum::<usize>());
+        bencher.iter(|| {
+            (0..ROWS).map(|row| columns.encode(row, header).unwrap().as_bytes().len()).sum::<usize>()
+        });
     });
     let packed: Vec<_> = (0..ROWS).map(|row| columns.encode(row, header).unwrap()).collect();
     group.bench_function("unpack", |bencher| {
@@ -71,11 +72,15 @@ fn times(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("columns");
     group.throughput(Throughput::Elements(ROWS as u64));
     let micros: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(numbers(1 << 40)));
-    group.bench_function("micros to nanos", |bencher| bencher.iter(|| to_nanos(black_box(&micros), None).unwrap()));
+    group.bench_function("micros to nanos", |bencher| {
+        bencher.iter(|| to_nanos(black_box(&micros), None).unwrap())
+    });
     let doubles: ArrayRef =
         Arc::new(numbers(1000).map(|number| number as f64).collect::<arrow::array::Float64Array>());
     let float32 = data_type(&ValueType::Float32);
-    group.bench_function("float64 to float32", |bencher| bencher.iter(|| cast(black_box(&doubles), &float32).unwrap()));
+    group.bench_function("float64 to float32", |bencher| {
+        bencher.iter(|| cast(black_box(&doubles), &float32).unwrap())
+    });
 }
 
 criterion_group!(inner_loops, keys, rows, times);

@@ -13,6 +13,7 @@ use provender_runtime::provider::{OfflineStore, OnlineStore, Provider};
 
 use crate::FileStore;
 use crate::embedded::{DEFAULT_MAP_SIZE, EmbeddedStore};
+use crate::files::BucketSettings;
 use crate::spec::DEFAULT_ONLINE_PATH;
 
 /// What the local provider needs to know.
@@ -26,6 +27,8 @@ pub struct LocalOptions {
     pub top: PathBuf,
     /// The environment's folder; none: `data/online`.
     pub online_path: Option<PathBuf>,
+    /// How buckets of file sources are reached.
+    pub buckets: BucketSettings,
     /// Address space for the environment's map, in bytes: the most that it can ever hold. None: 1 TiB.
     pub map_size: Option<usize>,
 }
@@ -34,7 +37,14 @@ impl LocalOptions {
     /// The defaults for a project in a folder.
     pub fn new(project: impl Into<String>, base: impl Into<PathBuf>) -> Self {
         let base = base.into();
-        Self { project: project.into(), top: base.clone(), base, online_path: None, map_size: None }
+        Self {
+            project: project.into(),
+            top: base.clone(),
+            base,
+            online_path: None,
+            buckets: BucketSettings::default(),
+            map_size: None,
+        }
     }
 }
 
@@ -52,7 +62,7 @@ impl LocalProvider {
         let map_size = options.map_size.unwrap_or(DEFAULT_MAP_SIZE);
         Self {
             online: Arc::new(EmbeddedStore::new(options.project, path, map_size)),
-            offline: Arc::new(FileStore::new(options.base, options.top)),
+            offline: Arc::new(FileStore::new(options.base, options.top).with_buckets(options.buckets)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The only file that names providers and stores. A provider that this build does not have is an entry that explains
 //! itself.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use provender_aws::DynamoDbSpec;
@@ -8,7 +9,7 @@ use provender_core::config::environment::Environment;
 use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_core::provider::{StoreSpec, identity_of};
 use provender_gcp::DatastoreSpec;
-use provender_local::{EmbeddedSpec, LocalOptions, LocalProvider};
+use provender_local::{BucketSettings, EmbeddedSpec, LocalOptions, LocalProvider};
 use provender_redis::RedisSpec;
 use provender_runtime::Error;
 use provender_runtime::places::Places;
@@ -30,7 +31,7 @@ pub(crate) enum Part {
 /// Opens the provider that `feature_store.yaml` names, for these parts of it.
 pub(crate) fn provider(workspace: &Workspace, parts: &[Part]) -> CommandResult<Arc<dyn Provider>> {
     match parts.iter().find_map(|part| out_of_reach(workspace, *part)) {
-        None => local(workspace),
+        None => local(workspace, parts),
         Some(what) => {
             let message = format!("this version of provender plans for {what} and cannot reach it yet");
             Err(CommandError::new(message).with_hint("`plan`, `show` and `diff` work without it"))
@@ -71,15 +72,19 @@ pub(crate) fn offline_identity(settings: &StoreSettings) -> StoreIdentity {
         match settings.kind.as_str() {
             "bigquery" => &["project_id", "dataset", "location"],
             "redshift" => &["region", "cluster_id", "workgroup", "database"],
+            "file" => &["endpoint"],
             "athena" => &["region", "data_source", "database"],
             _ => &[],
         },
     )
 }
 
-fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
+fn local(workspace: &Workspace, parts: &[Part]) -> CommandResult<Arc<dyn Provider>> {
     let mut options = LocalOptions::new(&workspace.environment.project, &workspace.folder);
     options.top = top_of(&workspace.folder)?;
+    if parts.contains(&Part::Offline) {
+        options.buckets = buckets(workspace)?;
+    }
     if let Some(store) = &workspace.environment.online_store {
         let path = store.settings.get("path");
         options.online_path =
@@ -99,6 +104,23 @@ fn local(workspace: &Workspace) -> CommandResult<Arc<dyn Provider>> {
     let identity = workspace.applied_environment()?.online_store;
     let current = Arc::new(LocalProvider::open(options.clone()));
     Ok(Arc::new(Places::new(current, identity, move |store| another(&options, store))))
+}
+
+/// How buckets of file sources are reached, where the offline store is files.
+fn buckets(workspace: &Workspace) -> CommandResult<BucketSettings> {
+    let store = &workspace.environment.offline_store;
+    let setting = |name: &str| {
+        let written = store.settings.get(name).filter(|_| store.kind == "file");
+        written.map(|text| workspace.expand(&format!("offline_store.{name}"), text)).transpose()
+    };
+    let variables = std::env::vars_os();
+    let readable =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    Ok(BucketSettings {
+        region: setting("region")?,
+        endpoint: setting("endpoint")?,
+        variables: variables.filter_map(readable).collect(),
+    })
 }
 
 /// The place of tables that were made when `online_store` was another.

@@ -153,6 +153,9 @@ fn no_mistake_shows_a_secret() {
         "locals { a = tobool(var.token) }\n",
         "locals { a = timeadd(var.token, \"1h\") }\n",
         "module \"m\" { source = var.token }\n",
+        // Paths and endpoints of buckets.
+        "data_source \"file\" \"a\" {\n  path            = \"s3://id:canary-redis@b/x.csv\"\n  timestamp_field = \"ts\"\n}\n",
+        "data_source \"file\" \"a\" {\n  path            = \"s3://b/x.csv\"\n  endpoint        = \"https://id:canary-redis@h\"\n  timestamp_field = \"ts\"\n}\n",
     ];
     for mistake in mistakes {
         let folder = tempfile::tempdir().unwrap();
@@ -174,6 +177,7 @@ fn no_setting_of_a_store_shows_a_secret() {
         "project: shop\nprovider: aws\nregistry: \"s3://canary-user:canary-redis@bucket/registry\"\nonline_store:\n  type: dynamodb\n  region: eu-west-1\n",
         "project: shop\nprovider: local\nregistry: \"data/${STORE}/registry\"\nonline_store:\n  type: embedded\n  path: \"data/${STORE}/online\"\n",
         "project: shop\nprovider: local\nregistry: data/registry\nonline_store:\n  type: embedded\n  path: data/online\n  map_size: \"${PASSWORD}\"\n",
+        "project: shop\nprovider: local\nregistry: data/registry\noffline_store:\n  type: file\n  endpoint: \"http://canary-user:canary-redis@host:9000\"\n",
     ];
     for environment in environments {
         let folder = tempfile::tempdir().unwrap();

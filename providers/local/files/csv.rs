@@ -10,13 +10,12 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use object_store::{GetOptions, GetRange, ObjectStoreExt as _};
 use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
-use super::locate::SourceFile;
 use super::scan::{Output, Stop};
 use super::shape::Shape;
+use super::source_file::SourceFile;
 
 /// Rows of one decoded batch.
 const BATCH_ROWS: usize = 8 * 1024;
@@ -33,10 +32,6 @@ fn damaged(file: &SourceFile, error: ArrowError) -> Error {
         .with_hint("it needs a header line, commas, and as many fields in each line as in the header")
 }
 
-fn unreadable(file: &SourceFile, error: object_store::Error) -> Error {
-    Error::unavailable(format!("could not read `{}`", file.label)).with_source(error)
-}
-
 /// The columns of a file, with types guessed from its first rows.
 pub(super) async fn describe(file: &SourceFile) -> Result<SchemaRef> {
     Ok(Arc::new(sample(file, SAMPLE_ROWS).await?))
@@ -46,11 +41,7 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
     if file.meta.size == 0 {
         return Err(damaged(file, ArrowError::CsvError("the file is empty".to_owned())));
     }
-    let range = Some(GetRange::Bounded(0..file.meta.size.min(SAMPLE_BYTES)));
-    let options = GetOptions { range, ..GetOptions::default() };
-    let got =
-        file.store.get_opts(&file.meta.location, options).await.map_err(|error| unreadable(file, error))?;
-    let bytes = got.bytes().await.map_err(|error| unreadable(file, error))?;
+    let bytes = file.range(0..file.meta.size.min(SAMPLE_BYTES)).await?;
     let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     if file.meta.size > SAMPLE_BYTES
         && let Some(last) = text.iter().rposition(|byte| *byte == b'\n')
@@ -77,7 +68,7 @@ pub(super) async fn send(
         .with_projection(positions)
         .with_batch_size(BATCH_ROWS)
         .build_decoder();
-    let got = file.store.get(&file.meta.location).await.map_err(|error| unreadable(file, error))?;
+    let got = file.get(None).await?;
     let batches = Batches {
         file: file.clone(),
         chunks: got.into_stream().fuse().boxed(),
@@ -116,7 +107,7 @@ impl Batches {
 
     fn next_chunk(&mut self) -> Result<Bytes> {
         let chunk = match self.runtime.block_on(self.chunks.next()) {
-            Some(chunk) => chunk.map_err(|error| unreadable(&self.file, error))?,
+            Some(chunk) => chunk.map_err(|error| self.file.unreadable(&error))?,
             None => Bytes::new(),
         };
         let is_marked = std::mem::take(&mut self.at_start) && chunk.starts_with(BYTE_ORDER_MARK);

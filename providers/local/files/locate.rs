@@ -1,149 +1,58 @@
 //! Which files a path means: one file, those of a folder, or those that a glob names; always in byte order of their paths.
+//! What is the same on this machine (`on_disk`) and in a bucket (`in_bucket`) is here.
 
-use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use globset::{GlobBuilder, GlobMatcher};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
-use provender_core::model::FileFormat;
+use object_store::{ObjectMeta, ObjectStore};
+use provender_core::model::{BucketPath, FileFormat};
 use provender_runtime::{Error, ErrorKind, Result};
 
-/// One file of a source.
-#[derive(Clone, Debug)]
-pub(super) struct SourceFile {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) meta: ObjectMeta,
-    /// How messages name it: relative to the base where it lies below.
-    pub(super) label: String,
+use super::buckets::Buckets;
+use super::source_file::SourceFile;
+use super::{in_bucket, on_disk};
+
+/// Where files may lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach<'a> {
+    pub(super) disk: on_disk::Reach<'a>,
+    pub(super) buckets: &'a Buckets,
 }
 
-/// The files that `path` means, at least one. Relative paths start at `base`; with links resolved, all are below `top`.
+/// The files that a source's path means, at least one. `endpoint` is what the source says of the store of its bucket.
 pub(super) async fn locate(
-    (base, top): (&Path, &Path),
+    reach: Reach<'_>,
     path: &str,
+    endpoint: Option<&str>,
     format: FileFormat,
 ) -> Result<Vec<SourceFile>> {
-    if path.contains("://") {
-        return Err(Error::unavailable(format!("`{path}`: only local files can be read by this version"))
-            .with_hint("give a path on this machine"));
-    }
-    let base = std::path::absolute(base).map_err(|error| {
-        Error::unavailable(format!("could not resolve `{}`", base.display())).with_source(error)
-    })?;
-    let full = without_dots(&base.join(path));
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-    let top = real(top)?;
-    let stays = |place: &Path| inside(place, &top, path);
-    // What lies outside is not even looked for.
-    let metas = match Pattern::of(&full, &stays)? {
-        Some(pattern) => {
-            stays(&pattern.folder)?;
-            pattern.find(&store, path).await?
+    let bucket_path = BucketPath::parse(path)
+        .map_err(|error| Error::invalid(error.to_string()).with_hint(error.advice()))?;
+    let mut files = match bucket_path {
+        Some(bucket_path) => {
+            let bucket = reach.buckets.bucket(&bucket_path, endpoint)?;
+            in_bucket::locate(&bucket, path, bucket_path.key, format).await?
         }
-        None => {
-            stays(&full)?;
-            file_or_folder(&store, &full, path, format).await?
-        }
+        None => on_disk::locate(reach.disk, path, format).await?,
     };
-    for meta in &metas {
-        stays(&PathBuf::from(format!("/{}", meta.location)))?;
-    }
-    let mut files: Vec<_> = metas
-        .into_iter()
-        .map(|meta| SourceFile { label: label(&base, &meta.location), store: Arc::clone(&store), meta })
-        .collect();
     files.sort_by(|a, b| a.meta.location.as_ref().as_bytes().cmp(b.meta.location.as_ref().as_bytes()));
     Ok(files)
 }
 
-fn real(path: &Path) -> Result<PathBuf> {
-    std::fs::canonicalize(path).map_err(|error| {
-        Error::unavailable(format!("could not resolve `{}`", path.display())).with_source(error)
-    })
-}
-
-/// Refuses a place that is outside of `top` once its links are resolved, as far as it is there.
-fn inside(place: &Path, top: &Path, path: &str) -> Result<()> {
-    let resolved = place.ancestors().find_map(|above| {
-        let there = std::fs::canonicalize(above).ok()?;
-        Some(there.join(place.strip_prefix(above).ok()?))
-    });
-    if resolved.is_some_and(|resolved| resolved.starts_with(top)) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("`{path}` lies outside of the repository of this project"))
-        .with_hint("files of sources are below the nearest folder with `.git`, else below the project folder")
-        .with_hint("what lies elsewhere can be a copy there, or the repository one folder higher"))
-}
-
-fn label(base: &Path, location: &StorePath) -> String {
-    let full = PathBuf::from(format!("/{location}"));
-    full.strip_prefix(base).unwrap_or(&full).display().to_string()
-}
-
-/// Takes `.` and `..` out of an absolute path, by its text.
-fn without_dots(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::CurDir => {}
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-fn store_path(path: &Path) -> Result<StorePath> {
-    StorePath::from_absolute_path(path).map_err(|error| {
-        Error::invalid(format!("`{}` is not a path that can be read", path.display())).with_source(error)
-    })
-}
-
-fn unreadable(path: &str, error: object_store::Error) -> Error {
-    Error::unavailable(format!("could not look at `{path}`")).with_source(error)
-}
-
-async fn list(store: &Arc<dyn ObjectStore>, folder: &StorePath, path: &str) -> Result<Vec<ObjectMeta>> {
-    store.list(Some(folder)).try_collect().await.map_err(|error| unreadable(path, error))
-}
-
-async fn file_or_folder(
+pub(super) async fn list(
     store: &Arc<dyn ObjectStore>,
-    full: &Path,
-    path: &str,
-    format: FileFormat,
-) -> Result<Vec<ObjectMeta>> {
-    let location = store_path(full)?;
-    match store.head(&location).await {
-        Ok(meta) => return Ok(vec![meta]),
-        Err(object_store::Error::NotFound { .. }) => {}
-        Err(error) => return Err(unreadable(path, error)),
-    }
-    let all = list(store, &location, path).await?;
-    let anything = !all.is_empty();
-    let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
+    folder: &StorePath,
+) -> object_store::Result<Vec<ObjectMeta>> {
+    store.list(Some(folder)).try_collect().await
+}
+
+pub(super) fn nothing_in_folder(path: &str, format: FileFormat) -> Error {
     let ending = endings(format)[0];
-    if !found.is_empty() {
-        Ok(found)
-    } else if anything || full.is_dir() {
-        Err(Error::new(
-            ErrorKind::NotFound,
-            format!("the folder `{path}` holds no file that ends with `.{ending}`"),
-        )
-        .with_hint("write the source's files there, or correct `path` or `format`"))
-    } else {
-        Err(Error::new(
-            ErrorKind::NotFound,
-            format!("there is no file or folder `{path}` ({})", full.display()),
-        )
-        .with_hint("paths of file sources start at the project folder"))
-    }
+    let message = format!("the folder `{path}` holds no file that ends with `.{ending}`");
+    Error::new(ErrorKind::NotFound, message)
+        .with_hint("write the source's files there, or correct `path` or `format`")
 }
 
 const fn endings(format: FileFormat) -> &'static [&'static str] {
@@ -155,46 +64,27 @@ const fn endings(format: FileFormat) -> &'static [&'static str] {
 
 /// Whether a file below a folder is data: it has the format's ending, and no part of its path is hidden or begins with an
 /// underscore, as notes of other tools do.
-fn belongs(meta: &ObjectMeta, folder: &StorePath, format: FileFormat) -> bool {
+pub(super) fn belongs(meta: &ObjectMeta, folder: &StorePath, format: FileFormat) -> bool {
     let below = meta.location.prefix_match(folder).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
     let hidden = below.iter().any(|part| part.as_ref().starts_with(['.', '_']));
     let ending = meta.location.extension().unwrap_or_default().to_lowercase();
     !hidden && endings(format).contains(&ending.as_str())
 }
 
-/// A glob: where its fixed part ends, and what full paths must look like.
-struct Pattern {
-    folder: PathBuf,
-    matcher: GlobMatcher,
+/// Whether text has the wildcards of a glob.
+pub(super) fn is_wild(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
 }
 
-impl Pattern {
-    /// The pattern of a path; `None` when it has no wildcard, or is the name of a file that exists.
-    fn of(full: &Path, stays: &dyn Fn(&Path) -> Result<()>) -> Result<Option<Self>> {
-        let text = full.to_string_lossy();
-        let is_wild = |text: &str| text.contains(['*', '?', '[', '{']);
-        if !is_wild(&text) || (full.exists() && stays(full).is_ok()) {
-            return Ok(None);
-        }
-        let folder = full
-            .components()
-            .take_while(|component| !is_wild(&component.as_os_str().to_string_lossy()))
-            .collect();
-        let matcher = GlobBuilder::new(&text)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| Error::invalid(format!("`{text}` is not a path or glob")).with_source(error))?
-            .compile_matcher();
-        Ok(Some(Self { folder, matcher }))
-    }
+/// What names that a glob means look like.
+pub(super) fn matcher(glob: &str) -> Result<GlobMatcher> {
+    let built = GlobBuilder::new(glob).literal_separator(true).build();
+    let built = built
+        .map_err(|error| Error::invalid(format!("`{glob}` is not a path or glob")).with_source(error))?;
+    Ok(built.compile_matcher())
+}
 
-    async fn find(&self, store: &Arc<dyn ObjectStore>, path: &str) -> Result<Vec<ObjectMeta>> {
-        let mut found = list(store, &store_path(&self.folder)?, path).await?;
-        found.retain(|meta| self.matcher.is_match(format!("/{}", meta.location)));
-        if found.is_empty() {
-            return Err(Error::new(ErrorKind::NotFound, format!("no file matches `{path}`"))
-                .with_hint("`*` stays within one folder; `**` crosses folders"));
-        }
-        Ok(found)
-    }
+pub(super) fn no_match(path: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("no file matches `{path}`"))
+        .with_hint("`*` stays within one folder; `**` crosses folders")
 }

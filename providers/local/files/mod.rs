@@ -1,12 +1,17 @@
-//! Files as an offline store: a source is one file, a folder or a glob of Parquet or CSV files, read in byte order of
-//! their paths. What a value becomes is decided in `provender_runtime::columns`; here is only how files are found
-//! (`locate`), read (`parquet`, `csv`), brought into the asked form (`shape`) and streamed (`scan`).
+//! Files as an offline store: a source is one file, a folder or a glob of Parquet or CSV files, on this machine or in a
+//! bucket, read in byte order of their paths. What a value becomes is decided in `provender_runtime::columns`; here is only
+//! how files are found (`locate`), read (`parquet`, `csv`), brought into the asked form (`shape`) and streamed (`scan`).
 
+mod buckets;
 mod csv;
+mod failure;
+mod in_bucket;
 mod locate;
+mod on_disk;
 mod parquet;
 mod scan;
 mod shape;
+mod source_file;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +28,11 @@ use provender_runtime::provider::{
 };
 use provender_runtime::{Error, Result};
 
-use self::locate::{SourceFile, locate};
+pub use self::buckets::BucketSettings;
+use self::buckets::Buckets;
+use self::locate::{Reach, locate};
 use self::shape::{Shape, Wanted};
+use self::source_file::SourceFile;
 
 /// Files of one source whose columns a description looks at. A source with more has its number of rows left open, and its
 /// later files are checked when they are read.
@@ -32,24 +40,33 @@ const FILES_DESCRIBED: usize = 1_000;
 /// Files whose ends are read at the same time.
 const FILES_AT_ONCE: usize = 16;
 
-/// File sources below a base folder: relative paths of sources start there.
+/// File sources below a base folder, where relative paths start, and in buckets.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     base: PathBuf,
     top: PathBuf,
+    buckets: Buckets,
 }
 
 impl FileStore {
     /// A store whose relative paths start at `base` (the project folder), and which reads nothing that lies outside of `top`
-    /// (the repository), however it is named.
+    /// (the repository) on this machine, however it is named.
     pub fn new(base: impl Into<PathBuf>, top: impl Into<PathBuf>) -> Self {
-        Self { base: base.into(), top: top.into() }
+        Self { base: base.into(), top: top.into(), buckets: Buckets::default() }
+    }
+
+    /// The same store with another way to reach buckets; without it, nothing but their paths is known of them.
+    #[must_use]
+    pub fn with_buckets(self, settings: BucketSettings) -> Self {
+        Self { buckets: Buckets::new(settings), ..self }
     }
 
     async fn files(&self, source: &DataSource) -> Result<(Vec<SourceFile>, FileFormat)> {
         match &source.kind {
-            SourceKind::File { path, format, .. } => {
-                Ok((locate((&self.base, &self.top), path, *format).await?, *format))
+            SourceKind::File { path, format, endpoint } => {
+                let disk = on_disk::Reach { base: &self.base, top: &self.top };
+                let reach = Reach { disk, buckets: &self.buckets };
+                Ok((locate(reach, path, endpoint.as_deref(), *format).await?, *format))
             }
             other => Err(Error::invalid(format!("`{}` sources cannot be read from files", other.as_str()))
                 .with_hint("use a `file` source, or a provider whose offline store reads that kind")),

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use arrow::array::Array as _;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
-use object_store::ObjectStoreExt as _;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
@@ -18,9 +17,9 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
 use provender_runtime::{Error, Result};
 
-use super::locate::SourceFile;
 use super::scan::{Output, Stop};
 use super::shape::{Shape, Wanted};
+use super::source_file::SourceFile;
 
 /// Rows of one decoded batch.
 const BATCH_ROWS: usize = 32 * 1024;
@@ -40,11 +39,6 @@ fn damaged(file: &SourceFile, error: ParquetError) -> Error {
         .with_hint("write the file again, or say its `format`")
 }
 
-async fn fetch(file: &SourceFile, range: Range<u64>) -> Result<Bytes> {
-    let bytes = file.store.get_range(&file.meta.location, range).await;
-    bytes.map_err(|error| Error::unavailable(format!("could not read `{}`", file.label)).with_source(error))
-}
-
 async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
     let size = file.meta.size;
     if size == 0 {
@@ -53,7 +47,7 @@ async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
     let mut start = size.saturating_sub(FOOTER_BYTES);
     let mut reader = ParquetMetaDataReader::new();
     loop {
-        let tail = fetch(file, start..size).await?;
+        let tail = file.range(start..size).await?;
         match reader.try_parse_sized(&tail, size) {
             Ok(()) => break,
             Err(ParquetError::NeedMoreData(needed)) if start > 0 && (needed as u64) < size => {
@@ -117,6 +111,11 @@ fn without_copies(file: &SourceFile, footer: &ArrowReaderMetadata) -> Result<Arr
 }
 
 impl RowGroup {
+    /// The file it lies in.
+    pub(super) fn file(&self) -> &SourceFile {
+        &self.file.file
+    }
+
     /// Sends its rows.
     pub(super) async fn send(self, shape: &Arc<Shape>, output: &Output) -> Result<(), Stop> {
         let OpenFile { file, footer, mask } = self.file.as_ref();
@@ -208,9 +207,7 @@ impl RowGroupBytes {
         if ranges.iter().any(|range| range.end > file.meta.size) {
             return Err(damaged(file, ParquetError::EOF("a column ends after the file".to_owned())));
         }
-        let bytes = file.store.get_ranges(&file.meta.location, &ranges).await.map_err(|error| {
-            Error::unavailable(format!("could not read `{}`", file.label)).with_source(error)
-        })?;
+        let bytes = file.ranges(&ranges).await?;
         let parts = ranges.into_iter().map(|range| range.start).zip(bytes).collect();
         Ok(Self { parts, file_size: file.meta.size })
     }

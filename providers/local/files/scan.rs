@@ -10,9 +10,9 @@ use provender_runtime::provider::BatchStream;
 use provender_runtime::{Error, Result};
 use tokio::sync::mpsc;
 
-use super::locate::SourceFile;
 use super::parquet::RowGroup;
 use super::shape::Shape;
+use super::source_file::SourceFile;
 
 /// Batches that may wait for the reader.
 const IN_FLIGHT: usize = 4;
@@ -42,8 +42,13 @@ pub(super) enum Part {
 impl Part {
     async fn send(self, shape: &Arc<Shape>, output: &Output) -> Result<(), Stop> {
         match self {
-            Self::RowGroup(group) => group.send(shape, output).await,
-            Self::Csv { file, first } => super::csv::send(&file, first, shape, output).await,
+            Self::RowGroup(group) => {
+                let file = group.file().clone();
+                file.unless_changed(group.send(shape, output).await).await
+            }
+            Self::Csv { file, first } => {
+                file.unless_changed(super::csv::send(&file, first, shape, output).await).await
+            }
         }
     }
 }

@@ -6,7 +6,10 @@ use super::each;
 use super::object::{self, NameForm};
 use crate::diagnostic::{Diagnostic, codes, suggestion};
 use crate::hcl::{Accept, Block, BlockReader, Context, Name, Reference, Schema, Value};
-use crate::model::{DataSource, Field, FileFormat, Object, ObjectKind, SourceKind, TimestampUnit, ValueType};
+use crate::model::{
+    BucketPath, BucketPathError, DataSource, Field, FileFormat, Object, ObjectKind, SourceKind,
+    TimestampUnit, ValueType, is_endpoint,
+};
 use crate::source::{Origin, Place, Span};
 
 macro_rules! schema {
@@ -131,10 +134,24 @@ fn file(reader: &BlockReader<'_>) -> Option<SourceKind> {
     let path = reader.required::<String>("path", "\"data/driver_stats.parquet\"");
     let written = reader.attribute("format").is_some();
     let format = reader.optional::<FileFormat>("format").map(|format| format.value);
-    let endpoint = reader.optional::<String>("endpoint").map(|endpoint| endpoint.value);
+    let endpoint = reader.optional::<String>("endpoint");
+    if let Some(endpoint) = &endpoint
+        && !is_endpoint(&endpoint.value)
+    {
+        let message = "`endpoint` is not the address of a store";
+        let code = if endpoint.value.contains('@') { codes::CREDENTIAL } else { codes::VALUE };
+        let help = "write `http://HOST:PORT` or `https://HOST`, without user and password";
+        reader.context.report(Diagnostic::error(code, endpoint.span, message).help(help));
+    }
     let path = path?;
     if path.value.trim().is_empty() {
         reader.context.report(Diagnostic::error(codes::VALUE, path.span, "`path` is empty"));
+        return None;
+    }
+    if let Err(error) = BucketPath::parse(&path.value) {
+        let may_be_shown = error != BucketPathError::Credential && !path.value.contains(['@', '?']);
+        let code = if may_be_shown { codes::VALUE } else { codes::CREDENTIAL };
+        reader.context.report(Diagnostic::error(code, path.span, error.to_string()).help(error.advice()));
         return None;
     }
     let format = format.or_else(|| guess_format(&path.value));
@@ -143,7 +160,11 @@ fn file(reader: &BlockReader<'_>) -> Option<SourceKind> {
         let diagnostic = Diagnostic::error(codes::MISSING, path.span, message);
         reader.context.report(diagnostic.help("add `format = parquet` or `format = csv`"));
     }
-    Some(SourceKind::File { path: path.value, format: format?, endpoint })
+    Some(SourceKind::File {
+        path: path.value,
+        format: format?,
+        endpoint: endpoint.map(|endpoint| endpoint.value),
+    })
 }
 
 fn guess_format(path: &str) -> Option<FileFormat> {

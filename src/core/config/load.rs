@@ -241,7 +241,9 @@ impl<'a> Loader<'a> {
         check::check(&definitions, &mut findings);
         findings.sort();
         findings.hide(&self.secrets.into_inner());
-        let sources = self.sources.into_inner();
+        let mut sources = self.sources.into_inner();
+        let credentials = findings.iter().filter(|finding| finding.code == codes::CREDENTIAL);
+        credentials.filter_map(|finding| finding.primary.as_ref()).for_each(|place| sources.blot(place.span));
         let Definitions { objects, origins, .. } = definitions;
         let ranges =
             origins.into_iter().map(|(address, origin)| (address, sources.range(origin.header))).collect();

@@ -153,10 +153,14 @@ const ATTRIBUTES: &[(&str, &str, &str)] = &[
     (
         "data_source",
         "path",
-        "File, folder or glob, relative to the project folder; also `s3://…` and `gs://…`.",
+        "File, folder or glob, relative to the project folder; or an object, prefix or glob in a bucket, `s3://BUCKET/KEY` or `gs://BUCKET/KEY`.",
     ),
     ("data_source", "format", "`parquet` or `csv`; guessed from the name."),
-    ("data_source", "endpoint", "Endpoint of an S3- or GCS-compatible store."),
+    (
+        "data_source",
+        "endpoint",
+        "Address of the store that `s3://…` or `gs://…` is on, where it is not Amazon's or Google's.",
+    ),
     ("data_source", "table", "The table; or `query`."),
     ("data_source", "query", "SQL; or `table`."),
     ("data_source", "database", "The database."),

@@ -68,6 +68,8 @@ codes! {
     SENSITIVE = "PD027";
     /// A file that cannot be read.
     FILE = "PD028";
+    /// A credential in the path or endpoint of a source. It is shown in no line.
+    CREDENTIAL = "PD029";
     /// `feature_store.yaml` is no YAML, or not a map.
     YAML = "PD050";
     /// A key of `feature_store.yaml` that does not exist.

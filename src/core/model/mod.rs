@@ -5,6 +5,7 @@
 //! fingerprint of an object that does not use it.
 
 mod address;
+mod bucket;
 mod data_source;
 mod entity;
 mod feature_service;
@@ -16,6 +17,7 @@ mod settings;
 mod value;
 
 pub use address::{Address, AddressError, ObjectKind, member};
+pub use bucket::{BucketKind, BucketPath, BucketPathError, is_endpoint};
 pub use data_source::{DataSource, Field, FileFormat, SourceKind, TimestampUnit};
 pub use entity::Entity;
 pub use feature_service::{Asker, Consumer, FeatureService, Selection, SentValue, ServiceUse};

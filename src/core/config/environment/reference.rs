@@ -211,7 +211,18 @@ const ABOUT: [(&str, &str); 8] = [
          that begin with `PROJECT:TABLE:`. To plan: \
          `GET`; to apply: `SET`, `SCAN`, `UNLINK` on that prefix. Plans only in this version.",
     ),
-    ("file", "Offline store of `provider: local`: Parquet and CSV files."),
+    (
+        "file",
+        "Offline store of `provider: local`: Parquet and CSV files, on this machine and in buckets of S3 and Google Cloud Storage \
+         (`s3://BUCKET/KEY`, `gs://BUCKET/KEY`). A source is one file, all below a folder or prefix, or those that a glob means, read in \
+         byte order of their paths; a file that is written while it is read is an error (exit 4). Credentials are never written down here. For S3 they are `AWS_ACCESS_KEY_ID` and \
+         `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), a web identity (`AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`), or those that the \
+         container or machine is given; a profile is not looked at: `aws configure export-credentials --format env` writes one as \
+         variables. For Google they are `GOOGLE_APPLICATION_CREDENTIALS`, those of `gcloud auth application-default login`, or those that \
+         the machine is given. `AWS_SKIP_SIGNATURE=true` and `GOOGLE_SKIP_SIGNATURE=true` read public buckets without any. \
+         `AWS_ENDPOINT_URL` and `STORAGE_EMULATOR_HOST` are understood. Reading needs `s3:GetObject` and `s3:ListBucket`, or `storage.objects.get` \
+         and `storage.objects.list`.",
+    ),
     ("bigquery", "Offline store of `provider: gcp`. Plans only in this version."),
     ("redshift", "Offline store of `provider: aws`. Plans only in this version."),
     ("athena", "Offline store for `provider: aws`. Plans only in this version."),
@@ -242,6 +253,7 @@ pub fn stores() -> Result<String, String> {
                 Takes::Text => "text".to_owned(),
                 Takes::Count => "a whole number".to_owned(),
                 Takes::Truth => "`true` or `false`".to_owned(),
+                Takes::Endpoint => "`http://HOST:PORT` or `https://HOST`".to_owned(),
                 Takes::OneOf(known) => {
                     known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")
                 }

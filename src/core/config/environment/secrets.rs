@@ -1,6 +1,6 @@
 //! What of `feature_store.yaml` may be shown. Its lines stand under findings, and a secret may stand in any of them.
 
-use super::super::yaml::{self, Data, Node};
+use super::super::yaml::{self, Data, Entry, Node};
 use super::stores;
 use crate::source::{SourceFile, SourceId, Sources};
 
@@ -17,8 +17,12 @@ pub fn without_secrets(file: &SourceFile) -> SourceFile {
             for entry in &entries {
                 match (entry.key.as_str(), &entry.value.data) {
                     ("online_store" | "offline_store", Data::Map(settings)) => {
-                        let shown = |key: &str| key == "type" || stores::is_public(key);
-                        for setting in settings.iter().filter(|setting| !shown(&setting.key)) {
+                        // An address may hold a user.
+                        let shown = |setting: &&Entry| {
+                            let is_plain = !setting.value.text().is_some_and(|text| text.contains('@'));
+                            setting.key == "type" || (stores::is_public(&setting.key) && is_plain)
+                        };
+                        for setting in settings.iter().filter(|setting| !shown(setting)) {
                             hidden.push(setting.value.span.range());
                         }
                     }
@@ -64,6 +68,8 @@ mod tests {
             "online_store:\n  type: redis\n  password: canary\n  nested: { a: canary, b: [canary] }\n",
             "auth:\n  type: oidc\n  client_secret: canary\n",
             "auth: canary\n",
+            "offline_store: { type: file, endpoint: \"http://canary:canary@host\" }\n",
+            "offline_store: { type: file, endpoint: \"http://${USER}:canary@host\" }\n",
             "online_store: { password: canary\n",
             "a: b: c\nPassword: canary canary\n",
         ] {

@@ -1,5 +1,7 @@
 //! Kinds of stores: their names here and in Feast, the defaults of each provider, and what is known of their settings.
 
+use crate::model::is_endpoint;
+
 /// What a store's `type` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -75,6 +77,8 @@ pub(super) enum Takes {
     Truth,
     /// One of these, in upper or lower case.
     OneOf(&'static [&'static str]),
+    /// The address of an object store, without a user.
+    Endpoint,
     /// Where a Redis is; see [`redis_place`].
     Redis,
     /// A map of texts.
@@ -156,7 +160,22 @@ pub(super) const STORES: [(&str, &[Setting]); 8] = [
             ("ssl", Takes::Truth, "Whether the connection is encrypted."),
         ],
     ),
-    ("file", &[]),
+    (
+        "file",
+        &[
+            (
+                "region",
+                Takes::Text,
+                "The region of buckets in `s3://…`; `AWS_REGION` unless given, then `us-east-1`.",
+            ),
+            (
+                "endpoint",
+                Takes::Endpoint,
+                "Another address than Amazon's and Google's for `s3://…` and `gs://…`; a source's own `endpoint` goes before \
+                 it. Part of the store's identity.",
+            ),
+        ],
+    ),
     (
         "bigquery",
         &[
@@ -213,12 +232,14 @@ impl Takes {
             Self::Count => value.parse::<u64>().is_ok_and(|count| count > 0),
             Self::Truth => matches!(value, "true" | "false"),
             Self::OneOf(known) => known.iter().any(|known| known.eq_ignore_ascii_case(value)),
+            Self::Endpoint => is_endpoint(value) || is_variable(value),
             Self::Redis => redis_place(value).is_some(),
         };
         let wanted = match self {
             Self::Text | Self::Map => String::new(),
             Self::Count => "a whole number, more than 0".to_owned(),
             Self::Truth => "`true` or `false`".to_owned(),
+            Self::Endpoint => "`http://HOST:PORT` or `https://HOST`, without user and password".to_owned(),
             Self::OneOf(known) => known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(" or "),
             Self::Redis => "`HOST:PORT`, several of them with commas and settings such as `db=1` behind them, or \
                             `redis://[USER[:PASSWORD]@]HOST[:PORT][/DB]`, with `%…` for characters that mean something else"

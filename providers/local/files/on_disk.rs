@@ -1,0 +1,159 @@
+//! Files of a source on this machine, none of them outside of the repository.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use globset::GlobMatcher;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use provender_core::model::FileFormat;
+use provender_runtime::{Error, ErrorKind, Result};
+
+use super::locate::{belongs, is_wild, list, matcher, no_match, nothing_in_folder};
+use super::source_file::SourceFile;
+
+/// Where files may lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach<'a> {
+    /// Relative paths start here.
+    pub(super) base: &'a Path,
+    /// With links resolved, all files are below.
+    pub(super) top: &'a Path,
+}
+
+/// The files that `path` means, at least one.
+pub(super) async fn locate(reach: Reach<'_>, path: &str, format: FileFormat) -> Result<Vec<SourceFile>> {
+    let base = std::path::absolute(reach.base).map_err(|error| {
+        Error::unavailable(format!("could not resolve `{}`", reach.base.display())).with_source(error)
+    })?;
+    let full = without_dots(&base.join(path));
+    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+    let top = real(reach.top)?;
+    let stays = |place: &Path| inside(place, &top, path);
+    // What lies outside is not even looked for.
+    let metas = match Pattern::of(&full, &stays)? {
+        Some(pattern) => {
+            stays(&pattern.folder)?;
+            pattern.find(&store, path).await?
+        }
+        None => {
+            stays(&full)?;
+            file_or_folder(&store, &full, path, format).await?
+        }
+    };
+    for meta in &metas {
+        stays(&PathBuf::from(format!("/{}", meta.location)))?;
+    }
+    let file = |meta: ObjectMeta| SourceFile {
+        label: label(&base, &meta.location),
+        store: Arc::clone(&store),
+        meta,
+        bucket: None,
+    };
+    Ok(metas.into_iter().map(file).collect())
+}
+
+fn real(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(|error| {
+        Error::unavailable(format!("could not resolve `{}`", path.display())).with_source(error)
+    })
+}
+
+/// Refuses a place that is outside of `top` once its links are resolved, as far as it is there.
+fn inside(place: &Path, top: &Path, path: &str) -> Result<()> {
+    let resolved = place.ancestors().find_map(|above| {
+        let there = std::fs::canonicalize(above).ok()?;
+        Some(there.join(place.strip_prefix(above).ok()?))
+    });
+    if resolved.is_some_and(|resolved| resolved.starts_with(top)) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("`{path}` lies outside of the repository of this project"))
+        .with_hint("files of sources are below the nearest folder with `.git`, else below the project folder")
+        .with_hint("what lies elsewhere can be a copy there, or the repository one folder higher"))
+}
+
+fn label(base: &Path, location: &StorePath) -> String {
+    let full = PathBuf::from(format!("/{location}"));
+    full.strip_prefix(base).unwrap_or(&full).display().to_string()
+}
+
+/// Takes `.` and `..` out of an absolute path, by its text.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn store_path(path: &Path) -> Result<StorePath> {
+    StorePath::from_absolute_path(path).map_err(|error| {
+        Error::invalid(format!("`{}` is not a path that can be read", path.display())).with_source(error)
+    })
+}
+
+fn unreadable(path: &str, error: object_store::Error) -> Error {
+    Error::unavailable(format!("could not look at `{path}`")).with_source(error)
+}
+
+async fn file_or_folder(
+    store: &Arc<dyn ObjectStore>,
+    full: &Path,
+    path: &str,
+    format: FileFormat,
+) -> Result<Vec<ObjectMeta>> {
+    let location = store_path(full)?;
+    match store.head(&location).await {
+        Ok(meta) => return Ok(vec![meta]),
+        Err(object_store::Error::NotFound { .. }) => {}
+        Err(error) => return Err(unreadable(path, error)),
+    }
+    let all = list(store, &location).await.map_err(|error| unreadable(path, error))?;
+    let anything = !all.is_empty();
+    let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
+    if !found.is_empty() {
+        Ok(found)
+    } else if anything || full.is_dir() {
+        Err(nothing_in_folder(path, format))
+    } else {
+        let message = format!("there is no file or folder `{path}` ({})", full.display());
+        Err(Error::new(ErrorKind::NotFound, message)
+            .with_hint("paths of file sources start at the project folder"))
+    }
+}
+
+/// A glob: where its fixed part ends, and what full paths must look like.
+struct Pattern {
+    folder: PathBuf,
+    matcher: GlobMatcher,
+}
+
+impl Pattern {
+    /// The pattern of a path; `None` when it has no wildcard, or is the name of a file that exists.
+    fn of(full: &Path, stays: &dyn Fn(&Path) -> Result<()>) -> Result<Option<Self>> {
+        let text = full.to_string_lossy();
+        if !is_wild(&text) || (full.exists() && stays(full).is_ok()) {
+            return Ok(None);
+        }
+        let folder = full
+            .components()
+            .take_while(|component| !is_wild(&component.as_os_str().to_string_lossy()))
+            .collect();
+        Ok(Some(Self { folder, matcher: matcher(&text)? }))
+    }
+
+    async fn find(&self, store: &Arc<dyn ObjectStore>, path: &str) -> Result<Vec<ObjectMeta>> {
+        let found = list(store, &store_path(&self.folder)?).await;
+        let mut found = found.map_err(|error| unreadable(path, error))?;
+        found.retain(|meta| self.matcher.is_match(format!("/{}", meta.location)));
+        if found.is_empty() { Err(no_match(path)) } else { Ok(found) }
+    }
+}
