@@ -6,15 +6,19 @@ use std::hash::BuildHasher as _;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use provender_core::encoding::EntityKey;
 
+use crate::columns::KeyColumns;
+
 /// Bytes of a key that lies in the table itself.
 const INLINE: usize = 15;
 /// The last byte of the word of a longer key; that of a short key is its length.
 const IS_LONG: u8 = u8::MAX;
 
+/// A key, or the first bytes of a longer one, and its kind.
+type Word = [u64; 2];
+
 #[derive(Debug)]
 struct Slot {
-    /// The key, or the first bytes of a longer one, and its kind.
-    word: u128,
+    word: Word,
     number: u32,
     /// Where a longer key lies.
     long: u32,
@@ -34,12 +38,28 @@ impl KeyIndex {
         self.slots.len()
     }
 
-    /// The number of a key.
-    pub(crate) fn get(&self, key: &EntityKey) -> Option<usize> {
-        let bytes = key.as_bytes();
-        let word = word(bytes);
-        let found = self.slots.find(self.hash(word, bytes), |slot| self.is(slot, word, bytes))?;
-        Some(found.number as usize)
+    /// The numbers of the keys of a batch, row by row. In two passes: while memory answers about one key, the processor is
+    /// at the next ones.
+    pub(crate) fn numbers(&self, columns: &KeyColumns, rows: usize) -> Vec<Option<u32>> {
+        let mut key = EntityKey::empty();
+        let mut hashed = Vec::with_capacity(rows);
+        for row in 0..rows {
+            hashed.push(columns.encode(row, &mut key).then(|| {
+                let word = word(key.as_bytes());
+                (word, self.hash(word, key.as_bytes()))
+            }));
+        }
+        let find = |(row, hashed): (usize, Option<(Word, u64)>)| {
+            let (word, hash) = hashed?;
+            let found = if is_long(word) {
+                columns.encode(row, &mut key);
+                self.slots.find(hash, |slot| self.is(slot, word, key.as_bytes()))
+            } else {
+                self.slots.find(hash, |slot| slot.word == word)
+            };
+            found.map(|slot| slot.number)
+        };
+        hashed.into_iter().enumerate().map(find).collect()
     }
 
     /// The number of a key, which is new when it is equal to the number of keys before; `None` when there are more keys
@@ -67,7 +87,7 @@ impl KeyIndex {
     pub(crate) fn into_keys(self) -> impl Iterator<Item = (EntityKey, usize)> {
         let long = self.long;
         self.slots.into_iter().map(move |slot| {
-            let bytes = slot.word.to_le_bytes();
+            let bytes = bytes_of(slot.word);
             let key = match bytes[INLINE] {
                 IS_LONG => long[slot.long as usize].to_vec(),
                 length => bytes[..usize::from(length)].to_vec(),
@@ -76,50 +96,68 @@ impl KeyIndex {
         })
     }
 
-    fn hash(&self, word: u128, bytes: &[u8]) -> u64 {
+    fn hash(&self, word: Word, bytes: &[u8]) -> u64 {
         hash_of(&self.hasher, word, bytes)
     }
 
-    fn is(&self, slot: &Slot, word: u128, bytes: &[u8]) -> bool {
+    fn is(&self, slot: &Slot, word: Word, bytes: &[u8]) -> bool {
         slot.word == word && (bytes.len() <= INLINE || *self.long[slot.long as usize] == *bytes)
     }
 }
 
-fn word(bytes: &[u8]) -> u128 {
+fn word(bytes: &[u8]) -> Word {
     let mut word = [0; INLINE + 1];
     let inline = bytes.len().min(INLINE);
     word[..inline].copy_from_slice(&bytes[..inline]);
     word[INLINE] = if bytes.len() > INLINE { IS_LONG } else { u8::try_from(bytes.len()).unwrap_or(IS_LONG) };
-    u128::from_le_bytes(word)
+    let word = u128::from_le_bytes(word);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    [word as u64, (word >> 64) as u64]
 }
 
-fn hash_of(hasher: &DefaultHashBuilder, word: u128, bytes: &[u8]) -> u64 {
-    if word.to_le_bytes()[INLINE] == IS_LONG { hasher.hash_one(bytes) } else { hasher.hash_one(word) }
+fn bytes_of([low, high]: Word) -> [u8; INLINE + 1] {
+    (u128::from(low) | u128::from(high) << 64).to_le_bytes()
+}
+
+fn is_long(word: Word) -> bool {
+    bytes_of(word)[INLINE] == IS_LONG
+}
+
+fn hash_of(hasher: &DefaultHashBuilder, word: Word, bytes: &[u8]) -> u64 {
+    if is_long(word) { hasher.hash_one(bytes) } else { hasher.hash_one(word) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BinaryArray};
+    use provender_core::model::{Value, ValueType};
+
     use super::*;
 
     #[test]
     fn keys_of_every_length_have_numbers_of_their_own() {
-        let keys: Vec<EntityKey> = (0..40)
+        let texts: Vec<Vec<u8>> = (0..40)
             .flat_map(|length| [vec![0; length], vec![1; length], [vec![0; length], vec![7]].concat()])
-            .map(EntityKey::from_bytes)
             .collect();
+        let column: ArrayRef = Arc::new(BinaryArray::from_iter_values(&texts));
+        let columns = KeyColumns::new(&[column]).unwrap();
         let mut index = KeyIndex::default();
-        let mut known: Vec<&EntityKey> = Vec::new();
-        for key in keys.iter().chain(&keys) {
-            let expected = known.iter().position(|other| *other == key);
-            assert_eq!(index.get(key), expected);
-            assert_eq!(index.insert(key), Some(expected.unwrap_or(known.len())));
+        let mut known: Vec<&Vec<u8>> = Vec::new();
+        let mut key = EntityKey::empty();
+        for (row, text) in texts.iter().enumerate().chain(texts.iter().enumerate()) {
+            let expected = known.iter().position(|other| *other == text);
+            assert_eq!(index.numbers(&columns, texts.len())[row].map(|number| number as usize), expected);
+            assert!(columns.encode(row, &mut key));
+            assert_eq!(index.insert(&key), Some(expected.unwrap_or(known.len())));
             if expected.is_none() {
-                known.push(key);
+                known.push(text);
             }
         }
         assert_eq!(index.len(), known.len());
         for (key, number) in index.into_keys() {
-            assert_eq!(known[number], &key);
+            assert_eq!(key.decode(&[ValueType::Bytes]), Some(vec![Value::Bytes(known[number].clone())]));
         }
     }
 }

@@ -11,7 +11,6 @@ use arrow::array::{Array as _, ArrayRef, Int64Array, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt as _, TryStreamExt as _};
-use provender_core::encoding::EntityKey;
 use provender_core::model::{DataSource, FeatureView, JoinKey, Objects};
 use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
@@ -127,19 +126,13 @@ async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -
 fn offers(slots: &Slots, batch: &RecordBatch, visibility: Visibility) -> Result<Vec<(usize, Leader)>> {
     let keys = KeyColumns::new(&batch.columns()[..batch.num_columns() - 3])?;
     let (event_times, created_times, places) = scanned_times(batch)?;
-    let mut key = EntityKey::empty();
-    let mut offers = Vec::with_capacity(batch.num_rows());
-    for row in 0..batch.num_rows() {
-        if !keys.encode(row, &mut key) {
-            continue;
-        }
-        let event_time = event_times.value(row);
+    let seen = slots.first_that_see(&keys, (event_times, created_times), visibility);
+    let offer = |(row, slot): (usize, Option<u32>)| {
         let created_time = created_times.is_valid(row).then(|| created_times.value(row));
-        if let Some(slot) = slots.first_that_sees(&key, event_time, created_time, visibility) {
-            offers.push((slot, Leader { event_time, created_time, place: places.value(row) }));
-        }
-    }
-    Ok(offers)
+        let leader = Leader { event_time: event_times.value(row), created_time, place: places.value(row) };
+        Some((slot? as usize, leader))
+    };
+    Ok(seen.into_iter().enumerate().filter_map(offer).collect())
 }
 
 /// What each slot sees at the end.

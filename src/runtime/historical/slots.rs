@@ -22,7 +22,7 @@ pub(super) struct Visibility {
 pub(super) struct Slots {
     keys: KeyIndex,
     /// By number of a key: its first slot; one more at the end.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     times: Vec<i64>,
     of_row: Vec<Option<u32>>,
 }
@@ -51,7 +51,7 @@ impl Slots {
         };
         let (starts, mut by_key) = grouped(&key_of_row, slots.keys.len(), rows);
         for run in starts.windows(2) {
-            slots.starts.push(slots.times.len());
+            slots.starts.push(slots.next()?);
             let rows = &mut by_key[run[0]..run[1]];
             rows.sort_unstable_by_key(|row| times.value(*row as usize));
             let first = slots.times.len();
@@ -60,11 +60,15 @@ impl Slots {
                 if slots.times.len() == first || slots.times.last() != Some(&time) {
                     slots.times.push(time);
                 }
-                slots.of_row[*row as usize] = u32::try_from(slots.times.len() - 1).ok();
+                slots.of_row[*row as usize] = Some(slots.next()? - 1);
             }
         }
-        slots.starts.push(slots.times.len());
+        slots.starts.push(slots.next()?);
         Ok(slots)
+    }
+
+    fn next(&self) -> Result<u32> {
+        u32::try_from(self.times.len()).map_err(|_| too_many())
     }
 
     /// How many slots there are.
@@ -74,7 +78,7 @@ impl Slots {
 
     /// The slots of each key.
     pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
-        self.starts.windows(2).map(|run| run[0]..run[1])
+        self.starts.windows(2).map(|run| run[0] as usize..run[1] as usize)
     }
 
     /// The time of each slot.
@@ -87,29 +91,62 @@ impl Slots {
         self.of_row.iter().map(|slot| slot.map(|slot| slot as usize))
     }
 
-    /// The first slot that may see a source row; the later ones of its key may too.
-    pub(super) fn first_that_sees(
+    /// For each row of a batch with these keys, times and created times, the first slot that may see it; the later ones of
+    /// its key may too.
+    pub(super) fn first_that_see(
         &self,
-        key: &EntityKey,
+        keys: &KeyColumns,
+        (event_times, created_times): (&Int64Array, &Int64Array),
+        visibility: Visibility,
+    ) -> Vec<Option<u32>> {
+        let numbers = self.keys.numbers(keys, event_times.len());
+        // In passes of their own, as the numbers are: each looks somewhere else in memory.
+        let runs: Vec<Range<u32>> = numbers
+            .into_iter()
+            .map(|number| number.map_or(0..0, |key| self.starts[key as usize]..self.starts[key as usize + 1]))
+            .collect();
+        let first = |(row, run): (usize, Range<u32>)| {
+            let created = created_times.is_valid(row).then(|| created_times.value(row));
+            let seen = self.first_of(&run, event_times.value(row), created, visibility);
+            (seen < run.end).then_some(seen)
+        };
+        runs.into_iter().enumerate().map(first).collect()
+    }
+
+    /// The first slot of a run that may see a row, or the end of the run.
+    fn first_of(
+        &self,
+        run: &Range<u32>,
         event_time: i64,
         created_time: Option<i64>,
         visibility: Visibility,
-    ) -> Option<usize> {
-        let number = self.keys.get(key)?;
-        let run = self.starts[number]..self.starts[number + 1];
-        let times = &self.times[run.clone()];
+    ) -> u32 {
+        let times = &self.times[run.start as usize..run.end as usize];
         let known_at = match created_time {
             Some(created) if visibility.created_before_event_time => created,
             _ => i64::MIN,
         };
-        let first = match visibility.event_time_match {
-            EventTimeMatch::AtOrBefore => times.partition_point(|time| *time < event_time.max(known_at)),
-            EventTimeMatch::StrictlyBefore => {
-                times.partition_point(|time| *time <= event_time || *time < known_at)
-            }
+        let earliest = match visibility.event_time_match {
+            EventTimeMatch::AtOrBefore => Some(event_time.max(known_at)),
+            // Times are whole nanoseconds: after one is at the next, and nothing is after the last.
+            EventTimeMatch::StrictlyBefore => event_time.checked_add(1).map(|next| next.max(known_at)),
         };
-        (first < times.len()).then_some(run.start + first)
+        let Some(earliest) = earliest else { return run.end };
+        run.start + count_before(times, earliest)
     }
+}
+
+/// How many of these sorted times are before another. Short runs are counted without a branch that could be guessed wrong.
+fn count_before(times: &[i64], time: i64) -> u32 {
+    if times.len() <= 32 {
+        times.iter().map(|other| u32::from(*other < time)).sum()
+    } else {
+        u32::try_from(times.partition_point(|other| *other < time)).unwrap_or(u32::MAX)
+    }
+}
+
+fn too_many() -> Error {
+    Error::invalid("the entity frame has more than four billion rows").with_hint("ask in parts")
 }
 
 /// Rows by key, each key's in their order: where those of each key start, with one more at the end, and the rows.
