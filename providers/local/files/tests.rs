@@ -1,4 +1,7 @@
-//! Files written into a temporary folder and read back: finding, types, times, ranges, and what errors say.
+//! Files written into a temporary folder and read back: finding, types, times, ranges, and what errors say. What engines answer from
+//! files: `point_in_time`.
+
+mod point_in_time;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -17,6 +17,7 @@ mod history;
 mod memory;
 mod online_store;
 mod oracle;
+mod point_in_time;
 mod provider;
 pub mod sabotage;
 pub mod simulator;
@@ -27,7 +28,15 @@ pub use history::MemoryHistory;
 pub use memory::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
 pub use online_store::online_store;
 pub use oracle::random_operations;
+pub use point_in_time::{
+    Figures, HistoryBackend, MemoryBackend, Pieces, historical_conformance, random_histories,
+};
 pub use provider::provider;
+
+/// How many cases a random test takes: `PROVENDER_CASES`, or this many.
+pub fn cases(usual: u64) -> u64 {
+    std::env::var("PROVENDER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
 
 #[cfg(test)]
 mod tests {
