@@ -18,6 +18,7 @@ use provender_runtime::testing::{HistoryBackend, Pieces, cases, historical_confo
 use tempfile::TempDir;
 
 use super::super::FileStore;
+use crate::embedded::tests::Folder;
 
 /// Files in a folder of their own for each call.
 #[derive(Debug)]
@@ -122,4 +123,11 @@ async fn random_histories_in_parquet_equal_the_oracle() {
 async fn random_histories_in_csv_equal_the_oracle() {
     let cases = cases(100);
     random_histories(&Files::new(FileFormat::Csv), 0..cases).await.are_worth_something(cases);
+}
+
+/// Both halves of the local provider at once.
+#[tokio::test]
+async fn random_lifetimes_from_parquet_to_the_embedded_store_leave_what_the_oracle_has() {
+    let lifetimes = random_lifetimes(&Folder::new(), &Files::new(FileFormat::Parquet), 0..cases(60)).await;
+    assert!(lifetimes.rows > 0, "{lifetimes:?}");
 }
