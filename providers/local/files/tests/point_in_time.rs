@@ -14,7 +14,9 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use provender_core::model::{FileFormat, SourceKind};
 use provender_runtime::provider::OfflineStore;
-use provender_runtime::testing::{HistoryBackend, Pieces, cases, historical_conformance, random_histories};
+use provender_runtime::testing::{
+    HistoryBackend, Pieces, cases, historical_conformance, random_histories, random_lifetimes,
+};
 use tempfile::TempDir;
 
 use super::super::FileStore;
