@@ -81,7 +81,7 @@ pub async fn random_lifetimes(
         let mut oracle = Oracle::default();
         world.edit(&Edit::Nothing).await;
         oracle.follow(&world).await;
-        for _ in 0..random.random_range(1..16) {
+        for _ in 0..random.random_range(1..20) {
             let act = some_act(&mut random);
             *sum.acts.entry(name_of(&act)).or_default() += 1;
             live(&mut world, &mut oracle, &act).await;
@@ -97,25 +97,25 @@ pub async fn random_lifetimes(
 fn some_act(random: &mut StdRng) -> Act {
     let start = random.random_range(FIRST..LAST);
     let feature = FEATURES[random.random_range(0..FEATURES.len())];
-    match random.random_range(0..20) {
+    match random.random_range(0..24) {
         0..=2 => Act::Range(start, start + random.random_range(0..15)),
         3..=5 => Act::Incremental {
             end: random.random_range(FIRST..LAST + 5),
             lookback: random.random_range(0..8),
         },
         6..=8 => Act::Pending,
-        9..=10 => Act::Push {
+        9..=11 => Act::Push {
             key: random.random_range(KEYS),
             event: start,
             created: random.random_bool(0.5).then(|| random.random_range(0..5)),
         },
-        11..=13 => Act::Append((0..random.random_range(1..10)).map(|_| Row::random(random)).collect()),
-        14 => Act::Edit(Edit::Nothing),
-        15 => Act::Edit(Edit::Add(feature)),
-        16 => Act::Edit(Edit::Remove(feature)),
-        17 => Act::Edit(Edit::Retype(feature)),
-        18 if random.random_bool(0.4) => Act::Edit(Edit::Source),
-        18 => Act::Edit(Edit::Ttl(random.random_range(0..20))),
+        12..=14 => Act::Append((0..random.random_range(1..10)).map(|_| Row::random(random)).collect()),
+        15 => Act::Edit(Edit::Nothing),
+        16..=17 => Act::Edit(Edit::Add(feature)),
+        18 => Act::Edit(Edit::Remove(feature)),
+        19 => Act::Edit(Edit::Retype(feature)),
+        20 if random.random_bool(0.4) => Act::Edit(Edit::Source),
+        20..=22 => Act::Edit(Edit::Ttl(random.random_range(0..20))),
         _ => Act::Lose { newest: random.random_bool(0.7) },
     }
 }

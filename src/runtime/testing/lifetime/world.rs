@@ -12,8 +12,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use provender_core::encoding::Cell;
 use provender_core::model::{
-    Address, DataSource, Object, ObjectKind, Objects, Project, SourceKind, StoreIdentity, StoreSettings,
-    Value, ValueType,
+    Address, DataSource, FeatureView, Object, ObjectKind, Objects, Project, SourceKind, StoreIdentity,
+    StoreSettings, Value, ValueType,
 };
 use provender_core::plan::{InfraStep, PlanInput, plan};
 use provender_core::provider::{InfraId, InfraObject};
@@ -125,11 +125,12 @@ impl<'a> World<'a> {
             pushes: 0,
             story: format!("seed {seed}"),
         };
-        world.define(kinds);
+        let ttl = Duration::from_nanos(random.random_range(0..12)).unwrap();
+        world.define(kinds, ttl);
         world
     }
 
-    fn define(&mut self, kinds: Vec<SourceKind>) {
+    fn define(&mut self, kinds: Vec<SourceKind>, ttl: Duration) {
         let mut add = |kind, name: &str, object| self.objects.0.insert(Address::new(kind, name), object);
         add(ObjectKind::Entity, "e", Object::Entity(entity("id", ValueType::Int64)));
         for (number, kind) in kinds.into_iter().enumerate() {
@@ -138,7 +139,7 @@ impl<'a> World<'a> {
             add(ObjectKind::DataSource, &format!("s{number}"), Object::DataSource(source));
         }
         let view = feature_view("s0", &["e"], &[("f0", ValueType::Int32), ("f1", ValueType::Int64)]);
-        add(ObjectKind::FeatureView, VIEW, Object::FeatureView(view));
+        add(ObjectKind::FeatureView, VIEW, Object::FeatureView(FeatureView { ttl, ..view }));
     }
 
     /// What happened until now, for messages.
