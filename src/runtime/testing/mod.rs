@@ -1,8 +1,9 @@
 //! Conformance suites that every store and provider runs, and a provider in memory for tests. Public behind the feature
 //! `testing`, so that providers outside this repository can hold themselves to the same contracts.
 //!
-//! Nothing here is used by the program itself. Read `fixture` and `definitions` (what a suite works on), then `online_store`, `provider`
-//! and `oracle` (the suites), then `memory` (the fake).
+//! Nothing here is used by the program itself. Read `fixture` and `definitions` (what a suite works on), then `online_store`,
+//! `provider` and `oracle` (the suites of online stores), `point_in_time` (that of engines over history) and `lifetime` (both
+//! together), then `memory` and `history` (the fakes).
 
 #![expect(
     clippy::panic,

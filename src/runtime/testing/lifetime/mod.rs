@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn random_lifetimes_in_memory_leave_what_the_oracle_has() {
-        let cases = cases(300);
+        let cases = cases(200);
         let sum = random_lifetimes(&MemoryProvider::new("p"), &MemoryBackend, 0..cases).await;
         assert!(sum.acts.len() == 12 && sum.acts.values().all(|count| *count > cases / 20), "{sum:?}");
         assert!(sum.replacements > cases / 4 && sum.rows > 10 * cases && sum.absent > cases / 2, "{sum:?}");

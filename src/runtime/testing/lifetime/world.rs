@@ -328,13 +328,13 @@ impl<'a> World<'a> {
 /// The value that a push of this number brings for a feature.
 pub(super) fn pushed(number: usize, feature: &str) -> Option<i32> {
     let at = FEATURES.iter().position(|name| *name == feature).unwrap();
-    ((number + at) % 4 != 0).then(|| -i32::try_from(number * 10 + at).unwrap())
+    (!(number + at).is_multiple_of(4)).then(|| -i32::try_from(number * 10 + at).unwrap())
 }
 
 /// The value that a source has for a feature in the row at this place.
 pub(super) fn sourced(source: usize, place: usize, feature: &str) -> Option<i32> {
     let at = FEATURES.iter().position(|name| *name == feature).unwrap();
-    ((place + at) % 5 != 0).then(|| i32::try_from(source * 100_000 + place * 10 + at).unwrap())
+    (!(place + at).is_multiple_of(5)).then(|| i32::try_from(source * 100_000 + place * 10 + at).unwrap())
 }
 
 /// A number as a type has it.
