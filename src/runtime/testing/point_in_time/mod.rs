@@ -1,7 +1,8 @@
 //! What an engine answers that finds values at points in time, whatever holds its rows: a table of edge cases (`table`), rules
-//! that need more than one row to tell (`rules`), and random histories against an oracle that shares no code (`random`,
+//! that need more than one row to tell (`rules`, `bulk`), and random histories against an oracle that shares no code (`random`,
 //! `oracle`). Each is asked twice: for training data, and for what materializing stores (`load`).
 
+mod bulk;
 mod load;
 mod oracle;
 mod random;
@@ -54,10 +55,11 @@ pub struct Pieces {
     pub page: usize,
 }
 
-/// Runs the table and the rules. Panics at the first that the engine breaks.
+/// Runs the table and the rules, over few rows and many. Panics at the first that the engine breaks.
 pub async fn historical_conformance(backend: &dyn HistoryBackend) {
     table::run(backend).await;
     rules::run(backend).await;
+    bulk::run(backend).await;
 }
 
 /// Histories in memory, given out in batches of a group's rows.
