@@ -5,6 +5,7 @@
 mod bulk;
 mod load;
 mod oracle;
+mod placed;
 mod random;
 mod rules;
 mod table;

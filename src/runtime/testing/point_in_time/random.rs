@@ -11,7 +11,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{Float32Type, Int32Type, Int64Type, TimestampNanosecondType};
 use arrow::record_batch::RecordBatch;
-use provender_core::encoding::{Cell, EntityKey};
+use provender_core::encoding::EntityKey;
 use provender_core::model::{DataSource, FeatureView, Value, ValueType};
 use provender_core::time::{Duration, Timestamp};
 use rand::rngs::StdRng;
@@ -20,6 +20,7 @@ use rand::{Rng, SeedableRng};
 use super::super::{feature_view, file_source};
 use super::load::Filled;
 use super::oracle::{self, Field, Key, Row, Sight};
+use super::placed::{cells_of, double_at, number_at, single_at, text_at};
 use super::time_form::TimeForm;
 use super::{ENTITIES, Held, HistoryBackend, Pieces, Scene, ask_for, frame, rows};
 use crate::historical::{EntityRows, EventTimeMatch, HistoricalRequest};
@@ -261,37 +262,6 @@ fn value_of(field: &Field) -> Value {
 /// NaN equals itself as text.
 fn shown(row: &impl std::fmt::Debug) -> String {
     format!("{row:?}")
-}
-
-/// The values of a row follow from its place, so that a row found is known by its values.
-fn number_at(place: usize) -> Option<i64> {
-    (place % 7 != 3).then_some(place as i64)
-}
-
-fn double_at(place: usize) -> Option<f64> {
-    match place % 9 {
-        4 => None,
-        7 => Some(f64::NAN),
-        _ => Some(place as f64 + 0.1),
-    }
-}
-
-fn text_at(place: usize) -> Option<String> {
-    (place % 5 != 2).then(|| format!("row \"{place}\", of\nmany"))
-}
-
-fn single_at(place: usize) -> Option<f32> {
-    #[expect(clippy::cast_possible_truncation, reason = "rounding is the rule")]
-    double_at(place).map(|value| value as f32)
-}
-
-fn cells_of(place: usize) -> Vec<Cell> {
-    let cell = |value: Option<Value>| value.map_or(Cell::Null, Cell::Value);
-    vec![
-        cell(number_at(place).map(Value::Int64)),
-        cell(single_at(place).map(Value::Float32)),
-        cell(text_at(place).map(Value::String)),
-    ]
 }
 
 impl View {
