@@ -215,4 +215,4 @@ impl OnlineStore for EmbeddedStore {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

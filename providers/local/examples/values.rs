@@ -124,6 +124,7 @@ async fn newest(objects: Objects, view: &str, folder: &Path) -> Result<()> {
         served: None,
     };
     let provider = LocalProvider::open(LocalOptions {
+        top: PathBuf::from("/"),
         online_path: Some(PathBuf::from(folder)),
         ..LocalOptions::new("example", ".")
     });

@@ -1,8 +1,9 @@
 //! Files written into a temporary folder and read back: types, times, and what errors say. What does not depend on where
-//! files lie is here; `conformance` runs the rest on every kind of place.
+//! files lie is here; `conformance` runs the rest on every kind of place, `point_in_time` is what engines answer from files.
 
 mod conformance;
 mod places;
+mod point_in_time;
 mod pruning;
 mod refusals;
 mod servers;

@@ -90,18 +90,12 @@ fn from_text(array: &ArrayRef, unit: Option<TimestampUnit>) -> Result<Int64Array
     for (row, text) in plain.as_string::<i32>().iter().enumerate() {
         nanos.push(match (text, unit) {
             (None, _) => None,
-            (Some(text), Some(unit)) => Some(
-                text.trim()
-                    .parse::<i64>()
-                    .ok()
-                    .and_then(|number| number.checked_mul(nanos_per(unit)))
-                    .ok_or_else(|| {
-                        CellError::at(
-                            row,
-                            format!("is `{text}`, which is no epoch number that fits 64-bit nanoseconds"),
-                        )
-                    })?,
-            ),
+            (Some(text), Some(unit)) => Some(number_or_time(text.trim(), unit).ok_or_else(|| {
+                CellError::at(
+                    row,
+                    format!("is `{text}`, which is no epoch number that fits 64-bit nanoseconds and no time"),
+                )
+            })?),
             (Some(text), None) => Some(
                 text.parse::<Timestamp>()
                     .map_err(|error| CellError::at(row, format!("is no time: {error}")))?
@@ -110,4 +104,12 @@ fn from_text(array: &ArrayRef, unit: Option<TimestampUnit>) -> Result<Int64Array
         });
     }
     Ok(Int64Array::from(nanos))
+}
+
+/// A unit says what numbers count: beside a column of them, another may hold times as text.
+fn number_or_time(text: &str, unit: TimestampUnit) -> Option<i64> {
+    match text.parse::<i64>() {
+        Ok(number) => number.checked_mul(nanos_per(unit)),
+        Err(_) => Some(text.parse::<Timestamp>().ok()?.as_nanos()),
+    }
 }

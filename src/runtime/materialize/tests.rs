@@ -1,6 +1,5 @@
-//! Runs over a store in memory and real ledgers: what is stored and what the ledger says. Random sequences: `oracle`.
-
-mod oracle;
+//! Runs over a store in memory and real ledgers: what is stored and what the ledger says. Random sequences are those of
+//! `testing::lifetime`.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! Conformance suites that every store and provider runs, and a provider in memory for tests. Public behind the feature
 //! `testing`, so that providers outside this repository can hold themselves to the same contracts.
 //!
-//! Nothing here is used by the program itself. Read `fixture` and `definitions` (what a suite works on), then `online_store`, `provider`
-//! and `oracle` (the suites), then `memory` (the fake).
+//! Nothing here is used by the program itself. Read `fixture` and `definitions` (what a suite works on), then `online_store`,
+//! `provider` and `oracle` (the suites of online stores), `point_in_time` (that of engines over history) and `lifetime` (both
+//! together), then `memory` and `history` (the fakes).
 
 #![expect(
     clippy::panic,
@@ -14,9 +15,11 @@
 mod definitions;
 mod fixture;
 mod history;
+mod lifetime;
 mod memory;
 mod online_store;
 mod oracle;
+mod point_in_time;
 mod provider;
 pub mod sabotage;
 pub mod simulator;
@@ -24,10 +27,19 @@ pub mod simulator;
 pub use definitions::{entity, feature, feature_view, file_source};
 pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
 pub use history::MemoryHistory;
+pub use lifetime::{Lifetimes, random_lifetimes};
 pub use memory::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
 pub use online_store::online_store;
 pub use oracle::random_operations;
+pub use point_in_time::{
+    Figures, HistoryBackend, MemoryBackend, Pieces, historical_conformance, random_histories,
+};
 pub use provider::provider;
+
+/// How many cases a random test takes: `PROVENDER_CASES`, or this many.
+pub fn cases(usual: u64) -> u64 {
+    std::env::var("PROVENDER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
 
 #[cfg(test)]
 mod tests {

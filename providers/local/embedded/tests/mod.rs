@@ -16,10 +16,10 @@ use crate::{EmbeddedSpec, LocalOptions, LocalProvider};
 
 /// A folder with one environment.
 #[derive(Debug)]
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 }
