@@ -4,6 +4,7 @@
 
 mod buckets;
 mod csv;
+mod disk_bytes;
 mod failure;
 mod in_bucket;
 mod locate;

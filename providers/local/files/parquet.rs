@@ -17,6 +17,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
 use provender_runtime::{Error, Result};
 
+use super::disk_bytes::DiskBytes;
 use super::scan::{Output, Stop};
 use super::shape::{Shape, Wanted};
 use super::source_file::SourceFile;
@@ -119,7 +120,24 @@ impl RowGroup {
     /// Sends its rows.
     pub(super) async fn send(self, shape: &Arc<Shape>, output: &Output) -> Result<(), Stop> {
         let OpenFile { file, footer, mask } = self.file.as_ref();
-        let bytes = RowGroupBytes::fetch(file, footer, self.number, mask).await?;
+        let ranges = column_ranges(file, footer, self.number, mask)?;
+        match file.path() {
+            Some(path) => {
+                let bytes =
+                    DiskBytes::open(&path, file.meta.size).map_err(|error| file.cannot_open(error))?;
+                self.send_from(bytes, shape, output).await
+            }
+            None => self.send_from(RowGroupBytes::fetch(file, ranges).await?, shape, output).await,
+        }
+    }
+
+    async fn send_from(
+        &self,
+        bytes: impl ChunkReader + 'static,
+        shape: &Arc<Shape>,
+        output: &Output,
+    ) -> Result<(), Stop> {
+        let OpenFile { file, footer, mask } = self.file.as_ref();
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
             .with_row_groups(vec![self.number])
             .with_projection(mask.clone())
@@ -183,6 +201,27 @@ fn row_groups_in_range(footer: &ArrowReaderMetadata, shape: &Shape) -> Vec<bool>
         .collect()
 }
 
+/// Where the columns of a row group lie.
+fn column_ranges(
+    file: &SourceFile,
+    footer: &ArrowReaderMetadata,
+    group: usize,
+    mask: &ProjectionMask,
+) -> Result<Vec<Range<u64>>> {
+    let columns = footer.metadata().row_group(group).columns().iter().enumerate();
+    let ranges: Vec<Range<u64>> = columns
+        .filter(|(leaf, _)| mask.leaf_included(*leaf))
+        .map(|(_, column)| {
+            let (start, length) = column.byte_range();
+            start..start.saturating_add(length)
+        })
+        .collect();
+    if ranges.iter().any(|range| range.end > file.meta.size) {
+        return Err(damaged(file, ParquetError::EOF("a column ends after the file".to_owned())));
+    }
+    Ok(ranges)
+}
+
 /// The bytes of one row group's columns, so that decoding waits for nothing.
 struct RowGroupBytes {
     parts: Vec<(u64, Bytes)>,
@@ -190,23 +229,7 @@ struct RowGroupBytes {
 }
 
 impl RowGroupBytes {
-    async fn fetch(
-        file: &SourceFile,
-        footer: &ArrowReaderMetadata,
-        group: usize,
-        mask: &ProjectionMask,
-    ) -> Result<Self> {
-        let columns = footer.metadata().row_group(group).columns().iter().enumerate();
-        let ranges: Vec<Range<u64>> = columns
-            .filter(|(leaf, _)| mask.leaf_included(*leaf))
-            .map(|(_, column)| {
-                let (start, length) = column.byte_range();
-                start..start + length
-            })
-            .collect();
-        if ranges.iter().any(|range| range.end > file.meta.size) {
-            return Err(damaged(file, ParquetError::EOF("a column ends after the file".to_owned())));
-        }
+    async fn fetch(file: &SourceFile, ranges: Vec<Range<u64>>) -> Result<Self> {
         let bytes = file.ranges(&ranges).await?;
         let parts = ranges.into_iter().map(|range| range.start).zip(bytes).collect();
         Ok(Self { parts, file_size: file.meta.size })

@@ -2,9 +2,11 @@
 //! read is an error, never a mix of two versions.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use object_store::local::LocalFileSystem;
 use object_store::{
     GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt as _, coalesce_ranges,
 };
@@ -28,6 +30,22 @@ pub(super) struct SourceFile {
 }
 
 impl SourceFile {
+    /// Where it lies on this machine, if it does.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        if self.bucket.is_some() {
+            return None;
+        }
+        LocalFileSystem::new().path_to_filesystem(&self.meta.location).ok()
+    }
+
+    /// Why it could not be opened there.
+    pub(super) fn cannot_open(&self, error: std::io::Error) -> Error {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => self.changed(),
+            _ => Error::unavailable(format!("could not read `{}`", self.label)).with_source(error),
+        }
+    }
+
     /// The file or a part of it.
     pub(super) async fn get(&self, range: Option<Range<u64>>) -> Result<GetResult> {
         let tag = self.meta.e_tag.clone();
