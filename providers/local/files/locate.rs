@@ -20,6 +20,28 @@ pub(super) struct SourceFile {
     pub(super) label: String,
 }
 
+impl SourceFile {
+    /// Refuses a file that is not the one that was found any more: parts of two files fit no rows.
+    pub(super) async fn refuse_changed(&self) -> Result<()> {
+        let now = self.store.head(&self.meta.location).await;
+        self.refuse_other(&now.map_err(|error| self.unreadable(error))?)
+    }
+
+    /// Refuses what was read in this file's place.
+    pub(super) fn refuse_other(&self, read: &ObjectMeta) -> Result<()> {
+        if (read.size, &read.e_tag) == (self.meta.size, &self.meta.e_tag) {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!("`{}` was changed while it was read", self.label)).with_hint(
+            "run again; a writer that renames whole files into their place disturbs no reader for long",
+        ))
+    }
+
+    pub(super) fn unreadable(&self, error: object_store::Error) -> Error {
+        Error::unavailable(format!("could not read `{}`", self.label)).with_source(error)
+    }
+}
+
 /// The files that `path` means, at least one. Relative paths start at `base`; with links resolved, all are below `top`.
 pub(super) async fn locate(
     (base, top): (&Path, &Path),
@@ -119,6 +141,7 @@ async fn file_or_folder(
     path: &str,
     format: FileFormat,
 ) -> Result<Vec<ObjectMeta>> {
+    refuse_pipe(full, path)?;
     let location = store_path(full)?;
     match store.head(&location).await {
         Ok(meta) => return Ok(vec![meta]),
@@ -126,8 +149,10 @@ async fn file_or_folder(
         Err(error) => return Err(unreadable(path, error)),
     }
     let all = list(store, &location, path).await?;
+    let is_data = |place: &Path| store_path(place).is_ok_and(|place| belongs(&place, &location, format));
+    refuse_dangling(full, path, &is_data)?;
     let anything = !all.is_empty();
-    let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
+    let found: Vec<_> = all.into_iter().filter(|meta| belongs(&meta.location, &location, format)).collect();
     let ending = endings(format)[0];
     if !found.is_empty() {
         Ok(found)
@@ -146,6 +171,59 @@ async fn file_or_folder(
     }
 }
 
+/// A pipe would be waited for, perhaps for ever.
+fn refuse_pipe(full: &Path, path: &str) -> Result<()> {
+    match std::fs::metadata(full) {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            Err(Error::invalid(format!("`{path}` is neither a file nor a folder"))
+                .with_hint("write what a pipe or device gives to a file"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a link to nothing that is named like data: without it the source would silently lack a file.
+fn refuse_dangling(folder: &Path, path: &str, is_data: &dyn Fn(&Path) -> bool) -> Result<()> {
+    // What cannot be looked at was told when the folder was listed.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (place, kind) = (entry.path(), entry.file_type());
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+            refuse_dangling(&place, path, is_data)?;
+        } else if kind.is_ok_and(|kind| kind.is_symlink()) && !place.exists() && is_data(&place) {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("`{}`, a file of `{path}`, is a link to nothing", place.display()),
+            )
+            .with_hint("restore the file that it names, or remove the link"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder that a glob names and that is named like data: its files would silently not be read.
+fn refuse_folders(
+    folder: &Path,
+    found: &[ObjectMeta],
+    path: &str,
+    is_named: &dyn Fn(&Path) -> bool,
+) -> Result<()> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let place = entry.path();
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let ending = place.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let is_data = [FileFormat::Parquet, FileFormat::Csv].map(endings).concat().contains(&ending.as_str());
+        let location = store_path(&place)?;
+        if is_data && is_named(&place) && !found.iter().any(|meta| meta.location.prefix_matches(&location)) {
+            return Err(Error::invalid(format!("`{}`, which `{path}` names, is a folder", place.display()))
+                .with_hint(format!("`{path}/*` names the files of such folders")));
+        }
+        refuse_folders(&place, found, path, is_named)?;
+    }
+    Ok(())
+}
+
 const fn endings(format: FileFormat) -> &'static [&'static str] {
     match format {
         FileFormat::Parquet => &["parquet", "pq"],
@@ -155,10 +233,10 @@ const fn endings(format: FileFormat) -> &'static [&'static str] {
 
 /// Whether a file below a folder is data: it has the format's ending, and no part of its path is hidden or begins with an
 /// underscore, as notes of other tools do.
-fn belongs(meta: &ObjectMeta, folder: &StorePath, format: FileFormat) -> bool {
-    let below = meta.location.prefix_match(folder).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
+fn belongs(file: &StorePath, folder: &StorePath, format: FileFormat) -> bool {
+    let below = file.prefix_match(folder).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
     let hidden = below.iter().any(|part| part.as_ref().starts_with(['.', '_']));
-    let ending = meta.location.extension().unwrap_or_default().to_lowercase();
+    let ending = file.extension().unwrap_or_default().to_lowercase();
     !hidden && endings(format).contains(&ending.as_str())
 }
 
@@ -190,7 +268,9 @@ impl Pattern {
 
     async fn find(&self, store: &Arc<dyn ObjectStore>, path: &str) -> Result<Vec<ObjectMeta>> {
         let mut found = list(store, &store_path(&self.folder)?, path).await?;
+        refuse_dangling(&self.folder, path, &|place| self.matcher.is_match(place))?;
         found.retain(|meta| self.matcher.is_match(format!("/{}", meta.location)));
+        refuse_folders(&self.folder, &found, path, &|place| self.matcher.is_match(place))?;
         if found.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, format!("no file matches `{path}`"))
                 .with_hint("`*` stays within one folder; `**` crosses folders"));

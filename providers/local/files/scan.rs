@@ -1,10 +1,13 @@
 //! A scan as a stream: files one after the other, decoded on blocking threads, with a few batches in flight.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use provender_core::model::FileFormat;
+use provender_runtime::decoding::{decoding, stopped};
 use provender_runtime::provider::SourceRows;
 use provender_runtime::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
@@ -30,7 +33,7 @@ impl Output {
     ) -> Result<bool> {
         let (sender, shape, file) = (self.0.clone(), Arc::clone(shape), file.to_owned());
         let name = file.clone();
-        let work = move || {
+        let decode = move || {
             let mut row = first_row;
             for batch in batches {
                 let batch = batch?;
@@ -42,9 +45,8 @@ impl Output {
             }
             Ok(true)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| {
-            Error::new(ErrorKind::Invalid, format!("decoding `{name}` stopped: the file may be damaged"))
-                .with_source(error)
+        tokio::task::spawn_blocking(move || decoding(&name, decode)).await.map_err(|error| {
+            Error::new(ErrorKind::Bug, "a thread that decodes a file stopped").with_source(error)
         })?
     }
 }
@@ -57,11 +59,15 @@ pub(super) fn rows(files: Vec<SourceFile>, shape: Shape) -> SourceRows {
     tokio::spawn(async move {
         let output = Output(sender);
         for file in files {
-            let sent = match shape.format {
-                FileFormat::Parquet => super::parquet::scan(&file, &shape, &output).await,
-                FileFormat::Csv => super::csv::scan(&file, &shape, &output).await,
+            let send = async {
+                match shape.format {
+                    FileFormat::Parquet => super::parquet::scan(&file, &shape, &output).await,
+                    FileFormat::Csv => super::csv::scan(&file, &shape, &output).await,
+                }
             };
-            match sent {
+            // A task that panics would drop the sender, and its reader would take that for the end of the rows.
+            let sent = AssertUnwindSafe(send).catch_unwind().await;
+            match sent.unwrap_or_else(|panic| Err(stopped(&file.label, panic.as_ref()))) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {

@@ -1,5 +1,8 @@
 //! Files written into a temporary folder and read back: finding, types, times, ranges, and what errors say.
 
+mod damaged;
+mod places;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

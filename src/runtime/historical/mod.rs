@@ -146,7 +146,7 @@ fn compute(
             columns::vector(value_type, column)
         }
         ExpressionInput::Field(name, value_type) => {
-            let column = frame.batch.column_by_name(name).ok_or_else(|| {
+            let column = frame::only_column(&frame.batch, name)?.ok_or_else(|| {
                 Error::invalid(format!(
                     "the entity frame has no column `{name}`, which `{}` needs",
                     requested.name
