@@ -41,17 +41,17 @@ pub fn stopped(file: &str, panic: &(dyn Any + Send)) -> Error {
 
 /// Kinds of files by how they begin.
 const BEGINNINGS: [(&[u8], &str); 8] = [
-    (b"PAR1", "Parquet"),
-    (b"ARROW1", "Arrow"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ", "xz"),
-    (b"PK\x03\x04", "zip or Excel"),
-    (b"ORC", "ORC"),
+    (b"PAR1", "a Parquet"),
+    (b"ARROW1", "an Arrow"),
+    (b"\x1f\x8b", "a gzip"),
+    (b"\x28\xb5\x2f\xfd", "a zstd"),
+    (b"BZh", "a bzip2"),
+    (b"\xfd7zXZ", "an xz"),
+    (b"PK\x03\x04", "a zip or Excel"),
+    (b"ORC", "an ORC"),
 ];
 
-/// The kind of file that begins so: what it is when it is not what its name says.
+/// The kind of file that begins so, with its article: what it is when it is not what its name says.
 pub fn looks_like(start: &[u8]) -> Option<&'static str> {
     BEGINNINGS.iter().find(|(beginning, _)| start.starts_with(beginning)).map(|(_, kind)| *kind)
 }

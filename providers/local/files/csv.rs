@@ -54,7 +54,7 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
     loop {
         let bytes = start(file, length).await?;
         if let Some(kind) = looks_like(&bytes) {
-            let what = format!("it begins like a {kind} file");
+            let what = format!("it begins like {kind} file");
             return Err(damaged(file, ArrowError::CsvError(what)));
         }
         let is_whole = file.meta.size <= length;

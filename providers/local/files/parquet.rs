@@ -83,10 +83,10 @@ async fn other_than_parquet(file: &SourceFile, error: ParquetError) -> Error {
     let end = fetch(file, file.meta.size.saturating_sub(4)..file.meta.size).await.unwrap_or_default();
     let error = damaged(file, error);
     match looks_like(&start) {
-        Some("Parquet") if end.starts_with(b"PAR") && file.meta.size > 8 => error,
-        Some("Parquet") => error
+        Some("a Parquet") if end.starts_with(b"PAR") && file.meta.size > 8 => error,
+        Some("a Parquet") => error
             .with_hint("it begins as Parquet and does not end so: it was cut off, or is still being written"),
-        Some(other) => error.with_hint(format!("it begins like a {other} file")),
+        Some(other) => error.with_hint(format!("it begins like {other} file")),
         None => error,
     }
 }

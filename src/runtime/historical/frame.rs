@@ -158,12 +158,12 @@ fn open(path: &Path) -> Result<File> {
 
 fn unreadable(path: &Path, what: &str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Error {
     let message = format!("could not read the entity frame `{}` as {what}", path.display());
-    let looks = kind_of(path).filter(|kind| *kind != what);
+    let looks = kind_of(path).filter(|kind| !kind.ends_with(what));
     move |error| {
         let is_utf8 = !error.to_string().contains("UTF-8");
         let error = Error::invalid(message.clone()).with_source(error);
         match looks {
-            Some(kind) => error.with_hint(format!("it begins like a {kind} file, and its name says {what}")),
+            Some(kind) => error.with_hint(format!("it begins like {kind} file, and its name says {what}")),
             None if what == "CSV" && !is_utf8 => error.with_hint(
                 "it must be UTF-8 text: of Latin-1, for one, `iconv -f ISO-8859-1 -t UTF-8` makes such",
             ),
@@ -183,8 +183,13 @@ fn read_parquet(path: &Path) -> Result<RecordBatch> {
     let bad = unreadable(path, "Parquet");
     let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| bad(error.into()))?;
     let schema = plain_schema(builder.schema());
+    let said = builder.metadata().file_metadata().num_rows();
     let batches: Result<Vec<_>, ArrowError> = builder.build().map_err(|error| bad(error.into()))?.collect();
-    concat(&schema, batches).map_err(|error| bad(error.into()))
+    let batch = concat(&schema, batches).map_err(|error| bad(error.into()))?;
+    if i64::try_from(batch.num_rows()).is_ok_and(|rows| rows == said) {
+        return Ok(batch);
+    }
+    Err(bad(format!("it has {} rows where it says {said}", batch.num_rows()).into()))
 }
 
 fn read_arrow(path: &Path) -> Result<RecordBatch> {
@@ -193,7 +198,7 @@ fn read_arrow(path: &Path) -> Result<RecordBatch> {
     let (schema, batches): (_, Result<Vec<_>, ArrowError>) = match reader {
         Ok(reader) => (reader.schema(), reader.collect()),
         // A stream file has no footer; it is the other form that Arrow writes to files.
-        Err(error) if kind_of(path) == Some("Arrow") => return Err(bad(error.into())),
+        Err(error) if kind_of(path) == Some("an Arrow") => return Err(bad(error.into())),
         Err(_) => {
             let reader = arrow::ipc::reader::StreamReader::try_new_buffered(open(path)?, None)
                 .map_err(|error| bad(error.into()))?;
@@ -205,6 +210,9 @@ fn read_arrow(path: &Path) -> Result<RecordBatch> {
 
 fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]) -> Result<RecordBatch> {
     let bad = unreadable(path, "CSV");
+    if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+        return Err(bad("the file is empty".into()));
+    }
     let format = csv::reader::Format::default().with_header(true);
     let (inferred, _) = format.infer_schema(open(path)?, None).map_err(|error| bad(error.into()))?;
     let time = find_time_column(&Arc::new(inferred.clone()), time_column)?;

@@ -1,5 +1,6 @@
 //! The semantics page, case by case, and a brute-force oracle over random histories. Files: `files`.
 
+mod damaged;
 mod files;
 
 use std::collections::BTreeMap;
