@@ -1,6 +1,7 @@
 //! Files written into a temporary folder and read back: finding, types, times, ranges, and what errors say.
 
 mod damaged;
+mod fuzz_corpus;
 mod places;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use provender_core::model::{JoinKey, ValueType};
 
-use super::TableFormat;
+use super::{TableFormat, arrow_file};
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, nearest, to_nanos};
 use crate::decoding::{decoding, looks_like};
@@ -194,18 +194,13 @@ fn read_parquet(path: &Path) -> Result<RecordBatch> {
 
 fn read_arrow(path: &Path) -> Result<RecordBatch> {
     let bad = unreadable(path, "Arrow");
-    let reader = arrow::ipc::reader::FileReader::try_new_buffered(open(path)?, None);
-    let (schema, batches): (_, Result<Vec<_>, ArrowError>) = match reader {
-        Ok(reader) => (reader.schema(), reader.collect()),
+    let read = match arrow_file::with_footer(open(path)?) {
         // A stream file has no footer; it is the other form that Arrow writes to files.
-        Err(error) if kind_of(path) == Some("an Arrow") => return Err(bad(error.into())),
-        Err(_) => {
-            let reader = arrow::ipc::reader::StreamReader::try_new_buffered(open(path)?, None)
-                .map_err(|error| bad(error.into()))?;
-            (reader.schema(), reader.collect())
-        }
+        Err(_) if kind_of(path) != Some("an Arrow") => arrow_file::stream(open(path)?),
+        read => read,
     };
-    concat(&plain_schema(&schema), batches).map_err(|error| bad(error.into()))
+    let (schema, batches) = read.map_err(|error| bad(error.into()))?;
+    concat(&plain_schema(&schema), Ok(batches)).map_err(|error| bad(error.into()))
 }
 
 fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]) -> Result<RecordBatch> {

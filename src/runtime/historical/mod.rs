@@ -1,6 +1,7 @@
 //! Point-in-time training data: for each entity row the values that were known at its time, by the rules of the semantics
 //! page. The history is read once, in the order it lies, and never sorted; memory grows with entity rows only.
 
+mod arrow_file;
 mod frame;
 mod join;
 mod slots;

@@ -48,6 +48,11 @@ fn main() {
     }));
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(target, folder.path()).unwrap();
+    for (number, seed) in corpus.iter().enumerate() {
+        if let Err(error) = reader.run(seed) {
+            println!("{target}: seed {number} is not read: {}", error.chain().join(": "));
+        }
+    }
     let running: Arc<Mutex<Option<(Instant, Vec<u8>)>>> = Arc::default();
     watch(Arc::clone(&running), found.clone());
     let (begun, mut inputs, mut read, mut findings) = (Instant::now(), 0_u64, 0_u64, 0);
@@ -66,6 +71,10 @@ fn main() {
             Ok(_) if took > SLOW => Some(format!("took {took:?}")),
             Ok(_) if grown > LARGE => Some(format!("took {grown} bytes of memory")),
             Ok(outcome) => {
+                // Tables that are still read are worth more mutations; broken ones would soon be all there is.
+                if outcome.is_ok() && read.is_multiple_of(20) && corpus.len() < 1_000 {
+                    corpus.push(input.clone());
+                }
                 read += u64::from(outcome.is_ok());
                 None
             }
@@ -74,8 +83,6 @@ fn main() {
         if let Some(wrong) = wrong {
             findings += 1;
             println!("{target}: {wrong}: {}", keep(&found, &input).display());
-        } else if inputs.is_multiple_of(50) && corpus.len() < 1_000 {
-            corpus.push(input);
         }
     }
     println!(
