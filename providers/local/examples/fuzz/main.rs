@@ -29,6 +29,9 @@ const SLOW: Duration = Duration::from_secs(1);
 /// most, which is not touched before it is filled; what is taken for good is another matter.
 const LARGE: u64 = 1 << 30;
 
+/// The input that is being read, and since when.
+type Running = Arc<Mutex<Option<(Instant, Vec<u8>)>>>;
+
 /// Places of panics that readers turned into errors, and how often.
 static PANICS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
@@ -53,7 +56,7 @@ fn main() {
             println!("{target}: seed {number} is not read: {}", error.chain().join(": "));
         }
     }
-    let running: Arc<Mutex<Option<(Instant, Vec<u8>)>>> = Arc::default();
+    let running = Running::default();
     watch(Arc::clone(&running), found.clone());
     let (begun, mut inputs, mut read, mut findings) = (Instant::now(), 0_u64, 0_u64, 0);
     while begun.elapsed() < Duration::from_secs(seconds) && findings <= 20 {
@@ -113,7 +116,7 @@ fn peak_memory() -> u64 {
 }
 
 /// A reader that hangs, or that ends the process (by running out of memory), is found by what was running.
-fn watch(running: Arc<Mutex<Option<(Instant, Vec<u8>)>>>, found: PathBuf) {
+fn watch(running: Running, found: PathBuf) {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(Duration::from_secs(1));
