@@ -61,7 +61,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::panic, reason = "what is tested")]
     fn a_panic_is_an_error_of_the_file() {
         assert!(decoding("f", || Ok(in_progress())).unwrap());
         let error = decoding::<()>("f", || panic!("bad {}", "page")).unwrap_err();

@@ -46,6 +46,7 @@ impl Drop for SmallDisk {
 }
 
 /// Runs a test of this file with a small disk at `data` below its folder, again in a namespace where that is needed.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn with_small_disk(name: &str, size: &str, test: impl Fn(&Path, &SmallDisk)) {
     const AGAIN: &str = "PROVENDER_IN_NAMESPACE";
     let folder = tempfile::tempdir().unwrap();

@@ -212,6 +212,7 @@ pub(crate) fn keyed_project(folder: &Path, keys: usize) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many were killed in time is worth knowing")]
 fn a_materialize_that_is_killed_claims_only_what_is_stored_and_takes_nothing_away() {
     let mut random = StdRng::seed_from_u64(2);
     let folder = tempfile::tempdir().unwrap();

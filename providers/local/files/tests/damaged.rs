@@ -11,10 +11,6 @@ fn told(result: Result<Read, Error>) -> String {
     format!("{} | {}", error.chain().join(": "), error.hints().join("; "))
 }
 
-fn ids(read: &Read) -> Vec<i64> {
-    read.batch.column(0).as_primitive::<Int64Type>().values().to_vec()
-}
-
 fn whole_file(folder: &Path) -> Vec<u8> {
     let batch = table(vec![("id", ints((0..900).collect())), ("ts", nanos((0..900).map(Some).collect()))]);
     write_parquet(folder, "whole.parquet", &batch, 300);
@@ -44,7 +40,7 @@ fn text_that_is_no_table_says_what_is_wrong() {
         ("a quote that swallows rows", b"id,ts,name\n1,2026-01-01,\"x\n2,2026-01-01,y\n", &[cut]),
         ("Latin-1", b"id,name,ts\n1,caf\xe9,2026-01-01\n", &["field 1", "line 2", "must be UTF-8", "iconv"]),
         ("Latin-1 in the header", b"id,caf\xe9,ts\n1,x,2026-01-01\n", &["line 1", "must be UTF-8"]),
-        ("UTF-16", b"\xff\xfei\0d\0,\0t\0s\0\n\01\0,\0", &["must be UTF-8"]),
+        ("UTF-16", b"\xff\xfei\0d\0,\0t\0s\0\n\0\x31\0,\0", &["must be UTF-8"]),
         ("a NUL in a number", b"id,ts\n1\0,2026-01-01\n", &["which is no int64 in row 1"]),
         ("header twice", b"id,ts\n1,2026-01-01\nid,ts\n2,2026-01-01\n", &["column `ts`", "in row 2"]),
         ("a name twice", b"id,ts,id\n1,2026-01-01,2\n", &["more than one column `id`", "rename or remove"]),
