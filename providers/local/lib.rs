@@ -5,6 +5,8 @@
 
 mod embedded;
 pub mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod provider;
 pub mod spec;
 

@@ -107,6 +107,24 @@ impl Error {
     }
 }
 
+/// How the system says that a disk has no room, where a library keeps no more of an error than its text.
+const NO_ROOM: &str = "(os error 28)";
+
+/// What to do about a disk without room, where that is among the causes of a failed write.
+pub(crate) fn room_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let is_full =
+            matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
+        if is_full || (kind.is_none() && error.to_string().contains(NO_ROOM)) {
+            return Some("the disk is full; free some space and run the same again");
+        }
+        cause = error.source();
+    }
+    None
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)

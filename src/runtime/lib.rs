@@ -2,13 +2,14 @@
 //! `FeatureStore` façade. It does what a plan says and decides nothing.
 //!
 //! Libraries here never build an async runtime and never block on one; CPU work over half a millisecond leaves the async
-//! threads. Read in this order: `error`, `provider`, `places`, `columns`, `registry`, `data_work`, `apply`, `materialize`, `historical`, `feature_store`.
+//! threads. Read in this order: `error`, `provider`, `places`, `columns`, `decoding`, `registry`, `data_work`, `apply`, `materialize`, `historical`, `feature_store`.
 
 pub mod apply;
 mod blocking;
 pub mod clock;
 pub mod columns;
 pub mod data_work;
+pub mod decoding;
 pub mod error;
 pub mod feature_request;
 pub mod feature_store;

@@ -17,6 +17,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod full_disk;
 mod guides;
 mod processes;
 mod secrets;

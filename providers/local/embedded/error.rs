@@ -6,6 +6,9 @@ use std::path::Path;
 use heed::MdbError;
 use provender_runtime::{Error, ErrorKind};
 
+/// `EIO` of every Unix.
+const EIO: i32 = 5;
+
 /// What was being done to the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
@@ -63,6 +66,10 @@ fn io_hint(error: &io::Error, doing: Doing, path: &Path) -> Option<String> {
         )),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("the disk is full; free some space and run the same again".to_owned())
+        }
+        // LMDB's word for a write that was cut short: seldom anything else than a full disk.
+        _ if doing == Doing::Writing && error.raw_os_error() == Some(EIO) => {
+            Some("the disk is full, or it is broken; free some space and run the same again".to_owned())
         }
         io::ErrorKind::OutOfMemory if doing == Doing::Opening => Some(
             "the process may not reserve so much address space; lower `map_size` under `online_store`, in bytes"

@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use provender_runtime::decoding::looks_like;
 use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
@@ -21,15 +22,22 @@ use super::source_file::SourceFile;
 const BATCH_ROWS: usize = 8 * 1024;
 /// Bytes from the start of a file that its description looks at.
 const SAMPLE_BYTES: u64 = 1 << 20;
+/// … and where they end inside of a row, at most.
+const LONGEST_SAMPLE: u64 = SAMPLE_BYTES << 6;
 /// Rows that its description looks at.
 const SAMPLE_ROWS: usize = 1000;
 /// Some programs begin UTF-8 text with this mark.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 fn damaged(file: &SourceFile, error: ArrowError) -> Error {
+    let hint = if error.to_string().contains("UTF-8") {
+        "it must be UTF-8 text: of Latin-1, for one, `iconv -f ISO-8859-1 -t UTF-8` makes such"
+    } else {
+        "it needs a header line, commas, and as many fields in each line as in the header"
+    };
     Error::invalid(format!("`{}` is not a CSV file that can be read", file.label))
         .with_source(error)
-        .with_hint("it needs a header line, commas, and as many fields in each line as in the header")
+        .with_hint(hint)
 }
 
 /// The columns of a file, with types guessed from its first rows.
@@ -41,16 +49,27 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
     if file.meta.size == 0 {
         return Err(damaged(file, ArrowError::CsvError("the file is empty".to_owned())));
     }
-    let bytes = file.range(0..file.meta.size.min(SAMPLE_BYTES)).await?;
-    let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-    if file.meta.size > SAMPLE_BYTES
-        && let Some(last) = text.iter().rposition(|byte| *byte == b'\n')
-    {
-        text = &text[..=last];
+    let mut length = SAMPLE_BYTES;
+    loop {
+        let bytes = file.range(0..file.meta.size.min(length)).await?;
+        if let Some(kind) = looks_like(&bytes) {
+            let what = format!("it begins like {kind} file");
+            return Err(damaged(file, ArrowError::CsvError(what)));
+        }
+        let is_whole = file.meta.size <= length;
+        let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+        let last_line_end = text.iter().rposition(|byte| *byte == b'\n');
+        if let (false, Some(last)) = (is_whole, last_line_end) {
+            text = &text[..=last];
+        }
+        let format = Format::default().with_header(true);
+        match format.infer_schema(text, Some(rows)) {
+            Ok((schema, _)) if is_whole || last_line_end.is_some() => return Ok(schema),
+            Err(error) if is_whole || length >= LONGEST_SAMPLE => return Err(damaged(file, error)),
+            // The sample may have cut a long field in two.
+            _ => length = length.saturating_mul(8),
+        }
     }
-    let format = Format::default().with_header(true);
-    let (schema, _) = format.infer_schema(text, Some(rows)).map_err(|error| damaged(file, error))?;
-    Ok(schema)
 }
 
 /// Sends the rows of one file. `first` is the place of its first row.
@@ -75,7 +94,7 @@ pub(super) async fn send(
         runtime: Handle::current(),
         decoder,
         rest: Bytes::new(),
-        at_start: true,
+        at: Place::Start,
     };
     output.send_all(shape, &file.label, first, batches).await
 }
@@ -87,7 +106,16 @@ struct Batches {
     runtime: Handle,
     decoder: Decoder,
     rest: Bytes,
-    at_start: bool,
+    at: Place,
+}
+
+/// What of a file comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Middle,
+    /// All chunks have come; the line end after the last one is still to be decoded, or was.
+    End,
 }
 
 impl Batches {
@@ -97,7 +125,11 @@ impl Batches {
             if self.rest.is_empty() {
                 self.rest = self.next_chunk()?;
             }
+            let room = self.decoder.capacity();
             let decoded = self.decoder.decode(&self.rest).map_err(|error| damaged(&self.file, error))?;
+            if self.rest.is_empty() && self.decoder.capacity() < room {
+                return Err(self.unclosed());
+            }
             self.rest = self.rest.slice(decoded..);
             if decoded == 0 || self.decoder.capacity() == 0 {
                 return self.decoder.flush().map_err(|error| damaged(&self.file, error));
@@ -108,10 +140,25 @@ impl Batches {
     fn next_chunk(&mut self) -> Result<Bytes> {
         let chunk = match self.runtime.block_on(self.chunks.next()) {
             Some(chunk) => chunk.map_err(|error| self.file.unreadable(&error))?,
-            None => Bytes::new(),
+            None if self.at == Place::End => Bytes::new(),
+            // A line end more is an empty line, unless a row or a quoted field was open.
+            None => {
+                self.at = Place::End;
+                return Ok(Bytes::from_static(b"\n"));
+            }
         };
-        let is_marked = std::mem::take(&mut self.at_start) && chunk.starts_with(BYTE_ORDER_MARK);
+        let is_marked = self.at == Place::Start && chunk.starts_with(BYTE_ORDER_MARK);
+        if self.at == Place::Start {
+            self.at = Place::Middle;
+        }
         Ok(if is_marked { chunk.slice(BYTE_ORDER_MARK.len()..) } else { chunk })
+    }
+
+    /// The end of the file ended a row that a line end did not.
+    fn unclosed(&self) -> Error {
+        let cause = ArrowError::CsvError("the file ends inside of a quoted field".to_owned());
+        damaged(&self.file, cause)
+            .with_hint("it was cut off, is still being written, or lacks a closing `\"`")
     }
 }
 

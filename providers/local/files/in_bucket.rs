@@ -42,7 +42,7 @@ async fn find(bucket: &Bucket, path: &str, key: &str, format: FileFormat) -> Res
     }
     let all = below(bucket, path, &location).await?;
     let anything = !all.is_empty();
-    let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
+    let found: Vec<_> = all.into_iter().filter(|meta| belongs(&meta.location, &location, format)).collect();
     if !found.is_empty() {
         Ok(found)
     } else if let Some(empty) = named {

@@ -55,7 +55,7 @@ pub(super) fn nothing_in_folder(path: &str, format: FileFormat) -> Error {
         .with_hint("write the source's files there, or correct `path` or `format`")
 }
 
-const fn endings(format: FileFormat) -> &'static [&'static str] {
+pub(super) const fn endings(format: FileFormat) -> &'static [&'static str] {
     match format {
         FileFormat::Parquet => &["parquet", "pq"],
         FileFormat::Csv => &["csv"],
@@ -64,10 +64,10 @@ const fn endings(format: FileFormat) -> &'static [&'static str] {
 
 /// Whether a file below a folder is data: it has the format's ending, and no part of its path is hidden or begins with an
 /// underscore, as notes of other tools do.
-pub(super) fn belongs(meta: &ObjectMeta, folder: &StorePath, format: FileFormat) -> bool {
-    let below = meta.location.prefix_match(folder).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
+pub(super) fn belongs(file: &StorePath, folder: &StorePath, format: FileFormat) -> bool {
+    let below = file.prefix_match(folder).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
     let hidden = below.iter().any(|part| part.as_ref().starts_with(['.', '_']));
-    let ending = meta.location.extension().unwrap_or_default().to_lowercase();
+    let ending = file.extension().unwrap_or_default().to_lowercase();
     !hidden && endings(format).contains(&ending.as_str())
 }
 

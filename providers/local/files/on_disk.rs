@@ -10,7 +10,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use provender_core::model::FileFormat;
 use provender_runtime::{Error, ErrorKind, Result};
 
-use super::locate::{belongs, is_wild, list, matcher, no_match, nothing_in_folder};
+use super::locate::{belongs, endings, is_wild, list, matcher, no_match, nothing_in_folder};
 use super::source_file::SourceFile;
 
 /// Where files may lie.
@@ -110,6 +110,7 @@ async fn file_or_folder(
     path: &str,
     format: FileFormat,
 ) -> Result<Vec<ObjectMeta>> {
+    refuse_pipe(full, path)?;
     let location = store_path(full)?;
     match store.head(&location).await {
         Ok(meta) => return Ok(vec![meta]),
@@ -117,8 +118,10 @@ async fn file_or_folder(
         Err(error) => return Err(unreadable(path, error)),
     }
     let all = list(store, &location).await.map_err(|error| unreadable(path, error))?;
+    let is_data = |place: &Path| store_path(place).is_ok_and(|place| belongs(&place, &location, format));
+    refuse_dangling(full, path, &is_data)?;
     let anything = !all.is_empty();
-    let found: Vec<_> = all.into_iter().filter(|meta| belongs(meta, &location, format)).collect();
+    let found: Vec<_> = all.into_iter().filter(|meta| belongs(&meta.location, &location, format)).collect();
     if !found.is_empty() {
         Ok(found)
     } else if anything || full.is_dir() {
@@ -128,6 +131,59 @@ async fn file_or_folder(
         Err(Error::new(ErrorKind::NotFound, message)
             .with_hint("paths of file sources start at the project folder"))
     }
+}
+
+/// A pipe would be waited for, perhaps for ever.
+fn refuse_pipe(full: &Path, path: &str) -> Result<()> {
+    match std::fs::metadata(full) {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            Err(Error::invalid(format!("`{path}` is neither a file nor a folder"))
+                .with_hint("write what a pipe or device gives to a file"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a link to nothing that is named like data: without it the source would silently lack a file.
+fn refuse_dangling(folder: &Path, path: &str, is_data: &dyn Fn(&Path) -> bool) -> Result<()> {
+    // What cannot be looked at was told when the folder was listed.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (place, kind) = (entry.path(), entry.file_type());
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+            refuse_dangling(&place, path, is_data)?;
+        } else if kind.is_ok_and(|kind| kind.is_symlink()) && !place.exists() && is_data(&place) {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("`{}`, a file of `{path}`, is a link to nothing", place.display()),
+            )
+            .with_hint("restore the file that it names, or remove the link"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder that a glob names and that is named like data: its files would silently not be read.
+fn refuse_folders(
+    folder: &Path,
+    found: &[ObjectMeta],
+    path: &str,
+    is_named: &dyn Fn(&Path) -> bool,
+) -> Result<()> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let place = entry.path();
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let ending = place.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let is_data = [FileFormat::Parquet, FileFormat::Csv].map(endings).concat().contains(&ending.as_str());
+        let location = store_path(&place)?;
+        if is_data && is_named(&place) && !found.iter().any(|meta| meta.location.prefix_matches(&location)) {
+            return Err(Error::invalid(format!("`{}`, which `{path}` names, is a folder", place.display()))
+                .with_hint(format!("`{path}/*` names the files of such folders")));
+        }
+        refuse_folders(&place, found, path, is_named)?;
+    }
+    Ok(())
 }
 
 /// A glob: where its fixed part ends, and what full paths must look like.
@@ -153,7 +209,9 @@ impl Pattern {
     async fn find(&self, store: &Arc<dyn ObjectStore>, path: &str) -> Result<Vec<ObjectMeta>> {
         let found = list(store, &store_path(&self.folder)?).await;
         let mut found = found.map_err(|error| unreadable(path, error))?;
+        refuse_dangling(&self.folder, path, &|place| self.matcher.is_match(place))?;
         found.retain(|meta| self.matcher.is_match(format!("/{}", meta.location)));
+        refuse_folders(&self.folder, &found, path, &|place| self.matcher.is_match(place))?;
         if found.is_empty() { Err(no_match(path)) } else { Ok(found) }
     }
 }

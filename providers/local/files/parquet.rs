@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use arrow::array::Array as _;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
@@ -15,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
+use provender_runtime::decoding::{decoding, looks_like};
 use provender_runtime::{Error, Result};
 
 use super::disk_bytes::DiskBytes;
@@ -22,8 +24,8 @@ use super::scan::{Output, Stop};
 use super::shape::{Shape, Wanted};
 use super::source_file::SourceFile;
 
-/// Rows of one decoded batch.
-const BATCH_ROWS: usize = 32 * 1024;
+/// Rows of one decoded batch: few enough that a batch, and what is worked out about its rows, stays in the processor's cache.
+const BATCH_ROWS: usize = 8 * 1024;
 /// Bytes from the end of a file that are read for its footer at first.
 const FOOTER_BYTES: u64 = 64 * 1024;
 
@@ -46,20 +48,42 @@ async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
         return Err(damaged(file, ParquetError::EOF("the file is empty".to_owned())));
     }
     let mut start = size.saturating_sub(FOOTER_BYTES);
-    let mut reader = ParquetMetaDataReader::new();
     loop {
         let tail = file.range(start..size).await?;
-        match reader.try_parse_sized(&tail, size) {
-            Ok(()) => break,
+        match decoding(&file.label, || Ok(parse_footer(&tail, size)))? {
+            Ok(footer) => return Ok(footer),
             Err(ParquetError::NeedMoreData(needed)) if start > 0 && (needed as u64) < size => {
                 start = size - needed as u64;
             }
-            Err(error) => return Err(damaged(file, error)),
+            Err(error) => return Err(other_than_parquet(file, error).await),
         }
     }
-    let metadata = reader.finish().map_err(|error| damaged(file, error))?;
+}
+
+fn parse_footer(tail: &Bytes, size: u64) -> Result<ArrowReaderMetadata, ParquetError> {
+    let mut reader = ParquetMetaDataReader::new();
+    reader.try_parse_sized(tail, size)?;
+    let metadata = reader.finish()?;
+    let rows = metadata.file_metadata().num_rows();
+    let in_groups = metadata.row_groups().iter().map(|group| group.num_rows()).fold(0, i64::saturating_add);
+    if rows != in_groups {
+        return Err(ParquetError::General(format!("it has {in_groups} rows where it says {rows}")));
+    }
     ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
-        .map_err(|error| damaged(file, error))
+}
+
+/// Says what a file is that has no footer, as far as its first bytes tell.
+async fn other_than_parquet(file: &SourceFile, error: ParquetError) -> Error {
+    let start = file.range(0..file.meta.size.min(16)).await.unwrap_or_default();
+    let end = file.range(file.meta.size.saturating_sub(4)..file.meta.size).await.unwrap_or_default();
+    let error = damaged(file, error);
+    match looks_like(&start) {
+        Some("a Parquet") if end.starts_with(b"PAR") && file.meta.size > 8 => error,
+        Some("a Parquet") => error
+            .with_hint("it begins as Parquet and does not end so: it was cut off, or is still being written"),
+        Some(other) => error.with_hint(format!("it begins like {other} file")),
+        None => error,
+    }
 }
 
 /// A row group whose rows are wanted.
@@ -83,7 +107,7 @@ pub(super) async fn row_groups(file: &SourceFile, first: u64, shape: &Shape) -> 
     let footer = footer(file).await?;
     let positions = shape.positions(&file.label, footer.schema())?;
     let mask = ProjectionMask::roots(footer.parquet_schema(), positions);
-    let in_range = row_groups_in_range(&footer, shape);
+    let in_range = decoding(&file.label, || Ok(row_groups_in_range(&footer, shape)))?;
     let footer = if shape.wants_few() { without_copies(file, &footer)? } else { footer };
     let file = Arc::new(OpenFile { file: file.clone(), footer, mask });
     let mut groups = Vec::new();
@@ -93,7 +117,7 @@ pub(super) async fn row_groups(file: &SourceFile, first: u64, shape: &Shape) -> 
         if in_range && rows > 0 && shape.wants(first, rows) {
             groups.push(RowGroup { file: Arc::clone(&file), number, first });
         }
-        first += rows;
+        first = first.saturating_add(rows);
     }
     Ok(groups)
 }
@@ -146,8 +170,31 @@ impl RowGroup {
             .map_err(|error| damaged(file, error))?;
         let opened = Arc::clone(&self.file);
         let batches = reader.map(move |batch| batch.map_err(|error| damaged(&opened.file, error.into())));
+        let rows = usize::try_from(footer.metadata().row_group(self.number).num_rows()).unwrap_or(0);
+        let batches = all_of(rows, batches, file.clone());
         output.send_all(shape, &file.label, self.first, batches).await
     }
+}
+
+/// The batches, and an error where they hold fewer rows than the footer says.
+fn all_of(
+    rows: usize,
+    mut batches: impl Iterator<Item = Result<RecordBatch>> + Send,
+    file: SourceFile,
+) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    let mut missing = rows;
+    std::iter::from_fn(move || match batches.next() {
+        Some(Ok(batch)) => {
+            missing = missing.saturating_sub(batch.num_rows());
+            Some(Ok(batch))
+        }
+        None if missing > 0 => {
+            let error = ParquetError::EOF(format!("a row group ends {missing} rows before it should"));
+            missing = 0;
+            Some(Err(damaged(&file, error)))
+        }
+        other => other,
+    })
 }
 
 /// Rows of the row groups that a scan would decode, and compressed bytes of its columns in them.
@@ -155,13 +202,16 @@ pub(super) async fn measure(file: &SourceFile, shape: &Shape) -> Result<(u64, u6
     let footer = footer(file).await?;
     let positions = shape.positions(&file.label, footer.schema())?;
     let mask = ProjectionMask::roots(footer.parquet_schema(), positions);
-    let keep = row_groups_in_range(&footer, shape);
-    let groups = footer.metadata().row_groups().iter().zip(keep).filter(|(_, keep)| *keep);
-    Ok(groups.fold((0, 0), |(rows, bytes), (group, _)| {
-        let columns = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-        let size: u64 = columns.map(|(_, column)| column.byte_range().1).sum();
-        (rows + u64::try_from(group.num_rows()).unwrap_or(0), bytes + size)
-    }))
+    decoding(&file.label, || {
+        let keep = row_groups_in_range(&footer, shape);
+        let groups = footer.metadata().row_groups().iter().zip(keep).filter(|(_, keep)| *keep);
+        Ok(groups.fold((0_u64, 0_u64), |(rows, bytes), (group, _)| {
+            let columns = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+            let needed = columns.map(|(_, column)| column.byte_range().1).fold(0, u64::saturating_add);
+            let group_rows = u64::try_from(group.num_rows()).unwrap_or(0);
+            (rows.saturating_add(group_rows), bytes.saturating_add(needed))
+        }))
+    })
 }
 
 /// For each row group, whether its statistics allow an event time in the range. Rows without event time in a group that
@@ -209,13 +259,14 @@ fn column_ranges(
     mask: &ProjectionMask,
 ) -> Result<Vec<Range<u64>>> {
     let columns = footer.metadata().row_group(group).columns().iter().enumerate();
-    let ranges: Vec<Range<u64>> = columns
-        .filter(|(leaf, _)| mask.leaf_included(*leaf))
-        .map(|(_, column)| {
+    let needed = columns.filter(|(leaf, _)| mask.leaf_included(*leaf));
+    let ranges: Vec<Range<u64>> = decoding(&file.label, || {
+        let ranges = needed.map(|(_, column)| {
             let (start, length) = column.byte_range();
             start..start.saturating_add(length)
-        })
-        .collect();
+        });
+        Ok(ranges.collect())
+    })?;
     if ranges.iter().any(|range| range.end > file.meta.size) {
         return Err(damaged(file, ParquetError::EOF("a column ends after the file".to_owned())));
     }

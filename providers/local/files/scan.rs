@@ -1,13 +1,16 @@
 //! A scan as a stream: parts of files (row groups of Parquet, whole CSV files) side by side, decoded on blocking threads, with
 //! a few batches in flight. Batches come in any order; their places say what the order is.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::FileFormat;
+use provender_runtime::decoding::{decoding, stopped};
 use provender_runtime::provider::BatchStream;
-use provender_runtime::{Error, Result};
+use provender_runtime::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
 use super::parquet::RowGroup;
@@ -67,21 +70,21 @@ impl Output {
     ) -> Result<(), Stop> {
         let (sender, shape, file) = (self.0.clone(), Arc::clone(shape), file.to_owned());
         let name = file.clone();
-        let work = move || {
+        let decode = move || {
             let mut place = first;
             for batch in batches {
                 let batch = batch?;
                 let shaped = shape.apply(&file, place, &batch)?;
                 place += batch.num_rows() as u64;
                 if shaped.num_rows() > 0 && sender.blocking_send(Ok(shaped)).is_err() {
-                    return Err(Stop::NobodyListens);
+                    return Ok(Err(Stop::NobodyListens));
                 }
             }
-            Ok(())
+            Ok(Ok(()))
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| {
-            Error::invalid(format!("decoding `{name}` stopped: the file may be damaged")).with_source(error)
-        })?
+        tokio::task::spawn_blocking(move || decoding(&name, decode)).await.map_err(|error| {
+            Error::new(ErrorKind::Bug, "a thread that decodes a file stopped").with_source(error)
+        })??
     }
 }
 
@@ -93,12 +96,17 @@ pub(super) fn batches(files: &Arc<[SourceFile]>, shape: Shape) -> BatchStream {
         let output = Output(sender);
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let parts = (0..files.len()).map(|number| parts(&files[number], number, &shape));
-        let sent = stream::iter(parts)
+        let send = stream::iter(parts)
             .buffered(OPENED_AHEAD)
             .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
             .try_flatten()
-            .try_for_each_concurrent(at_once, |part| part.send(&shape, &output))
-            .await;
+            .try_for_each_concurrent(at_once, |part| part.send(&shape, &output));
+        // A task that panics would drop the sender, and its reader would take that for the end of the rows.
+        let sent = AssertUnwindSafe(send).catch_unwind().await;
+        let sent = sent.unwrap_or_else(|panic| {
+            let label = files.first().map_or("", |file| file.label.as_str());
+            Err(Stop::Failed(stopped(label, panic.as_ref())))
+        });
         if let Err(Stop::Failed(error)) = sent {
             // Nobody to tell when the reader is gone.
             let _ = output.0.send(Err(error)).await;

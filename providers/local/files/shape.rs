@@ -233,7 +233,14 @@ fn time_column<'a>(schema: &Schema, (written, mapped): &'a (String, String)) -> 
 }
 
 fn find<'a>(schema: &'a Schema, file: &str, name: &str) -> Result<(usize, &'a Field)> {
-    schema.column_with_name(name).ok_or_else(|| {
+    let found = schema.column_with_name(name);
+    if let Some((first, _)) = found
+        && schema.fields()[first + 1..].iter().any(|field| field.name() == name)
+    {
+        return Err(Error::invalid(format!("`{file}` has more than one column `{name}`"))
+            .with_hint("nothing says which one is meant: rename or remove the others"));
+    }
+    found.ok_or_else(|| {
         let error = Error::invalid(format!("`{file}` has no column `{name}`"));
         match nearest(name, schema.fields().iter().map(|field| field.name().as_str())) {
             Some(near) => error.with_hint(format!("did you mean `{near}`?")),

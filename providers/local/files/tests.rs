@@ -2,6 +2,9 @@
 //! files lie is here; `conformance` runs the rest on every kind of place, `point_in_time` is what engines answer from files.
 
 mod conformance;
+mod damaged;
+mod fuzz_corpus;
+mod odd_places;
 mod places;
 mod point_in_time;
 mod pruning;

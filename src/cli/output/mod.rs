@@ -212,8 +212,12 @@ pub(crate) fn usage(error: &clap::Error, hint: Option<&str>) -> ExitCode {
     ExitCode::from(u8::from(error.use_stderr()))
 }
 
-/// What a panic prints: that it is a bug, where, and what to do. The process then exits with 101.
+/// What a panic prints: that it is a bug, where, and what to do. The process then exits with 101. One of a library that
+/// decodes a damaged file prints nothing: it becomes an error.
 pub(crate) fn panic_report(panic: &PanicHookInfo<'_>) {
+    if provender_runtime::decoding::in_progress() {
+        return;
+    }
     let payload = panic.payload();
     let message = payload
         .downcast_ref::<&str>()

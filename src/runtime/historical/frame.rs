@@ -1,6 +1,7 @@
 //! Entity frames: rows with join keys and a time, from a Parquet, CSV or Arrow file, or built by a caller.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use provender_core::model::{JoinKey, ValueType};
 
-use super::TableFormat;
+use super::{TableFormat, arrow_file};
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, nearest, to_nanos};
+use crate::decoding::{decoding, looks_like};
 use crate::{Error, ErrorKind, Result};
 
 /// The time column that is taken when none is named.
@@ -37,8 +39,7 @@ impl EntityFrame {
     /// No such column, more than one that may be meant, or a time that is none.
     pub fn new(batch: RecordBatch, time_column: Option<&str>) -> Result<Self> {
         let name = find_time_column(&batch.schema(), time_column)?;
-        let times = batch
-            .column_by_name(&name)
+        let times = only_column(&batch, &name)?
             .ok_or_else(|| Error::new(ErrorKind::Bug, "the time column is gone"))
             .and_then(|column| to_nanos(column, None).map_err(|error| bad_cell(&name, &error)))?;
         Ok(Self { batch, times })
@@ -53,7 +54,7 @@ impl EntityFrame {
     pub(super) fn key_columns(&self, keys: &[(JoinKey, String)]) -> Result<Vec<ArrayRef>> {
         keys.iter()
             .map(|(key, name)| {
-                let column = self.batch.column_by_name(name).ok_or_else(|| self.missing(name))?;
+                let column = only_column(&self.batch, name)?.ok_or_else(|| self.missing(name))?;
                 columns::cast(column, &columns::data_type(&key.value_type))
                     .map_err(|error| bad_cell(name, &error))
             })
@@ -63,6 +64,16 @@ impl EntityFrame {
     fn missing(&self, name: &str) -> Error {
         missing_column(&self.batch.schema(), name, "join key")
     }
+}
+
+/// The column of a name, which must not have two.
+pub(super) fn only_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<Option<&'a ArrayRef>> {
+    let schema = batch.schema_ref();
+    if schema.fields().iter().filter(|field| field.name() == name).count() > 1 {
+        return Err(Error::invalid(format!("the entity frame has more than one column `{name}`"))
+            .with_hint("nothing says which one is meant: rename or remove the others"));
+    }
+    Ok(batch.column_by_name(name))
 }
 
 pub(super) fn missing_column(schema: &SchemaRef, name: &str, what: &str) -> Error {
@@ -119,11 +130,11 @@ pub async fn read_entity_frame(
     let time_column = time_column.map(str::to_owned);
     on_blocking_thread(move || {
         let format = TableFormat::of_path(&path)?;
-        let batch = match format {
+        let batch = decoding(&path.display().to_string(), || match format {
             TableFormat::Parquet => read_parquet(&path),
             TableFormat::Csv => read_csv(&path, time_column.as_deref(), &keys),
             TableFormat::Arrow => read_arrow(&path),
-        }?;
+        })?;
         EntityFrame::new(batch, time_column.as_deref())
             .map_err(|error| error.context(format!("could not use `{}` as entity frame", path.display())))
     })
@@ -131,6 +142,11 @@ pub async fn read_entity_frame(
 }
 
 fn open(path: &Path) -> Result<File> {
+    // A pipe would be waited for, and could be read only once.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::invalid(format!("the entity frame `{}` is no file", path.display()))
+            .with_hint("write the entity rows to a Parquet, CSV or Arrow file"));
+    }
     File::open(path).map_err(|error| {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
@@ -142,34 +158,56 @@ fn open(path: &Path) -> Result<File> {
 
 fn unreadable(path: &Path, what: &str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Error {
     let message = format!("could not read the entity frame `{}` as {what}", path.display());
-    move |error| Error::invalid(message.clone()).with_source(error)
+    let looks = kind_of(path).filter(|kind| !kind.ends_with(what));
+    move |error| {
+        let is_utf8 = !error.to_string().contains("UTF-8");
+        let error = Error::invalid(message.clone()).with_source(error);
+        match looks {
+            Some(kind) => error.with_hint(format!("it begins like {kind} file, and its name says {what}")),
+            None if what == "CSV" && !is_utf8 => error.with_hint(
+                "it must be UTF-8 text: of Latin-1, for one, `iconv -f ISO-8859-1 -t UTF-8` makes such",
+            ),
+            None => error.with_hint("its name says what it is; if that is right, write the file again"),
+        }
+    }
+}
+
+/// What a file is by its first bytes.
+fn kind_of(path: &Path) -> Option<&'static str> {
+    let mut start = Vec::new();
+    open(path).ok()?.take(16).read_to_end(&mut start).ok()?;
+    looks_like(&start)
 }
 
 fn read_parquet(path: &Path) -> Result<RecordBatch> {
     let bad = unreadable(path, "Parquet");
     let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| bad(error.into()))?;
     let schema = plain_schema(builder.schema());
+    let said = builder.metadata().file_metadata().num_rows();
     let batches: Result<Vec<_>, ArrowError> = builder.build().map_err(|error| bad(error.into()))?.collect();
-    concat(&schema, batches).map_err(|error| bad(error.into()))
+    let batch = concat(&schema, batches).map_err(|error| bad(error.into()))?;
+    if i64::try_from(batch.num_rows()).is_ok_and(|rows| rows == said) {
+        return Ok(batch);
+    }
+    Err(bad(format!("it has {} rows where it says {said}", batch.num_rows()).into()))
 }
 
 fn read_arrow(path: &Path) -> Result<RecordBatch> {
     let bad = unreadable(path, "Arrow");
-    let reader = arrow::ipc::reader::FileReader::try_new_buffered(open(path)?, None);
-    let (schema, batches): (_, Result<Vec<_>, ArrowError>) = match reader {
-        Ok(reader) => (reader.schema(), reader.collect()),
+    let read = match arrow_file::with_footer(open(path)?) {
         // A stream file has no footer; it is the other form that Arrow writes to files.
-        Err(_) => {
-            let reader = arrow::ipc::reader::StreamReader::try_new_buffered(open(path)?, None)
-                .map_err(|error| bad(error.into()))?;
-            (reader.schema(), reader.collect())
-        }
+        Err(_) if kind_of(path) != Some("an Arrow") => arrow_file::stream(open(path)?),
+        read => read,
     };
-    concat(&plain_schema(&schema), batches).map_err(|error| bad(error.into()))
+    let (schema, batches) = read.map_err(|error| bad(error.into()))?;
+    concat(&plain_schema(&schema), Ok(batches)).map_err(|error| bad(error.into()))
 }
 
 fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]) -> Result<RecordBatch> {
     let bad = unreadable(path, "CSV");
+    if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+        return Err(bad("the file is empty".into()));
+    }
     let format = csv::reader::Format::default().with_header(true);
     let (inferred, _) = format.infer_schema(open(path)?, None).map_err(|error| bad(error.into()))?;
     let time = find_time_column(&Arc::new(inferred.clone()), time_column)?;
@@ -185,12 +223,35 @@ fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]
         }
     });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let reader = csv::ReaderBuilder::new(Arc::clone(&schema))
-        .with_format(format)
-        .build(open(path)?)
-        .map_err(|error| bad(error.into()))?;
-    let batch = concat(&schema, reader.collect()).map_err(|error| bad(error.into()))?;
+    let decoder = csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build_decoder();
+    let batches = decode_text(decoder, BufReader::new(open(path)?));
+    let batch = concat(&schema, batches).map_err(|error| bad(error.into()))?;
     with_parsed_time(&batch, &time)
+}
+
+/// The rows of a text that is whole: a file that ends inside of a quoted field was cut off.
+fn decode_text(
+    mut decoder: csv::reader::Decoder,
+    text: impl BufRead,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    // A line end more is an empty line, unless a row or a quoted field was open.
+    let mut text = text.chain(&b"\n"[..]);
+    let mut batches = Vec::new();
+    loop {
+        let chunk = text.fill_buf()?;
+        let (is_end, room) = (chunk.is_empty(), decoder.capacity());
+        let decoded = decoder.decode(chunk)?;
+        text.consume(decoded);
+        if is_end && decoder.capacity() < room {
+            return Err(ArrowError::CsvError("the file ends inside of a quoted field".to_owned()));
+        }
+        if is_end || decoder.capacity() == 0 {
+            batches.extend(decoder.flush()?);
+        }
+        if is_end {
+            return Ok(batches);
+        }
+    }
 }
 
 /// The same rows with the text of the time column parsed.

@@ -2,6 +2,7 @@
 //! page. The history is never sorted, and lies in memory only where it is needed: memory grows with
 //! entity rows.
 
+mod arrow_file;
 mod frame;
 mod join;
 mod slots;
@@ -166,7 +167,7 @@ fn compute(
             columns::vector(value_type, column)
         }
         ExpressionInput::Field(name, value_type) => {
-            let column = frame.batch.column_by_name(name).ok_or_else(|| {
+            let column = frame::only_column(&frame.batch, name)?.ok_or_else(|| {
                 Error::invalid(format!(
                     "the entity frame has no column `{name}`, which `{}` needs",
                     requested.name

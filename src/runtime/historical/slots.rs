@@ -132,16 +132,7 @@ impl Slots {
             EventTimeMatch::StrictlyBefore => event_time.checked_add(1).map(|next| next.max(known_at)),
         };
         let Some(earliest) = earliest else { return run.end };
-        run.start + count_before(times, earliest)
-    }
-}
-
-/// How many of these sorted times are before another. Short runs are counted without a branch that could be guessed wrong.
-fn count_before(times: &[i64], time: i64) -> u32 {
-    if times.len() <= 32 {
-        times.iter().map(|other| u32::from(*other < time)).sum()
-    } else {
-        u32::try_from(times.partition_point(|other| *other < time)).unwrap_or(u32::MAX)
+        run.start + u32::try_from(times.partition_point(|time| *time < earliest)).unwrap_or(0)
     }
 }
 

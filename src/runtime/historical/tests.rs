@@ -1,6 +1,7 @@
 //! Names, times and errors of requests. What is found is judged by `testing::point_in_time`, which every engine runs.
 //! Files: `files`.
 
+mod damaged;
 mod files;
 
 use std::collections::BTreeMap;

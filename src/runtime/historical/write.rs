@@ -14,6 +14,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use crate::blocking::{on_blocking_thread, processors};
+use crate::error::room_hint;
 use crate::{Error, Result};
 
 /// Rows of one row group of a Parquet file.
@@ -61,7 +62,13 @@ pub async fn write_result(batch: &RecordBatch, path: &Path, format: TableFormat)
         written.map_err(|error| {
             // The error that matters is the first one; what is left is removed as well as can be.
             let _ = fs::remove_file(&temporary);
-            Error::unavailable(format!("could not write `{}`", path.display())).with_source(error)
+            let hint = room_hint(error.as_ref());
+            let error =
+                Error::unavailable(format!("could not write `{}`", path.display())).with_source(error);
+            match hint {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
         })
     })
     .await

@@ -1,0 +1,124 @@
+//! What must hold for any bytes at all, shared by the fuzzer (`examples/fuzz`) and the test that replays what it found: a
+//! file is read as a table or refused, in little time and memory, and never half.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema};
+use futures::TryStreamExt as _;
+use provender_core::model::{DataSource, FileFormat, Lifecycle, Metadata, SourceKind, ValueType};
+use provender_core::registry::Interval;
+use provender_core::time::Timestamp;
+use provender_runtime::Result;
+use provender_runtime::columns;
+use provender_runtime::historical::read_entity_frame;
+use provender_runtime::provider::{OfflineStore as _, SourceScan};
+use tokio::runtime::Runtime;
+
+use crate::FileStore;
+
+/// What is fuzzed: files of sources, and files of entity rows.
+pub const TARGETS: [&str; 5] = ["csv", "parquet", "frame-csv", "frame-parquet", "frame-arrow"];
+
+/// The time column that inputs are read with.
+pub const TIME_COLUMN: &str = "ts";
+
+/// Reads inputs of one target, each from a file of its own.
+pub struct Reader {
+    runtime: Runtime,
+    folder: PathBuf,
+    file: String,
+    is_frame: bool,
+    format: FileFormat,
+}
+
+impl Reader {
+    /// A reader for a target, which writes its files below `folder`.
+    ///
+    /// # Errors
+    /// No async runtime.
+    pub fn new(target: &str, folder: impl Into<PathBuf>) -> std::io::Result<Self> {
+        let (is_frame, ending) = match target.strip_prefix("frame-") {
+            Some(ending) => (true, ending),
+            None => (false, target),
+        };
+        Ok(Self {
+            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?,
+            folder: folder.into(),
+            file: format!("input.{ending}"),
+            is_frame,
+            format: if ending == "csv" { FileFormat::Csv } else { FileFormat::Parquet },
+        })
+    }
+
+    /// Reads an input; how many rows it had.
+    ///
+    /// # Errors
+    /// It is no such table. That is an answer, and a good one.
+    pub fn run(&self, input: &[u8]) -> Result<usize> {
+        let path = self.folder.join(&self.file);
+        fs::write(&path, input)
+            .map_err(|error| provender_runtime::Error::unavailable("no input file").with_source(error))?;
+        if self.is_frame {
+            let keys = vec![("name".to_owned(), ValueType::String)];
+            let frame = self.runtime.block_on(read_entity_frame(&path, Some(TIME_COLUMN), keys))?;
+            return Ok(frame.num_rows());
+        }
+        self.runtime.block_on(self.scan())
+    }
+
+    async fn scan(&self) -> Result<usize> {
+        let store = FileStore::new(&self.folder, &self.folder);
+        let mut source = source(&self.file, self.format);
+        let schema = store.describe(&source).await?.schema;
+        source.created_timestamp_column =
+            schema.column_with_name("created").map(|(_, field)| field.name().clone());
+        let fields = schema.fields().iter().filter(|field| field.name() != TIME_COLUMN);
+        let fields =
+            fields.filter_map(|field| Some(columns::field(field.name(), &declared(field.data_type())?)));
+        let mut scan = SourceScan {
+            source,
+            columns: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            range: Some(Interval { from: Timestamp::EPOCH, to: Timestamp::MAX }),
+        };
+        store.measure(&scan).await?;
+        count(&store, &scan).await?;
+        scan.range = None;
+        count(&store, &scan).await
+    }
+}
+
+async fn count(store: &FileStore, scan: &SourceScan) -> Result<usize> {
+    let batches = store.scan(scan).await?.batches;
+    batches.try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) }).await
+}
+
+/// A type to ask for where a file has this one.
+fn declared(data_type: &DataType) -> Option<ValueType> {
+    Some(match data_type {
+        DataType::Boolean => ValueType::Bool,
+        DataType::Int32 => ValueType::Int32,
+        data_type if data_type.is_integer() => ValueType::Int64,
+        DataType::Float32 => ValueType::Float32,
+        data_type if data_type.is_numeric() => ValueType::Float64,
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => ValueType::Timestamp,
+        DataType::Binary | DataType::FixedSizeBinary(_) => ValueType::Bytes,
+        DataType::List(element) => ValueType::List(Box::new(declared(element.data_type())?)),
+        data_type if columns::castable(data_type, &DataType::Utf8) => ValueType::String,
+        _ => return None,
+    })
+}
+
+fn source(path: &str, format: FileFormat) -> DataSource {
+    DataSource {
+        kind: SourceKind::File { path: path.to_owned(), format, endpoint: None },
+        timestamp_field: Some(TIME_COLUMN.to_owned()),
+        created_timestamp_column: None,
+        timestamp_unit: None,
+        date_partition_column: None,
+        field_mapping: std::collections::BTreeMap::new(),
+        metadata: Metadata::default(),
+        lifecycle: Lifecycle::default(),
+    }
+}

@@ -1,0 +1,70 @@
+//! Decoding bytes that nobody vouches for. The libraries that read Parquet and Arrow files panic on some damaged ones:
+//! here such a panic becomes an error of the file, and whoever reports panics can tell it from a bug.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::{Error, Result};
+
+thread_local! {
+    static IN_PROGRESS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread decodes a file right now: a panic is then told as an error of that file.
+pub fn in_progress() -> bool {
+    IN_PROGRESS.get()
+}
+
+/// Does work that decodes `file`; a panic in it is an error.
+///
+/// # Errors
+/// Those of the work, and a panic.
+pub fn decoding<T>(file: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let before = IN_PROGRESS.replace(true);
+    // What the work has half done is dropped with it.
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    IN_PROGRESS.set(before);
+    outcome.unwrap_or_else(|panic| Err(stopped(file, panic.as_ref())))
+}
+
+/// The error of a file whose decoder panicked.
+pub fn stopped(file: &str, panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+    let error = Error::invalid(format!("`{file}` could not be decoded: it is damaged"))
+        .with_hint("write the file again; if other programs read it, please report this as a bug");
+    match said {
+        Some(said) => error.with_source(said),
+        None => error,
+    }
+}
+
+/// Kinds of files by how they begin.
+const BEGINNINGS: [(&[u8], &str); 8] = [
+    (b"PAR1", "a Parquet"),
+    (b"ARROW1", "an Arrow"),
+    (b"\x1f\x8b", "a gzip"),
+    (b"\x28\xb5\x2f\xfd", "a zstd"),
+    (b"BZh", "a bzip2"),
+    (b"\xfd7zXZ", "an xz"),
+    (b"PK\x03\x04", "a zip or Excel"),
+    (b"ORC", "an ORC"),
+];
+
+/// The kind of file that begins so, with its article: what it is when it is not what its name says.
+pub fn looks_like(start: &[u8]) -> Option<&'static str> {
+    BEGINNINGS.iter().find(|(beginning, _)| start.starts_with(beginning)).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_of_the_file() {
+        assert!(decoding("f", || Ok(in_progress())).unwrap());
+        let error = decoding::<()>("f", || panic!("bad {}", "page")).unwrap_err();
+        assert_eq!(error.chain(), ["`f` could not be decoded: it is damaged", "bad page"]);
+        assert!(!in_progress());
+    }
+}
