@@ -114,7 +114,7 @@ async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -
         .buffer_unordered(processors());
     while let Some(offered) = offers.try_next().await? {
         leaders = on_blocking_thread(move || {
-            leaders.offer(offered);
+            leaders.offer(&offered);
             Ok(leaders)
         })
         .await?;

@@ -5,9 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::ArrayRef;
+use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -110,15 +112,24 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
     }
     let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))?;
-    let (mut writer, columns) = writer.into_serialized_writer()?;
+    let (mut writer, factory) = writer.into_serialized_writer()?;
+    // A nested column is stored as several.
+    let stored = writer.schema_descr();
+    let roots: Vec<usize> =
+        (0..stored.num_columns()).map(|column| stored.get_column_root_idx(column)).collect();
     for (group, first) in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS).enumerate() {
         let rows = batch.slice(first, ROW_GROUP_ROWS.min(batch.num_rows() - first));
-        let leaves =
-            schema.fields().iter().zip(rows.columns()).map(|(field, column)| compute_leaves(field, column));
-        let leaves: Vec<_> = leaves.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        let writers = columns.create_column_writers(group)?;
+        let mut columns: Vec<Column> = schema
+            .fields()
+            .iter()
+            .zip(rows.columns())
+            .map(|(field, values)| (Arc::clone(field), Arc::clone(values), Vec::new()))
+            .collect();
+        for (root, writer) in roots.iter().zip(factory.create_column_writers(group)?) {
+            columns[*root].2.push(writer);
+        }
         let mut row_group = writer.next_row_group()?;
-        for chunk in encoded(writers.into_iter().zip(leaves).collect())? {
+        for chunk in encoded(columns)? {
             chunk.append_to_row_group(&mut row_group)?;
         }
         row_group.close()?;
@@ -127,18 +138,22 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     Ok(())
 }
 
+/// A column with its values, and the writers of what it is stored as.
+type Column = (FieldRef, ArrayRef, Vec<ArrowColumnWriter>);
+
 /// Column chunks in the order of the columns, each encoded on one thread.
-fn encoded(
-    columns: Vec<(ArrowColumnWriter, ArrowLeafColumn)>,
-) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+fn encoded(columns: Vec<Column>) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
     let next = Mutex::new(columns.into_iter().enumerate());
     let encode = || {
         let mut chunks = Vec::new();
         loop {
             let column = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((at, (mut writer, leaf))) = column else { return Ok(chunks) };
-            writer.write(&leaf)?;
-            chunks.push((at, writer.close()?));
+            let Some((at, (field, values, writers))) = column else { return Ok(chunks) };
+            let leaves = compute_leaves(&field, &values)?;
+            for (mut writer, leaf) in writers.into_iter().zip(leaves) {
+                writer.write(&leaf)?;
+                chunks.push((at, writer.close()?));
+            }
         }
     };
     let mut chunks: Vec<(usize, ArrowColumnChunk)> = Vec::new();
@@ -151,6 +166,6 @@ fn encoded(
         }
         Ok::<_, ParquetError>(())
     })?;
-    chunks.sort_unstable_by_key(|(at, _)| *at);
+    chunks.sort_by_key(|(at, _)| *at);
     Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
 }

@@ -109,6 +109,7 @@ impl NewestPerKey {
         let columns = KeyColumns::new(&batch.columns()[..batch.num_columns() - 3])?;
         let (event_times, created_times, places) = scanned_times(batch)?;
         let mut key = EntityKey::empty();
+        let mut offers = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             if !columns.encode(row, &mut key) {
                 self.null_keys += 1;
@@ -119,8 +120,9 @@ impl NewestPerKey {
             })?;
             let created_time = created_times.is_valid(row).then(|| created_times.value(row));
             let (event_time, place) = (event_times.value(row), places.value(row));
-            self.leaders.offer([(slot, Leader { event_time, created_time, place })]);
+            offers.push((slot, Leader { event_time, created_time, place }));
         }
+        self.leaders.offer(&offers);
         Ok(self)
     }
 
