@@ -2,6 +2,7 @@
 //! that finding one touches memory once.
 
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use provender_core::encoding::EntityKey;
@@ -38,12 +39,12 @@ impl KeyIndex {
         self.slots.len()
     }
 
-    /// The numbers of the keys of a batch, row by row. In two passes: while memory answers about one key, the processor is
-    /// at the next ones.
-    pub(crate) fn numbers(&self, columns: &KeyColumns, rows: usize) -> Vec<Option<u32>> {
+    /// The numbers of the keys of some rows. In two passes: while memory answers about one key, the processor is at the
+    /// next ones.
+    pub(crate) fn numbers(&self, columns: &KeyColumns, rows: Range<usize>) -> Vec<Option<u32>> {
         let mut key = EntityKey::empty();
-        let mut hashed = Vec::with_capacity(rows);
-        for row in 0..rows {
+        let mut hashed = Vec::with_capacity(rows.len());
+        for row in rows.clone() {
             hashed.push(columns.encode(row, &mut key).then(|| {
                 let word = word(key.as_bytes());
                 (word, self.hash(word, key.as_bytes()))
@@ -59,7 +60,7 @@ impl KeyIndex {
             };
             found.map(|slot| slot.number)
         };
-        hashed.into_iter().enumerate().map(find).collect()
+        rows.zip(hashed).map(find).collect()
     }
 
     /// The number of a key, which is new when it is equal to the number of keys before; `None` when there are more keys
@@ -148,7 +149,7 @@ mod tests {
         let mut key = EntityKey::empty();
         for (row, text) in texts.iter().enumerate().chain(texts.iter().enumerate()) {
             let expected = known.iter().position(|other| *other == text);
-            assert_eq!(index.numbers(&columns, texts.len())[row].map(|number| number as usize), expected);
+            assert_eq!(index.numbers(&columns, 0..texts.len())[row].map(|number| number as usize), expected);
             assert!(columns.encode(row, &mut key));
             assert_eq!(index.insert(&key), Some(expected.unwrap_or(known.len())));
             if expected.is_none() {

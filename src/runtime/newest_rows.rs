@@ -16,6 +16,9 @@ use crate::blocking::{on_blocking_thread, processors};
 use crate::provider::{PinnedSource, places};
 use crate::{Error, ErrorKind, Result};
 
+/// Rows that are offered together: so few that what they touch stays in the processor's cache.
+const BLOCK: usize = 2 * 1024;
+
 /// The row that leads a slot: ordered by event time, created time (none first), place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Leader {
@@ -41,13 +44,15 @@ impl Leaders {
         {
             self.0.resize(last + 1, None);
         }
-        // Asked for all at once, the leaders arrive together; the comparison below would wait for each in turn.
-        let times = rows.iter().map(|(slot, _)| self.0[*slot].map_or(0, |leader| leader.event_time));
-        std::hint::black_box(times.fold(0, |sum, time| sum ^ time));
-        for (slot, leader) in rows {
-            let leading = &mut self.0[*slot];
-            if leading.is_none_or(|known| known < *leader) {
-                *leading = Some(*leader);
+        for block in rows.chunks(BLOCK) {
+            // Asked for all at once, the leaders arrive together; the comparison below would wait for each in turn.
+            let times = block.iter().map(|(slot, _)| self.0[*slot].map_or(0, |leader| leader.event_time));
+            std::hint::black_box(times.fold(0, |sum, time| sum ^ time));
+            for (slot, leader) in block {
+                let leading = &mut self.0[*slot];
+                if leading.is_none_or(|known| known < *leader) {
+                    *leading = Some(*leader);
+                }
             }
         }
     }

@@ -24,8 +24,8 @@ use super::scan::{Output, Stop};
 use super::shape::{Shape, Wanted};
 use super::source_file::SourceFile;
 
-/// Rows of one decoded batch: few enough that a batch, and what is worked out about its rows, stays in the processor's cache.
-const BATCH_ROWS: usize = 8 * 1024;
+/// Rows of one decoded batch.
+const BATCH_ROWS: usize = 32 * 1024;
 /// Bytes from the end of a file that are read for its footer at first.
 const FOOTER_BYTES: u64 = 64 * 1024;
 

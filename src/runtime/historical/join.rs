@@ -99,6 +99,9 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
 
+/// Rows that are looked up together: so few that what they touch stays in the processor's cache.
+const BLOCK: usize = 2 * 1024;
+
 /// The newest row that belongs to each slot.
 async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -> Result<Leaders> {
     let mut leaders = Leaders::new(slots.len());
@@ -126,13 +129,18 @@ async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -
 fn offers(slots: &Slots, batch: &RecordBatch, visibility: Visibility) -> Result<Vec<(usize, Leader)>> {
     let keys = KeyColumns::new(&batch.columns()[..batch.num_columns() - 3])?;
     let (event_times, created_times, places) = scanned_times(batch)?;
-    let seen = slots.first_that_see(&keys, (event_times, created_times), visibility);
-    let offer = |(row, slot): (usize, Option<u32>)| {
-        let created_time = created_times.is_valid(row).then(|| created_times.value(row));
-        let leader = Leader { event_time: event_times.value(row), created_time, place: places.value(row) };
-        Some((slot? as usize, leader))
-    };
-    Ok(seen.into_iter().enumerate().filter_map(offer).collect())
+    let mut offers = Vec::with_capacity(batch.num_rows());
+    for first in (0..batch.num_rows()).step_by(BLOCK) {
+        let rows = first..(first + BLOCK).min(batch.num_rows());
+        let seen = slots.first_that_see(&keys, (event_times, created_times), rows.clone(), visibility);
+        offers.extend(rows.zip(seen).filter_map(|(row, slot)| {
+            let created_time = created_times.is_valid(row).then(|| created_times.value(row));
+            let leader =
+                Leader { event_time: event_times.value(row), created_time, place: places.value(row) };
+            Some((slot? as usize, leader))
+        }));
+    }
+    Ok(offers)
 }
 
 /// What each slot sees at the end.

@@ -91,15 +91,16 @@ impl Slots {
         self.of_row.iter().map(|slot| slot.map(|slot| slot as usize))
     }
 
-    /// For each row of a batch with these keys, times and created times, the first slot that may see it; the later ones of
-    /// its key may too.
+    /// For each of some rows of a batch with these keys, times and created times, the first slot that may see it; the later
+    /// ones of its key may too.
     pub(super) fn first_that_see(
         &self,
         keys: &KeyColumns,
         (event_times, created_times): (&Int64Array, &Int64Array),
+        rows: Range<usize>,
         visibility: Visibility,
     ) -> Vec<Option<u32>> {
-        let numbers = self.keys.numbers(keys, event_times.len());
+        let numbers = self.keys.numbers(keys, rows.clone());
         // In passes of their own, as the numbers are: each looks somewhere else in memory.
         let runs: Vec<Range<u32>> = numbers
             .into_iter()
@@ -117,7 +118,7 @@ impl Slots {
             let seen = self.first_of(&run, event_times.value(row), created, visibility);
             (seen < run.end).then_some(seen)
         };
-        runs.into_iter().enumerate().map(first).collect()
+        rows.zip(runs).map(first).collect()
     }
 
     /// The first slot of a run that may see a row, or the end of the run.
