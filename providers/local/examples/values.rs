@@ -175,7 +175,7 @@ async fn print_rows(
     let mut keys = std::collections::BTreeSet::new();
     while let Some(batch) = rows.batches.next().await {
         let batch = batch?;
-        let columns = KeyColumns::new(batch.columns()[..table.join_keys.len()].to_vec())?;
+        let columns = KeyColumns::new(&batch.columns()[..table.join_keys.len()])?;
         let mut key = EntityKey::empty();
         for row in 0..batch.num_rows() {
             if columns.encode(row, &mut key) {
