@@ -36,6 +36,8 @@ bench: release
 	benches/startup
 	benches/load
 	benches/plan
+	benches/join
+	benches/materialize
 
 install: toolchain
 	$(CARGO) install --locked --path src/cli
