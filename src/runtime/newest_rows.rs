@@ -16,8 +16,8 @@ use crate::blocking::{on_blocking_thread, processors};
 use crate::provider::{PinnedSource, places};
 use crate::{Error, ErrorKind, Result};
 
-/// Rows that are offered together: so few that what they touch stays in the processor's cache.
-const BLOCK: usize = 2 * 1024;
+/// Rows that are looked up together: so few that what they touch stays in the processor's cache.
+pub(crate) const BLOCK: usize = 2 * 1024;
 
 /// The row that leads a slot: ordered by event time, created time (none first), place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

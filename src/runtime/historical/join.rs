@@ -20,7 +20,7 @@ use super::{EntityFrame, HistoricalRequest};
 use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
-use crate::newest_rows::{Chosen, Leader, Leaders};
+use crate::newest_rows::{BLOCK, Chosen, Leader, Leaders};
 use crate::provider::{OfflineStore, SourceRows, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
@@ -98,9 +98,6 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
         if ttl.is_zero() { Timestamp::MIN } else { Timestamp::from_nanos(earliest).saturating_sub(ttl) };
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
-
-/// Rows that are looked up together: so few that what they touch stays in the processor's cache.
-const BLOCK: usize = 2 * 1024;
 
 /// The newest row that belongs to each slot.
 async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -> Result<Leaders> {

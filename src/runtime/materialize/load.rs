@@ -15,7 +15,7 @@ use provender_core::time::Timestamp;
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns, RowColumns};
 use crate::key_index::KeyIndex;
-use crate::newest_rows::{Chosen, Leader, Leaders};
+use crate::newest_rows::{BLOCK, Chosen, Leader, Leaders};
 use crate::provider::{
     OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome, scanned_times,
 };
@@ -81,19 +81,27 @@ pub(super) async fn load(
     }
     loaded.null_keys = newest.null_keys;
     loaded.no_event_time = rows.skipped.load(Ordering::Relaxed);
-    let mut sorted = newest.sorted(source.as_ref(), table).await?;
+    let sorted = newest.sorted(source.as_ref(), table).await?;
     // One write at least: a table that is gone is an error even when the interval holds no rows.
+    let (mut rest, mut rows) = on_blocking_thread(move || sorted.next_rows()).await?;
     loop {
-        let (rest, rows) = on_blocking_thread(move || sorted.next_rows()).await?;
-        sorted = rest;
-        let outcome = online.write(table, mode, &rows).await?;
+        let is_last = rest.is_done();
+        // The next rows are made while these are written.
+        let next = on_blocking_thread(move || rest.next_rows());
+        let (outcome, next) = futures::join!(online.write(table, mode, &rows), next);
+        let outcome = outcome?;
         loaded.outcome.written += outcome.written;
         loaded.outcome.kept += outcome.kept;
         report(loaded.rows_read, loaded.outcome.written + loaded.outcome.kept);
-        if sorted.is_done() {
+        if is_last {
             return Ok(loaded);
         }
+        (rest, rows) = next?;
     }
+}
+
+fn too_many() -> Error {
+    Error::invalid("the interval has more than four billion keys").with_hint("load it in parts")
 }
 
 /// The newest row per key of a source.
@@ -110,17 +118,22 @@ impl NewestPerKey {
         let (event_times, created_times, places) = scanned_times(batch)?;
         let mut key = EntityKey::empty();
         let mut offers = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            if !columns.encode(row, &mut key) {
-                self.null_keys += 1;
-                continue;
+        for first in (0..batch.num_rows()).step_by(BLOCK) {
+            let rows = first..(first + BLOCK).min(batch.num_rows());
+            let known = self.keys.numbers(&columns, rows.clone());
+            for (row, known) in rows.zip(known) {
+                let slot = match known {
+                    Some(number) => number as usize,
+                    None if !columns.encode(row, &mut key) => {
+                        self.null_keys += 1;
+                        continue;
+                    }
+                    None => self.keys.insert(&key).ok_or_else(too_many)?,
+                };
+                let created_time = created_times.is_valid(row).then(|| created_times.value(row));
+                let (event_time, place) = (event_times.value(row), places.value(row));
+                offers.push((slot, Leader { event_time, created_time, place }));
             }
-            let slot = self.keys.insert(&key).ok_or_else(|| {
-                Error::invalid("the interval has more than four billion keys").with_hint("load it in parts")
-            })?;
-            let created_time = created_times.is_valid(row).then(|| created_times.value(row));
-            let (event_time, place) = (event_times.value(row), places.value(row));
-            offers.push((slot, Leader { event_time, created_time, place }));
         }
         self.leaders.offer(&offers);
         Ok(self)
