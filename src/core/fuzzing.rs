@@ -1,4 +1,4 @@
-//! What must hold for any text at all, shared by the fuzzer (`examples/fuzz.rs`) and the test that replays its corpus: no
+//! What must hold for any text at all, shared by the fuzzer (`examples/fuzz`) and the test that replays its corpus: no
 //! panic, no long wait, and a layout that is stable and changes no meaning.
 
 use std::collections::BTreeMap;

@@ -17,6 +17,6 @@ pub(crate) async fn on_blocking_thread<T: Send + 'static>(
 }
 
 /// How many pieces of CPU work are worth running side by side.
-pub(crate) fn processors() -> usize {
+pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -56,6 +56,13 @@ pub fn looks_like(start: &[u8]) -> Option<&'static str> {
     BEGINNINGS.iter().find(|(beginning, _)| start.starts_with(beginning)).map(|(_, kind)| *kind)
 }
 
+/// What to do about text that could not be read because it is in another encoding.
+pub fn encoding_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let is_encoding = error.to_string().contains("UTF-8");
+    is_encoding
+        .then_some("it must be UTF-8 text: of Latin-1, for one, `iconv -f ISO-8859-1 -t UTF-8` makes such")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -96,6 +96,16 @@ impl Error {
         chain
     }
 
+    /// The same error of a failed write, with what to do where the disk is full.
+    #[must_use]
+    pub(crate) fn with_hint_of_room(self) -> Self {
+        if is_without_room(std::error::Error::source(&self)) {
+            self.with_hint("the disk is full; free some space and run the same again")
+        } else {
+            self
+        }
+    }
+
     /// What a caller can do about it.
     pub const fn kind(&self) -> ErrorKind {
         self.kind
@@ -110,19 +120,18 @@ impl Error {
 /// How the system says that a disk has no room, where a library keeps no more of an error than its text.
 const NO_ROOM: &str = "(os error 28)";
 
-/// What to do about a disk without room, where that is among the causes of a failed write.
-pub(crate) fn room_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    let mut cause = Some(error);
+/// Whether a disk without room is among the causes of a failed write.
+fn is_without_room(mut cause: Option<&(dyn std::error::Error + 'static)>) -> bool {
     while let Some(error) = cause {
         let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         let is_full =
             matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
         if is_full || (kind.is_none() && error.to_string().contains(NO_ROOM)) {
-            return Some("the disk is full; free some space and run the same again");
+            return true;
         }
         cause = error.source();
     }
-    None
+    false
 }
 
 impl fmt::Display for Error {

@@ -24,4 +24,5 @@ pub mod source_check;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use blocking::processors;
 pub use error::{Error, ErrorKind, Result};

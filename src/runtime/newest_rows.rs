@@ -4,20 +4,22 @@
 //! A source is read twice. The first time only keys and times are looked at, and each slot keeps the place of the row that
 //! leads it ([`Leaders`]); the second time only values, and only those of rows that lead at the end ([`Chosen`]).
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, UInt64Array, new_null_array};
+use arrow::array::{Array as _, ArrayRef, Int64Array, UInt64Array, new_null_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::blocking::{on_blocking_thread, processors};
-use crate::provider::{PinnedSource, places};
+use crate::columns::KeyColumns;
+use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are looked up together: so few that what they touch stays in the processor's cache.
-pub(crate) const BLOCK: usize = 2 * 1024;
+const BLOCK: usize = 2 * 1024;
 
 /// The row that leads a slot: ordered by event time, created time (none first), place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +27,39 @@ pub(crate) struct Leader {
     pub(crate) event_time: i64,
     pub(crate) created_time: Option<i64>,
     pub(crate) place: u64,
+}
+
+/// Rows of a scan of keys.
+#[derive(Debug)]
+pub(crate) struct Candidates<'a> {
+    pub(crate) keys: KeyColumns,
+    event_times: &'a Int64Array,
+    created_times: &'a Int64Array,
+    places: &'a UInt64Array,
+}
+
+impl<'a> Candidates<'a> {
+    /// Looks at a batch that a scan of nothing but keys gave.
+    pub(crate) fn new(batch: &'a RecordBatch) -> Result<Self> {
+        let keys = KeyColumns::new(asked_columns(batch))?;
+        let (event_times, created_times, places) = scanned_times(batch)?;
+        Ok(Self { keys, event_times, created_times, places })
+    }
+
+    /// All rows, in blocks that are looked up together.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let rows = self.event_times.len();
+        (0..rows).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(rows))
+    }
+
+    /// The row as one that may lead.
+    pub(crate) fn leader(&self, row: usize) -> Leader {
+        Leader {
+            event_time: self.event_times.value(row),
+            created_time: self.created_times.is_valid(row).then(|| self.created_times.value(row)),
+            place: self.places.value(row),
+        }
+    }
 }
 
 /// The leaders of all slots.
@@ -59,7 +94,7 @@ impl Leaders {
 
     /// Lets each slot of a run start from the slot before it: afterwards a slot is led by the newest row of the run up to
     /// there.
-    pub(crate) fn accumulate(&mut self, run: std::ops::Range<usize>) {
+    pub(crate) fn accumulate(&mut self, run: Range<usize>) {
         let mut newest = None;
         for leader in &mut self.0[run] {
             newest = newest.max(*leader);

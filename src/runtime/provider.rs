@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, Int64Array, PrimitiveArray, UInt64Array};
+use arrow::array::{ArrayRef, AsArray as _, Int64Array, PrimitiveArray, UInt64Array};
 use arrow::datatypes::{ArrowPrimitiveType, Int64Type, SchemaRef, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -139,6 +139,12 @@ pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
 pub fn scanned_times(batch: &RecordBatch) -> Result<(&Int64Array, &Int64Array, &UInt64Array)> {
     let times = |name| own_column::<Int64Type>(batch, name);
     Ok((times(EVENT_TIME)?, times(CREATED_TIME)?, places(batch)?))
+}
+
+/// The columns of a scanned batch that were asked for, in the order of the scan.
+pub fn asked_columns(batch: &RecordBatch) -> &[ArrayRef] {
+    let own = [EVENT_TIME, CREATED_TIME, PLACE].len();
+    &batch.columns()[..batch.num_columns().saturating_sub(own)]
 }
 
 /// The places of a batch.

@@ -42,7 +42,7 @@ use provender_runtime::historical::{
 use provender_runtime::materialize::{
     MaterializeJob, MaterializeKind, TableLedgers, ViewOutcome, materialize,
 };
-use provender_runtime::provider::{OfflineStore, Provider as _, SourceScan, TableRead};
+use provender_runtime::provider::{OfflineStore, Provider as _, SourceScan, TableRead, asked_columns};
 
 #[derive(Default)]
 struct Ledgers(Mutex<BTreeMap<TableId, Ledger>>);
@@ -175,7 +175,7 @@ async fn print_rows(
     let mut keys = std::collections::BTreeSet::new();
     while let Some(batch) = rows.batches.next().await {
         let batch = batch?;
-        let columns = KeyColumns::new(&batch.columns()[..table.join_keys.len()])?;
+        let columns = KeyColumns::new(asked_columns(&batch))?;
         let mut key = EntityKey::empty();
         for row in 0..batch.num_rows() {
             if columns.encode(row, &mut key) {

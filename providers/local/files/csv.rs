@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use provender_runtime::decoding::looks_like;
+use provender_runtime::decoding::{encoding_hint, looks_like};
 use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
@@ -30,11 +30,8 @@ const SAMPLE_ROWS: usize = 1000;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 fn damaged(file: &SourceFile, error: ArrowError) -> Error {
-    let hint = if error.to_string().contains("UTF-8") {
-        "it must be UTF-8 text: of Latin-1, for one, `iconv -f ISO-8859-1 -t UTF-8` makes such"
-    } else {
-        "it needs a header line, commas, and as many fields in each line as in the header"
-    };
+    let hint = encoding_hint(&error)
+        .unwrap_or("it needs a header line, commas, and as many fields in each line as in the header");
     Error::invalid(format!("`{}` is not a CSV file that can be read", file.label))
         .with_source(error)
         .with_hint(hint)

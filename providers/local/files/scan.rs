@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::FileFormat;
 use provender_runtime::decoding::{decoding, stopped};
 use provender_runtime::provider::BatchStream;
-use provender_runtime::{Error, ErrorKind, Result};
+use provender_runtime::{Error, ErrorKind, Result, processors};
 use tokio::sync::mpsc;
 
 use super::parquet::RowGroup;
@@ -94,13 +94,12 @@ pub(super) fn batches(files: &Arc<[SourceFile]>, shape: Shape) -> BatchStream {
     let (files, shape) = (Arc::clone(files), Arc::new(shape));
     tokio::spawn(async move {
         let output = Output(sender);
-        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let parts = (0..files.len()).map(|number| parts(&files[number], number, &shape));
         let send = stream::iter(parts)
             .buffered(OPENED_AHEAD)
             .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
             .try_flatten()
-            .try_for_each_concurrent(at_once, |part| part.send(&shape, &output));
+            .try_for_each_concurrent(processors(), |part| part.send(&shape, &output));
         // A task that panics would drop the sender, and its reader would take that for the end of the rows.
         let sent = AssertUnwindSafe(send).catch_unwind().await;
         let sent = sent.unwrap_or_else(|panic| {

@@ -150,12 +150,13 @@ impl Shape {
         let (kept, places, times) = match &self.wanted {
             Wanted::At(places) => {
                 let places = wanted_of(places, first, batch.num_rows() as u64);
-                if places.len() == batch.num_rows() {
-                    (batch.clone(), places.to_vec(), None)
+                let kept = if places.len() == batch.num_rows() {
+                    batch.clone()
                 } else {
                     let rows = UInt64Array::from_iter_values(places.iter().map(|place| place - first));
-                    (take_record_batch(batch, &rows).map_err(bug)?, places.to_vec(), None)
-                }
+                    take_record_batch(batch, &rows).map_err(bug)?
+                };
+                (kept, places.to_vec(), None)
             }
             Wanted::InRange(range) => {
                 let event_times = self.times(file, batch, &self.times.event, |row| row_of(first) + row)?;

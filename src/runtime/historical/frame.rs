@@ -17,7 +17,7 @@ use provender_core::model::{JoinKey, ValueType};
 use super::{TableFormat, arrow_file};
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, nearest, to_nanos};
-use crate::decoding::{decoding, looks_like};
+use crate::decoding::{decoding, encoding_hint, looks_like};
 use crate::{Error, ErrorKind, Result};
 
 /// The time column that is taken when none is named.
@@ -160,14 +160,13 @@ fn unreadable(path: &Path, what: &str) -> impl Fn(Box<dyn std::error::Error + Se
     let message = format!("could not read the entity frame `{}` as {what}", path.display());
     let looks = kind_of(path).filter(|kind| !kind.ends_with(what));
     move |error| {
-        let is_utf8 = !error.to_string().contains("UTF-8");
+        let encoding = encoding_hint(error.as_ref()).filter(|_| what == "CSV");
         let error = Error::invalid(message.clone()).with_source(error);
         match looks {
             Some(kind) => error.with_hint(format!("it begins like {kind} file, and its name says {what}")),
-            None if what == "CSV" && !is_utf8 => error.with_hint(
-                "it must be UTF-8 text: of Latin-1, for one, `iconv -f ISO-8859-1 -t UTF-8` makes such",
+            None => error.with_hint(
+                encoding.unwrap_or("its name says what it is; if that is right, write the file again"),
             ),
-            None => error.with_hint("its name says what it is; if that is right, write the file again"),
         }
     }
 }

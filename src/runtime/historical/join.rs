@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::array::{Array as _, ArrayRef, Int64Array, new_null_array};
+use arrow::array::{ArrayRef, Int64Array, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -20,8 +20,8 @@ use super::{EntityFrame, HistoricalRequest};
 use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
-use crate::newest_rows::{BLOCK, Chosen, Leader, Leaders};
-use crate::provider::{OfflineStore, SourceRows, scanned_times};
+use crate::newest_rows::{Candidates, Chosen, Leader, Leaders};
+use crate::provider::{OfflineStore, SourceRows};
 use crate::{Error, ErrorKind, Result};
 
 /// What a view gave: one column for each requested feature, as long as the frame.
@@ -124,18 +124,12 @@ async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -
 
 /// The rows of a batch that some slot sees, with the first that does.
 fn offers(slots: &Slots, batch: &RecordBatch, visibility: Visibility) -> Result<Vec<(usize, Leader)>> {
-    let keys = KeyColumns::new(&batch.columns()[..batch.num_columns() - 3])?;
-    let (event_times, created_times, places) = scanned_times(batch)?;
+    let candidates = Candidates::new(batch)?;
     let mut offers = Vec::with_capacity(batch.num_rows());
-    for first in (0..batch.num_rows()).step_by(BLOCK) {
-        let rows = first..(first + BLOCK).min(batch.num_rows());
-        let seen = slots.first_that_see(&keys, (event_times, created_times), rows.clone(), visibility);
-        offers.extend(rows.zip(seen).filter_map(|(row, slot)| {
-            let created_time = created_times.is_valid(row).then(|| created_times.value(row));
-            let leader =
-                Leader { event_time: event_times.value(row), created_time, place: places.value(row) };
-            Some((slot? as usize, leader))
-        }));
+    for rows in candidates.blocks() {
+        let seen = slots.first_that_see(&candidates, rows.clone(), visibility);
+        offers
+            .extend(rows.zip(seen).filter_map(|(row, slot)| Some((slot? as usize, candidates.leader(row)))));
     }
     Ok(offers)
 }

@@ -8,6 +8,7 @@ use provender_core::encoding::EntityKey;
 use super::EventTimeMatch;
 use crate::columns::KeyColumns;
 use crate::key_index::KeyIndex;
+use crate::newest_rows::{Candidates, Leader};
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -91,16 +92,14 @@ impl Slots {
         self.of_row.iter().map(|slot| slot.map(|slot| slot as usize))
     }
 
-    /// For each of some rows of a batch with these keys, times and created times, the first slot that may see it; the later
-    /// ones of its key may too.
+    /// For each of some source rows the first slot that may see it; the later ones of its key may too.
     pub(super) fn first_that_see(
         &self,
-        keys: &KeyColumns,
-        (event_times, created_times): (&Int64Array, &Int64Array),
+        candidates: &Candidates<'_>,
         rows: Range<usize>,
         visibility: Visibility,
     ) -> Vec<Option<u32>> {
-        let numbers = self.keys.numbers(keys, rows.clone());
+        let numbers = self.keys.numbers(&candidates.keys, rows.clone());
         // In passes of their own, as the numbers are: each looks somewhere else in memory.
         let runs: Vec<Range<u32>> = numbers
             .into_iter()
@@ -114,8 +113,7 @@ impl Slots {
         };
         std::hint::black_box(runs.iter().map(ends).fold(0, |sum, times| sum ^ times));
         let first = |(row, run): (usize, Range<u32>)| {
-            let created = created_times.is_valid(row).then(|| created_times.value(row));
-            let seen = self.first_of(&run, event_times.value(row), created, visibility);
+            let seen = self.first_of(&run, candidates.leader(row), visibility);
             (seen < run.end).then_some(seen)
         };
         rows.zip(runs).map(first).collect()
@@ -125,8 +123,7 @@ impl Slots {
     fn first_of(
         &self,
         run: &Range<u32>,
-        event_time: i64,
-        created_time: Option<i64>,
+        Leader { event_time, created_time, .. }: Leader,
         visibility: Visibility,
     ) -> u32 {
         let times = &self.times[run.start as usize..run.end as usize];

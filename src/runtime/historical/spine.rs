@@ -15,9 +15,10 @@ use provender_core::time::Timestamp;
 use super::EntityFrame;
 use super::join::history;
 use crate::blocking::on_blocking_thread;
-use crate::columns::{self, KeyColumns};
+use crate::columns;
 use crate::feature_request::{RequestedView, ResolvedRequest};
-use crate::provider::{OfflineStore, SourceScan, scanned_times};
+use crate::newest_rows::Candidates;
+use crate::provider::{OfflineStore, SourceScan};
 use crate::{Error, ErrorKind, Result};
 
 /// Name of the time column of such a frame.
@@ -92,12 +93,11 @@ impl Pairs {
     }
 
     fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
-        let keys = KeyColumns::new(&batch.columns()[..self.keys.len()])?;
-        let (times, ..) = scanned_times(batch)?;
+        let candidates = Candidates::new(batch)?;
         for row in 0..batch.num_rows() {
             let mut key = EntityKey::empty();
-            if keys.encode(row, &mut key) {
-                self.known.insert((key, times.value(row)));
+            if candidates.keys.encode(row, &mut key) {
+                self.known.insert((key, candidates.leader(row).event_time));
             }
         }
         Ok(self)

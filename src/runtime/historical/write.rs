@@ -16,7 +16,6 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use crate::blocking::{on_blocking_thread, processors};
-use crate::error::room_hint;
 use crate::{Error, Result};
 
 /// Rows of one row group of a Parquet file.
@@ -64,13 +63,8 @@ pub async fn write_result(batch: &RecordBatch, path: &Path, format: TableFormat)
         written.map_err(|error| {
             // The error that matters is the first one; what is left is removed as well as can be.
             let _ = fs::remove_file(&temporary);
-            let hint = room_hint(error.as_ref());
-            let error =
-                Error::unavailable(format!("could not write `{}`", path.display())).with_source(error);
-            match hint {
-                Some(hint) => error.with_hint(hint),
-                None => error,
-            }
+            let message = format!("could not write `{}`", path.display());
+            Error::unavailable(message).with_source(error).with_hint_of_room()
         })
     })
     .await

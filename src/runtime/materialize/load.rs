@@ -13,12 +13,10 @@ use provender_core::registry::{Interval, OnlineTable};
 use provender_core::time::Timestamp;
 
 use crate::blocking::on_blocking_thread;
-use crate::columns::{self, KeyColumns, RowColumns};
+use crate::columns::{self, RowColumns};
 use crate::key_index::KeyIndex;
-use crate::newest_rows::{BLOCK, Chosen, Leader, Leaders};
-use crate::provider::{
-    OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome, scanned_times,
-};
+use crate::newest_rows::{Candidates, Chosen, Leaders};
+use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of one write.
@@ -114,25 +112,21 @@ struct NewestPerKey {
 
 impl NewestPerKey {
     fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
-        let columns = KeyColumns::new(&batch.columns()[..batch.num_columns() - 3])?;
-        let (event_times, created_times, places) = scanned_times(batch)?;
+        let candidates = Candidates::new(batch)?;
         let mut key = EntityKey::empty();
         let mut offers = Vec::with_capacity(batch.num_rows());
-        for first in (0..batch.num_rows()).step_by(BLOCK) {
-            let rows = first..(first + BLOCK).min(batch.num_rows());
-            let known = self.keys.numbers(&columns, rows.clone());
+        for rows in candidates.blocks() {
+            let known = self.keys.numbers(&candidates.keys, rows.clone());
             for (row, known) in rows.zip(known) {
                 let slot = match known {
                     Some(number) => number as usize,
-                    None if !columns.encode(row, &mut key) => {
+                    None if !candidates.keys.encode(row, &mut key) => {
                         self.null_keys += 1;
                         continue;
                     }
                     None => self.keys.insert(&key).ok_or_else(too_many)?,
                 };
-                let created_time = created_times.is_valid(row).then(|| created_times.value(row));
-                let (event_time, place) = (event_times.value(row), places.value(row));
-                offers.push((slot, Leader { event_time, created_time, place }));
+                offers.push((slot, candidates.leader(row)));
             }
         }
         self.leaders.offer(&offers);

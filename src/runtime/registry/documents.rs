@@ -9,7 +9,6 @@ use provender_core::registry::FORMAT_VERSION;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::room_hint;
 use crate::{Error, Result};
 
 /// How often a write or read that failed in passing is tried.
@@ -128,12 +127,9 @@ async fn pause(tries: u32) {
 }
 
 fn failed(what: &str, name: &str, error: StoreError) -> Error {
-    let hint = room_hint(&error);
-    let error = Error::unavailable(format!("could not {what} `{name}` of the registry")).with_source(error);
-    match hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
+    Error::unavailable(format!("could not {what} `{name}` of the registry"))
+        .with_source(error)
+        .with_hint_of_room()
 }
 
 fn to_bytes(document: &impl Serialize) -> Result<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! Mutations of bytes, with a taste for what formats count in: lengths, offsets, and the footer at a file's end.
 
+use super::harness::Random;
+
 /// Longest input, in bytes.
 const LONGEST: usize = 100_000;
 
@@ -35,24 +37,6 @@ const NUMBERS: [&[u8]; 10] = [
     b"\x00\x00\x00\x00\x00\x01\x00\x00",
     b"\x00\x00\x00\x40",
 ];
-
-/// Numbers by chance, from a seed.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        if limit == 0 { 0 } else { (self.next() % limit as u64) as usize }
-    }
-}
 
 /// One of the corpus, changed in a few places.
 pub(crate) fn mutate(corpus: &[Vec<u8>], target: &str, random: &mut Random) -> Vec<u8> {

@@ -10,39 +10,32 @@
 )]
 
 mod bytes;
+#[path = "../../../../src/core/examples/fuzz/harness.rs"]
+mod harness;
 mod seeds;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use provender_local::fuzzing::{self, Reader};
 
-use self::bytes::{Random, mutate};
+use self::bytes::mutate;
+use self::harness::{Arguments, Running, SLOW, keep, processor_time, watch};
 
-/// An input that takes more of a processor's time is a finding. What else the machine does counts for nothing.
-const SLOW: Duration = Duration::from_secs(1);
 /// More memory at once than any input here can be worth, in bytes. A reader may ask for what a file claims up to a page's
 /// most, which is not touched before it is filled; what is taken for good is another matter.
 const LARGE: u64 = 1 << 30;
-
-/// The input that is being read, and since when.
-type Running = Arc<Mutex<Option<(Instant, Vec<u8>)>>>;
 
 /// Places of panics that readers turned into errors, and how often.
 static PANICS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [target, seconds, rest @ ..] = arguments.as_slice() else {
-        println!("usage: fuzz TARGET SECONDS [SEED]; targets: {}", fuzzing::TARGETS.join(", "));
-        return;
-    };
-    let seconds: u64 = seconds.parse().unwrap_or(60);
-    let mut random = Random(rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
+    let Some(Arguments { target, time, mut random }) = Arguments::parse(&fuzzing::TARGETS) else { return };
+    let target = target.as_str();
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/fuzz").join(target);
     let mut corpus = seeds::of(target);
     panic::set_hook(Box::new(|info| {
@@ -56,10 +49,10 @@ fn main() {
             println!("{target}: seed {number} is not read: {}", error.chain().join(": "));
         }
     }
-    let running = Running::default();
+    let running: Running<Vec<u8>> = Running::default();
     watch(Arc::clone(&running), found.clone());
     let (begun, mut inputs, mut read, mut findings) = (Instant::now(), 0_u64, 0_u64, 0);
-    while begun.elapsed() < Duration::from_secs(seconds) && findings <= 20 {
+    while begun.elapsed() < time && findings <= 20 {
         let input = mutate(&corpus, target, &mut random);
         let (started, before) = (processor_time(), peak_memory());
         *running.lock().unwrap() = Some((Instant::now(), input.clone()));
@@ -101,40 +94,10 @@ fn panics() -> u64 {
     PANICS.lock().unwrap().values().sum()
 }
 
-/// What the process has used up, on all of its threads.
-fn processor_time() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(used).unwrap_or_default()
-}
-
 /// The most memory that the process has had, in bytes; 0 where the system does not say.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = peak.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024
-}
-
-/// A reader that hangs, or that ends the process (by running out of memory), is found by what was running.
-fn watch(running: Running, found: PathBuf) {
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(Duration::from_secs(1));
-            if let Some((started, input)) = running.lock().unwrap().clone()
-                && started.elapsed() > 10 * SLOW
-            {
-                println!("hangs: {}", keep(&found, &input).display());
-                std::process::exit(1);
-            }
-        }
-    });
-}
-
-fn keep(folder: &Path, input: &[u8]) -> PathBuf {
-    let hash = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let path = folder.join(format!("{hash:016x}"));
-    fs::create_dir_all(folder).and_then(|()| fs::write(&path, input)).unwrap();
-    path
 }

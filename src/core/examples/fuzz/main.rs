@@ -8,16 +8,18 @@
     reason = "a tool of ours: its findings are for people, and it ends where it cannot go on"
 )]
 
+mod harness;
+
 use std::fs;
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
 use provender_core::fuzzing;
 
-/// An input that takes more of a processor's time is a finding. What else the machine does counts for nothing.
-const SLOW: Duration = Duration::from_secs(1);
+use self::harness::{Arguments, Random, Running, SLOW, keep, processor_time, watch};
+
 /// Longest input, in bytes.
 const LONGEST: usize = 20_000;
 
@@ -68,22 +70,7 @@ const WORDS: [&str; 44] = [
     "/*",
 ];
 
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        if limit == 0 { 0 } else { (self.next() % limit as u64) as usize }
-    }
-
     fn place(&mut self, text: &str) -> usize {
         let mut at = self.below(text.len() + 1);
         while !text.is_char_boundary(at) {
@@ -94,20 +81,15 @@ impl Random {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [target, seconds, rest @ ..] = arguments.as_slice() else {
-        println!("usage: fuzz TARGET SECONDS [SEED]; targets: {}", fuzzing::TARGETS.join(", "));
-        return;
-    };
-    let seconds: u64 = seconds.parse().unwrap_or(60);
-    let mut random = Random(rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
+    let Some(Arguments { target, time, mut random }) = Arguments::parse(&fuzzing::TARGETS) else { return };
+    let target = target.as_str();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     let mut corpus = corpus(&root, target);
     let found = root.join("fuzz").join(target);
-    let running: Arc<Mutex<Option<(Instant, String)>>> = Arc::default();
+    let running: Running<String> = Running::default();
     watch(Arc::clone(&running), found.clone());
     let (begun, mut inputs, mut findings) = (Instant::now(), 0_u64, 0);
-    while begun.elapsed() < Duration::from_secs(seconds) {
+    while begun.elapsed() < time {
         let text = mutate(&corpus, &mut random);
         let started = processor_time();
         *running.lock().unwrap() = Some((Instant::now(), text.clone()));
@@ -124,7 +106,7 @@ fn main() {
         inputs += 1;
         if let Some(wrong) = wrong {
             findings += 1;
-            println!("{target}: {wrong}: {}", keep(&found, &text).display());
+            println!("{target}: {wrong}: {}", keep(&found, text.as_bytes()).display());
             if findings > 20 {
                 break;
             }
@@ -133,35 +115,6 @@ fn main() {
         }
     }
     println!("{target}: {inputs} inputs in {:?}, {findings} findings", begun.elapsed());
-}
-
-/// What the process has used up, on all of its threads.
-fn processor_time() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(used).unwrap_or_default()
-}
-
-fn watch(running: Arc<Mutex<Option<(Instant, String)>>>, found: PathBuf) {
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(Duration::from_secs(1));
-            if let Some((started, text)) = running.lock().unwrap().clone()
-                && started.elapsed() > 10 * SLOW
-            {
-                println!("hangs: {}", keep(&found, &text).display());
-                std::process::exit(1);
-            }
-        }
-    });
-}
-
-fn keep(folder: &Path, text: &str) -> PathBuf {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let path = folder.join(format!("{hash:016x}"));
-    fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).unwrap();
-    path
 }
 
 /// Texts to begin with.
