@@ -133,7 +133,7 @@ async fn several_views_are_read_in_one_round_trip_in_the_order_asked() {
         json!({"city": ["Oslo", "Rome"], "driver_id": [1, 1]}),
     );
     asked.full_feature_names = true;
-    let answer = world.ask(&asked).await.unwrap();
+    let answer = world.feature_store().get_online_features(&asked, Timestamp::from_nanos(NOW)).await.unwrap();
     assert_eq!(
         answer.names,
         [

@@ -1,0 +1,1 @@
+//! Online features over HTTP and gRPC.
