@@ -164,7 +164,9 @@ fn columns_of(rows: &[BTreeMap<String, Json>]) -> Result<BTreeMap<String, Vec<Js
 }
 
 /// The length that all columns have; none when there is no column.
-fn common_length<'a>(mut lengths: impl Iterator<Item = (&'a String, usize)>) -> Result<Option<usize>> {
+pub(super) fn common_length<'a>(
+    mut lengths: impl Iterator<Item = (&'a String, usize)>,
+) -> Result<Option<usize>> {
     let Some((first, length)) = lengths.next() else { return Ok(None) };
     match lengths.find(|(_, other)| *other != length) {
         Some((name, other)) => {

@@ -3,18 +3,20 @@
 //!
 //! `serving` chooses the table that each view is served from, `plan` compiles a request against it and `plan_cache` keeps
 //! that, `entities` and `entity_text` turn what came in into keys, `answer` finds values in stored rows, `answer_json`
-//! writes them as text and `response` holds them as values.
+//! writes them as text and `response` holds them as values. `frame` and `write` are the other way.
 
 mod answer;
 mod answer_json;
 mod entities;
 mod entity_text;
+mod frame;
 mod plan;
 mod plan_cache;
 mod response;
 mod serving;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,10 +29,12 @@ use provender_core::time::Timestamp;
 
 pub use answer::Answer;
 pub use entities::{Entities, EntityColumns};
+pub use frame::Frame;
 pub use plan::ReadPlan;
 pub use plan_cache::Spelling;
 pub use response::{FieldStatus, OnlineResponse, OnlineResult, value_to_json};
 pub use serving::Applied;
+pub use write::{TableReport, WriteReport};
 
 use self::answer::{OtherSchemas, ViewRows};
 use self::serving::Serving;
