@@ -65,6 +65,7 @@ fn crates_know_only_whom_they_may() {
     let allowed: BTreeMap<&str, &[&str]> = [
         ("provender-core", &[] as &[&str]),
         ("provender-runtime", &["provender-core"]),
+        ("provender-server", &["provender-core", "provender-runtime"]),
         ("provender-local", &["provender-core", "provender-runtime"]),
         ("provender-aws", &["provender-core"]),
         ("provender-gcp", &["provender-core"]),
@@ -78,6 +79,7 @@ fn crates_know_only_whom_they_may() {
                 "provender-gcp",
                 "provender-local",
                 "provender-redis",
+                "provender-server",
             ],
         ),
     ]
@@ -175,9 +177,17 @@ fn stored_documents_have_golden_pairs() {
 fn the_architecture_page_is_short_and_knows_the_crates() {
     let page = fs::read_to_string(top().join("docs/architecture.md")).unwrap();
     assert!(page.lines().count() < 400);
-    for folder in
-        ["src/core", "src/runtime", "src/cli", "providers/local", "fixtures", "tests", "benches", "docs"]
-    {
+    for folder in [
+        "src/core",
+        "src/runtime",
+        "src/server",
+        "src/cli",
+        "providers/local",
+        "fixtures",
+        "tests",
+        "benches",
+        "docs",
+    ] {
         assert!(page.contains(folder), "docs/architecture.md does not name {folder}");
     }
 }

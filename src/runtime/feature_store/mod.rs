@@ -95,6 +95,28 @@ impl FeatureStore {
         self.serving.load().definitions.applied().registry.revision
     }
 
+    /// Whether the online store answers: reads a key that nobody has.
+    ///
+    /// # Errors
+    /// What a read would fail with.
+    pub async fn probe(&self) -> Result<()> {
+        let serving = self.serving.load_full();
+        let keys = [EntityKey::empty()];
+        let reads: Vec<TableRead<'_>> =
+            serving.definitions.tables().take(1).map(|table| TableRead { table, keys: &keys }).collect();
+        self.in_time(self.online_store()?.read(&reads)).await.map(|_| ())
+    }
+
+    /// Waits for the online store no longer than it may take.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.store_timeout {
+            None => work.await,
+            Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| {
+                Error::unavailable(format!("the online store did not answer within {limit:?}"))
+            })?,
+        }
+    }
+
     /// Values of features for entities, as stored now; one round trip to the store. `now` decides what is too old.
     ///
     /// # Errors
@@ -179,12 +201,7 @@ impl FeatureStore {
         make: impl FnOnce(Answer) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let lookups = lookups(&plan, &entities)?;
-        let (rows, schemas) = match self.store_timeout {
-            None => self.fetch(&lookups).await?,
-            Some(limit) => tokio::time::timeout(limit, self.fetch(&lookups)).await.map_err(|_| {
-                Error::unavailable(format!("the online store did not answer within {limit:?}"))
-            })??,
-        };
+        let (rows, schemas) = self.in_time(self.fetch(&lookups)).await?;
         let positions = lookups.into_iter().map(|lookup| lookup.positions).collect::<Vec<_>>();
         let values = entities.row_count() * plan.slots.len();
         let work = move || {

@@ -102,6 +102,11 @@ impl Definitions {
         Self { objects, tables, known_keys, applied }
     }
 
+    /// The tables that serve.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &OnlineTable> {
+        self.tables.values().map(AsRef::as_ref)
+    }
+
     pub(super) const fn applied(&self) -> &Applied {
         &self.applied
     }
