@@ -198,3 +198,27 @@ impl From<Refusal> for tonic::Status {
         Self::new(refusal.code.row().2, message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_has_every_code() {
+        let page = include_str!("../../docs/reference/serving.md");
+        for code in Code::ALL {
+            let (name, status, grpc) = code.row();
+            let grpc = format!("{grpc:?}");
+            // `NotFound` is `NOT_FOUND` on the wire.
+            let grpc: String = grpc
+                .char_indices()
+                .flat_map(|(at, letter)| {
+                    let gap = (at > 0 && letter.is_uppercase()).then_some('_');
+                    gap.into_iter().chain(letter.to_uppercase())
+                })
+                .collect();
+            let row = format!("| `{name}` | {} | `{grpc}` |", status.as_u16());
+            assert!(page.contains(&row), "docs/reference/serving.md lacks {row}");
+        }
+    }
+}
