@@ -2,7 +2,7 @@
 //! `FeatureStore` façade. It does what a plan says and decides nothing.
 //!
 //! Libraries here never build an async runtime and never block on one; CPU work over half a millisecond leaves the async
-//! threads. Read in this order: `error`, `provider`, `places`, `columns`, `decoding`, `registry`, `data_work`, `apply`, `materialize`, `historical`, `feature_store`.
+//! threads. Read in this order: `error`, `provider`, `metrics`, `places`, `columns`, `decoding`, `registry`, `data_work`, `apply`, `materialize`, `historical`, `feature_store`.
 
 pub mod apply;
 mod blocking;
@@ -16,6 +16,7 @@ pub mod feature_store;
 pub mod historical;
 mod key_index;
 pub mod materialize;
+pub mod metrics;
 mod newest_rows;
 pub mod places;
 pub mod provider;

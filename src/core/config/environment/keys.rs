@@ -18,7 +18,10 @@ pub(super) const TOP: [&str; 10] = [
 pub(super) const REGISTRY: [&str; 4] = ["path", "cache_ttl_seconds", "endpoint", "region"];
 
 /// The keys of `metrics`.
-pub(super) const METRICS: [&str; 1] = ["statsd"];
+pub(super) const METRICS: [&str; 2] = ["statsd", "statsd_tags"];
+
+/// Ways in which lines to a StatsD server carry labels.
+pub(super) const STATSD_TAGS: [&str; 2] = ["none", "dogstatsd"];
 
 /// The providers.
 pub(super) const PROVIDERS: [&str; 3] = ["local", "gcp", "aws"];

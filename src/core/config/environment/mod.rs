@@ -85,6 +85,20 @@ pub fn parse(file: &SourceFile) -> (Option<Environment>, Diagnostics) {
     (environment.filter(|_| !diagnostics.has_errors()), diagnostics)
 }
 
+/// Whether this is a name or an address of a host, and a port: `127.0.0.1:8125`, `[::1]:8125`, `statsd.internal:8125`.
+pub fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match bare {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            !host.is_empty() && host.len() <= 253 && host.chars().all(is_part)
+        }
+    };
+    is_host && port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 impl Environment {
     /// Settings that stand in for a file with errors, so that definitions can be looked at all the same.
     pub fn stand_in() -> Self {

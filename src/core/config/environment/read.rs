@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::super::yaml::{self, Data, Entry, Node};
-use super::{Environment, RegistrySettings, Setting, keys, stores, without_secrets};
+use super::{Environment, RegistrySettings, Setting, is_host_and_port, keys, stores, without_secrets};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, codes, suggestion};
 use crate::model::StoreSettings;
 use crate::plan::Gate;
@@ -336,8 +336,30 @@ impl Reader {
         let Some(node) = node else { return BTreeMap::new() };
         if let Data::Map(entries) = &node.data {
             self.reject_unknown(entries, &keys::METRICS, |_| None);
+            self.collector(entries);
         }
         self.settings("metrics", node)
+    }
+
+    /// A place that is put together from the environment is looked at when it is used.
+    fn collector(&mut self, entries: &[Entry]) {
+        for Entry { key, value, .. } in entries {
+            let Some(text) = value.text().filter(|text| !text.contains("${")) else { continue };
+            match key.as_str() {
+                "statsd" if !is_host_and_port(&text) => {
+                    let message = format!("`{text}` is no place of a StatsD server");
+                    let help = "write `HOST:PORT`, such as `127.0.0.1:8125`";
+                    self.push(Diagnostic::error(codes::YAML_VALUE, value.span, message).help(help));
+                }
+                "statsd_tags" if !keys::STATSD_TAGS.contains(&text.as_str()) => {
+                    let message = format!("`{text}` is no way of tagging");
+                    let diagnostic = Diagnostic::error(codes::YAML_VALUE, value.span, message)
+                        .help("it is `none` or `dogstatsd`");
+                    self.push(diagnostic.maybe_help(suggestion(&text, keys::STATSD_TAGS)));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn gates(&mut self, node: Option<Node>) -> BTreeSet<Gate> {

@@ -22,7 +22,7 @@ auth: { type: no_auth }
 ";
 
 /// What keys take, what they are when they are left out, and what they are for; those within a map as `MAP.KEY`.
-const KEYS: [(&str, &str, &str, &str); 15] = [
+const KEYS: [(&str, &str, &str, &str); 16] = [
     (
         "project",
         "a name",
@@ -79,8 +79,19 @@ const KEYS: [(&str, &str, &str, &str); 15] = [
         "`[]`",
         "What every `apply` here refuses unless it is allowed.",
     ),
-    ("metrics", "a map", "none", "Where metrics go. Not used by this version."),
-    ("metrics.statsd", "`HOST:PORT`", "none", "A StatsD server."),
+    ("metrics", "a map", "none", "Where metrics go (metrics.md)."),
+    (
+        "metrics.statsd",
+        "`HOST:PORT`",
+        "none",
+        "The StatsD server that commands which serve, load, push or apply send to. `--statsd` goes before it.",
+    ),
+    (
+        "metrics.statsd_tags",
+        "`none` or `dogstatsd`",
+        "`none`",
+        "Whether labels are tags, as DogStatsD reads them, or parts of the name. `--statsd-tags` goes before it.",
+    ),
     (
         "auth",
         "a map of texts",
@@ -115,7 +126,7 @@ pub fn environment() -> Result<String, Vec<String>> {
          edit.\n\nWhere a project's things live; what exists is in `*.hcl` files beside it and in folders below. An environment is one \
          such file: `-C` takes its folder, or the file itself under any name. What serves and loads needs this file and the \
          registry, and no definitions.\n\n```yaml\n{EXAMPLE}```\n\nUnknown keys are errors. `${{NAME}}` is replaced from the \
-         environment in the path of the registry and in settings of stores, when they are used: what is not used needs no secret. \
+         environment in the path of the registry, in `metrics` and in settings of stores, when they are used: what is not used needs no secret. \
          `$${{` stands for `${{`.\n\n| key | takes | when left out | |\n|---|---|---|---|\n"
     );
     let providers: Vec<String> = keys::PROVIDERS.iter().map(|name| format!("`{name}`")).collect();

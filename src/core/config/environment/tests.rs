@@ -81,6 +81,33 @@ fn an_unset_variable_is_an_error_only_where_it_is_used() {
 }
 
 #[test]
+fn a_place_of_a_statsd_server_is_a_host_and_a_port() {
+    for good in ["127.0.0.1:8125", "[::1]:8125", "statsd.internal:1", "a_b-c:65535"] {
+        assert!(is_host_and_port(good), "{good}");
+    }
+    for bad in ["", "8125", ":8125", "a:", "a:0", "a:65536", "a:+1", "::1:8125", "[a]:1", "udp://a:1", "a b:1"] {
+        assert!(!is_host_and_port(bad), "{bad}");
+    }
+}
+
+#[test]
+fn metrics_that_cannot_be_sent_are_found_where_they_stand() {
+    let head = "project: a\nprovider: local\nregistry: r\n";
+    let place = "metrics: { statsd: \"${STATSD}\", statsd_tags: dogstatsd }\n";
+    assert_eq!(read(&format!("{head}{place}")).metrics["statsd"], "${STATSD}");
+    for (metrics, found) in [
+        ("{ statsd: 8125 }", "`8125` is no place of a StatsD server"),
+        ("{ statsd: \"a:1\", statsd_tags: dogstats }", "`dogstats` is no way of tagging"),
+        ("{ statd: \"a:1\" }", "there is no key `statd`"),
+    ] {
+        let file = SourceFile::new(FILE_NAME, format!("{head}metrics: {metrics}\n"));
+        let (environment, diagnostics) = parse(&file);
+        let text = render(&diagnostics, &Sources::of(file), &RenderOptions { styled: false, width: 100 });
+        assert!(environment.is_none() && text.contains(found) && text.contains("feature_store.yaml:4:"), "{text}");
+    }
+}
+
+#[test]
 fn a_place_of_redis_holds_no_secret() {
     for (written, place) in [
         ("localhost:6379", "localhost:6379"),

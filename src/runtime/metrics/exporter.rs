@@ -1,0 +1,140 @@
+//! Sends what is recorded to a StatsD server, once a second, behind everything else.
+//!
+//! It is UDP, from a socket that never blocks: what cannot be sent at once is lost, and nobody waits. Looking a name up can
+//! take long, so that too happens in the background; until a name is known, counts are kept and told later.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::time::Duration;
+
+use cadence::{BufferedUdpMetricSink, StatsdClient};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::lines::{TagStyle, Told};
+use super::recorder::Recorder;
+use super::table::PREFIX;
+
+/// How often lines are sent.
+const EVERY: Duration = Duration::from_secs(1);
+/// A name that was not found is looked up again after this long.
+const AGAIN: Duration = Duration::from_secs(30);
+/// A process that ends waits this long at most for a name, and as long for the last lines.
+const LONGEST_END: Duration = Duration::from_millis(250);
+/// Bytes of a datagram: what passes an Ethernet in one piece.
+const DATAGRAM: usize = 1_432;
+/// After so many lines there is a pause, so that a collector's buffer does not run over.
+const LINES_AT_ONCE: usize = 512;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A StatsD server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// `HOST:PORT`.
+    pub place: String,
+    /// How lines to it carry labels.
+    pub tags: TagStyle,
+}
+
+/// Sends in the background, until it is told to finish.
+#[derive(Debug)]
+pub struct Exporter {
+    finish: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Exporter {
+    /// Begins, on the async runtime that this is called on. `warn` is told once where the place cannot be found.
+    pub fn start(
+        recorder: Recorder,
+        collector: Collector,
+        warn: impl FnOnce(String) + Send + 'static,
+    ) -> Self {
+        let (finish, mut finished) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            if let Some(client) = connect(&collector.place, warn, &mut finished).await {
+                export(&recorder, &client, collector.tags, finished).await;
+            }
+        });
+        Self { finish, task }
+    }
+
+    /// Sends what was recorded last. Takes half a second at most.
+    pub async fn finish(self) {
+        // An error means that it has ended: its place was not found.
+        let _ = self.finish.send(());
+        let _ = tokio::time::timeout(2 * LONGEST_END, self.task).await;
+    }
+}
+
+/// A client of the place, once that is found; none where the process ends before.
+async fn connect(
+    place: &str,
+    warn: impl FnOnce(String),
+    finished: &mut oneshot::Receiver<()>,
+) -> Option<StatsdClient> {
+    let mut opening = std::pin::pin!(open(place));
+    let opened = tokio::select! {
+        opened = &mut opening => Some(opened),
+        _ = &mut *finished => tokio::time::timeout(LONGEST_END, opening).await.ok(),
+    };
+    let error = match opened? {
+        Ok(client) => return Some(client),
+        Err(error) => error,
+    };
+    warn(format!("metrics are not sent: `{place}` was not found: {error}"));
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            _ = &mut *finished => return None,
+        }
+        if let Ok(client) = open(place).await {
+            return Some(client);
+        }
+    }
+}
+
+async fn open(place: &str) -> io::Result<StatsdClient> {
+    let place = place.to_owned();
+    // Whoever looks names up may block for long; a process that ends does not wait for that thread.
+    let looked_up = tokio::task::spawn_blocking(move || client_of(&place)).await;
+    looked_up.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+fn client_of(place: &str) -> io::Result<StatsdClient> {
+    let found = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let address = place.to_socket_addrs()?.next().ok_or_else(found)?;
+    let any: SocketAddr =
+        if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any)?;
+    socket.set_nonblocking(true)?;
+    let sink = BufferedUdpMetricSink::with_capacity(address, socket, DATAGRAM).map_err(io::Error::other)?;
+    Ok(StatsdClient::from_sink(PREFIX, sink))
+}
+
+/// Sends until it is told to finish, and once more then.
+async fn export(
+    recorder: &Recorder,
+    client: &StatsdClient,
+    tags: TagStyle,
+    mut finished: oneshot::Receiver<()>,
+) {
+    let mut told = Told::default();
+    let mut is_last = false;
+    while !is_last {
+        is_last = tokio::select! {
+            () = tokio::time::sleep(EVERY) => false,
+            _ = &mut finished => true,
+        };
+        for (at, lines) in told.news(recorder).chunks(LINES_AT_ONCE).enumerate() {
+            if at > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            for line in lines {
+                line.send(client, tags);
+            }
+        }
+        // What is lost here is lost: nothing depends on it.
+        let _ = client.flush();
+    }
+}
