@@ -1,13 +1,14 @@
 //! Online features over HTTP and gRPC, from the same functions.
 //!
 //! Read `server` (what runs), then `service` (what both interfaces call), `http` and `grpc` (the interfaces), `refusal`
-//! (every way to say no, with its codes), `listen` (connections), `refresh` (the registry behind it all). Nothing here
+//! (every way to say no, with its codes), `listen` (connections), `refresh` (the registry behind it all), `meters` (what is counted). Nothing here
 //! builds a runtime, names a provider or writes to a terminal; events go to `tracing`, and no value of a feature does.
 
 mod grpc;
 mod http;
 mod keys;
 mod listen;
+mod meters;
 mod readiness;
 mod refresh;
 mod refusal;

@@ -27,6 +27,7 @@ pub(crate) struct Refresher {
 impl Refresher {
     /// Runs until the server stops.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.service.meters.registry_read();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.every) => {}
@@ -36,6 +37,7 @@ impl Refresher {
             let looked = tokio::time::timeout(LONGEST_LOOK, self.look()).await.unwrap_or_else(|_| {
                 Err(Error::unavailable(format!("the registry did not answer within {LONGEST_LOOK:?}")))
             });
+            self.service.meters.registry(&looked);
             self.service.readiness.registry(looked.as_ref().map(|()| ()));
         }
     }

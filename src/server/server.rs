@@ -7,6 +7,7 @@ use std::sync::Arc;
 use provender_core::registry::Author;
 use provender_runtime::clock::Clock;
 use provender_runtime::feature_store::{Applied, FeatureStore};
+use provender_runtime::metrics::Recorder;
 use provender_runtime::provider::Provider;
 use provender_runtime::registry::RegistryLog;
 use provender_runtime::{Error, Result};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::listen::{Interface, Listener};
+use crate::meters::Meters;
 use crate::refresh::Refresher;
 use crate::service::Service;
 use crate::settings::Settings;
@@ -33,6 +35,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Who runs it, for the ledgers.
     pub author: Author,
+    /// Where it is counted what the server does; `/metrics` shows it.
+    pub metrics: Recorder,
 }
 
 /// A server that is bound and answers once it runs.
@@ -52,7 +56,8 @@ impl Server {
     /// `Invalid` for an address that cannot be bound, or a certificate that cannot be used.
     pub async fn bind(parts: Parts, settings: Settings) -> Result<Self> {
         let store = FeatureStore::new(parts.applied.clone(), parts.provider.clone())
-            .with_store_timeout(settings.store_timeout);
+            .with_store_timeout(settings.store_timeout)
+            .with_metrics(parts.metrics.clone());
         let changed = Arc::new(Notify::new());
         let writes = settings.allow_write.then(|| Writes {
             log: parts.log.clone(),
@@ -61,11 +66,12 @@ impl Server {
             clock: parts.clock.clone(),
             changed: changed.clone(),
             running: Arc::new(Mutex::new(())),
+            metrics: parts.metrics.clone(),
         });
         let (http, http_address) = bind(settings.http, &settings, Interface::Http).await?;
         let (grpc, grpc_address) = bind(settings.grpc, &settings, Interface::Grpc).await?;
         let every = settings.refresh;
-        let service = Arc::new(Service::new(store, settings, writes, parts.clock));
+        let service = Arc::new(Service::new(store, settings, writes, parts.clock, Meters::new(parts.metrics)));
         let refresher = Refresher {
             log: parts.log,
             applied: parts.applied,

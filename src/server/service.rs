@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::keys::{Scope, Verdict};
+use crate::meters::{Endpoint, Meters};
 use crate::readiness::Readiness;
 use crate::refusal::{Code, Refusal};
 use crate::settings::Settings;
@@ -32,6 +33,7 @@ pub(crate) struct Service {
     /// Present when this server writes.
     pub(crate) writes: Option<Writes>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) meters: Meters,
     in_flight: Semaphore,
 }
 
@@ -55,9 +57,10 @@ impl Service {
         settings: Settings,
         writes: Option<Writes>,
         clock: Arc<dyn Clock>,
+        meters: Meters,
     ) -> Self {
         let in_flight = Semaphore::new(settings.max_in_flight);
-        Self { store, settings, readiness: Readiness::default(), writes, clock, in_flight }
+        Self { store, settings, readiness: Readiness::default(), writes, clock, meters, in_flight }
     }
 
     /// Lets a request in by its key; everybody where there are no keys.
@@ -119,6 +122,7 @@ impl Service {
         let full_feature_names = request.full_feature_names.unwrap_or(false);
         let plan = self.store.plan(spelling, full_feature_names, now)?;
         let entities = EntityColumns::of_json(request.entities.map_or("{}", RawValue::get), &plan)?;
+        self.count(Endpoint::GetOnlineFeatures, &plan, &entities);
         self.refuse_many_rows(entities.row_count())?;
         Ok((plan, entities))
     }
@@ -133,8 +137,14 @@ impl Service {
         let now = self.clock.now();
         let plan = self.store.plan(spelling, full_feature_names, now)?;
         let entities = EntityColumns::read(&entities, &plan)?;
+        self.count(Endpoint::GrpcGetOnlineFeatures, &plan, &entities);
         self.refuse_many_rows(entities.row_count())?;
         Ok(self.store.read(plan, entities, now).await?)
+    }
+
+    fn count(&self, endpoint: Endpoint, plan: &ReadPlan, entities: &EntityColumns) {
+        self.meters.rows(endpoint, entities.row_count());
+        self.meters.features(endpoint, plan.feature_names().len());
     }
 
     pub(crate) fn refuse_many_rows(&self, rows: usize) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use provender_runtime::feature_store::{FeatureStore, Frame, WriteReport};
 use provender_runtime::materialize::{
     MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome, materialize,
 };
+use provender_runtime::metrics::Recorder;
 use provender_runtime::provider::Provider;
 use provender_runtime::registry::{RegistryLog, random_id};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,7 @@ pub(crate) struct Writes {
     pub(crate) changed: Arc<Notify>,
     /// One materialization at a time.
     pub(crate) running: Arc<Mutex<()>>,
+    pub(crate) metrics: Recorder,
 }
 
 /// `POST /push`
@@ -188,6 +190,7 @@ impl Writes {
             by: self.author.clone(),
             now: self.clock.now(),
             clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
         };
         let (log, provider, changed) = (self.log.clone(), self.provider.clone(), self.changed.clone());
         let run = tokio::spawn(async move {

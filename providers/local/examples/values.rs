@@ -149,6 +149,7 @@ async fn newest(objects: Objects, view: &str, folder: &Path) -> Result<()> {
         by: Author::default(),
         now: Timestamp::EPOCH,
         clock: std::sync::Arc::new(provender_runtime::clock::SystemClock),
+        metrics: Default::default(),
     };
     let started = Instant::now();
     let report =

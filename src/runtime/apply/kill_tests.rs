@@ -69,6 +69,7 @@ impl Ground {
             events: Arc::new(|_| ()),
             stop,
             clock: Arc::new(self.clock),
+            metrics: Default::default(),
         }
     }
 

@@ -1,11 +1,12 @@
 //! Carrying out a plan, fenced by the registry log. Nothing is decided here: `begin` makes sure that the plan still fits
 //! and that nobody else is at work, `schedule` says which steps are ready, `execute` claims them in the log, has the
-//! provider carry them out, and records what came of it.
+//! provider carry them out, and records what came of it. `meters` counts.
 
 mod begin;
 mod execute;
 #[cfg(test)]
 mod kill_tests;
+mod meters;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,10 @@ use provender_core::plan::{Plan, StepId};
 use provender_core::registry::{ApplyEnd, ApplyOutcome, Author, EntryBody};
 use provender_core::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::metrics::Recorder;
 use crate::provider::Provider;
 use crate::registry::{Appended, RegistryLog};
 use crate::{Error, Result};
@@ -37,6 +40,8 @@ pub struct ApplyOptions {
     pub stop: watch::Receiver<bool>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where it is counted what an apply does.
+    pub metrics: Recorder,
 }
 
 impl fmt::Debug for ApplyOptions {
@@ -122,9 +127,21 @@ pub async fn apply(
             interrupted: false,
         });
     }
-    let begun = begin::begin(plan, log, provider, &options).await?;
+    let began = Instant::now();
+    let result = carry_out(plan, log, provider, &options).await;
+    meters::ended(&options.metrics, plan, &result, began.elapsed());
+    result
+}
+
+async fn carry_out(
+    plan: &Plan,
+    log: &RegistryLog,
+    provider: &Arc<dyn Provider>,
+    options: &ApplyOptions,
+) -> Result<ApplyReport> {
+    let begun = begin::begin(plan, log, provider, options).await?;
     let lease = begin::keep_lease(log.clone(), begun.lease.clone(), Arc::clone(&options.clock));
-    let result = execute::execute(plan, log, provider, &options, begun).await;
+    let result = execute::execute(plan, log, provider, options, begun).await;
     drop(lease);
     result
 }

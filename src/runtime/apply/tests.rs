@@ -54,6 +54,7 @@ fn options(stop: watch::Receiver<bool>) -> ApplyOptions {
         events: Arc::new(|_| ()),
         stop,
         clock: Arc::new(SystemClock),
+        metrics: Default::default(),
     }
 }
 

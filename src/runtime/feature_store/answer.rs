@@ -220,19 +220,16 @@ impl Answer {
         let mut answer =
             Self { computed: Vec::with_capacity(plan.resolved.expressions.len()), plan, entities, views };
         let plan = answer.plan.clone();
-        for requested in &plan.resolved.expressions {
-            let computed = answer.compute(requested)?;
+        for (view, counters) in answer.views.iter().zip(&plan.meters.views) {
+            counters.add(view.cells.iter().map(|cell| cell.status));
+        }
+        for (requested, (counters, errors)) in plan.resolved.expressions.iter().zip(&plan.meters.expressions) {
+            let (computed, failures) = answer.compute(requested)?;
+            counters.add(computed.statuses.iter().copied());
+            errors.add(failures);
             answer.computed.push(computed);
         }
         Ok(answer)
-    }
-
-    /// The statuses of the features, feature by feature, for figures about them.
-    pub fn statuses(&self) -> impl Iterator<Item = (&str, FieldStatus)> {
-        let views = self.plan.resolved.views.iter().zip(&self.views);
-        views.flat_map(|(requested, rows)| {
-            rows.cells.iter().map(|cell| (requested.view.as_str(), cell.status))
-        })
     }
 
     /// One column of the answer.
@@ -258,8 +255,9 @@ impl Answer {
         response
     }
 
-    /// The values of an expression. A null takes the worst status of its inputs, and every value the latest event time.
-    fn compute(&self, requested: &RequestedExpression) -> Result<OnlineResult> {
+    /// The values of an expression, and how many it has not for an error. A null takes the worst status of its inputs, and
+    /// every value the latest event time.
+    fn compute(&self, requested: &RequestedExpression) -> Result<(OnlineResult, u64)> {
         let rows = self.entities.row_count();
         let mut read: Vec<OnlineResult> = Vec::new();
         let columns = requested.inputs.iter().map(|input| match input {
@@ -297,7 +295,7 @@ impl Answer {
             };
             result.push(value, status, event_time);
         }
-        Ok(result)
+        Ok((result, evaluated.failures))
     }
 }
 

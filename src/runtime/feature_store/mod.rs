@@ -3,13 +3,15 @@
 //!
 //! `serving` chooses the table that each view is served from, `plan` compiles a request against it and `plan_cache` keeps
 //! that, `entities` and `entity_text` turn what came in into keys, `answer` finds values in stored rows, `answer_json`
-//! writes them as text and `response` holds them as values. `frame` and `write` are the other way.
+//! writes them as text and `response` holds them as values. `frame` and `write` are the other way. `meters` is what
+//! all of them count in.
 
 mod answer;
 mod answer_json;
 mod entities;
 mod entity_text;
 mod frame;
+mod meters;
 mod plan;
 mod plan_cache;
 mod response;
@@ -20,7 +22,7 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use provender_core::encoding::{EntityKey, PackedRow};
@@ -37,9 +39,11 @@ pub use serving::Applied;
 pub use write::{TableReport, WriteReport};
 
 use self::answer::{OtherSchemas, ViewRows};
+use self::meters::StoreMeters;
 use self::serving::Serving;
 use crate::blocking::on_blocking_thread;
 use crate::feature_request::{FeatureRef, FeatureRequest};
+use crate::metrics::Recorder;
 use crate::provider::{OnlineStore, Provider, TableRead};
 use crate::{Error, Result};
 
@@ -66,6 +70,7 @@ pub struct FeatureStore {
     store_timeout: Option<Duration>,
     /// Row schemas that are not their table's current one. Schemas never change, so none is ever dropped.
     schemas: ArcSwap<OtherSchemas>,
+    meters: StoreMeters,
 }
 
 impl FeatureStore {
@@ -76,7 +81,16 @@ impl FeatureStore {
             online: provider.online(),
             store_timeout: None,
             schemas: ArcSwap::default(),
+            meters: StoreMeters::of(Recorder::default()),
         }
+    }
+
+    /// The same, which counts in this recorder.
+    #[must_use]
+    pub fn with_metrics(self, recorder: Recorder) -> Self {
+        let meters = StoreMeters::of(recorder);
+        meters.revision(self.revision());
+        Self { meters, ..self }
     }
 
     /// The same, which gives up on the online store after this long.
@@ -87,6 +101,7 @@ impl FeatureStore {
 
     /// Goes over to another state of the registry. Requests that have begun end with the one they began with.
     pub fn update(&self, applied: Applied) {
+        self.meters.revision(applied.registry.revision);
         self.serving.store(Arc::new(Serving::of(applied)));
     }
 
@@ -143,7 +158,8 @@ impl FeatureStore {
         now: Timestamp,
     ) -> Result<Arc<ReadPlan>> {
         let serving = self.serving.load();
-        ReadPlan::of(request, full_feature_names, now, &serving.definitions).map(Arc::new)
+        let recorder = &self.meters.recorder;
+        ReadPlan::of(request, full_feature_names, now, &serving.definitions, recorder).map(Arc::new)
     }
 
     /// The compiled request of a spelling: the one kept since it was asked for first, where the registry is still the same.
@@ -161,7 +177,9 @@ impl FeatureStore {
             return Ok(known);
         }
         let request = meant(spelling)?;
-        let plan = ReadPlan::of(&request, full_feature_names, now, &serving.definitions).map(Arc::new)?;
+        let recorder = &self.meters.recorder;
+        let plan = ReadPlan::of(&request, full_feature_names, now, &serving.definitions, recorder)?;
+        let plan = Arc::new(plan);
         serving.plans.keep(spelling, full_feature_names, now, &plan);
         Ok(plan)
     }
@@ -201,7 +219,10 @@ impl FeatureStore {
         make: impl FnOnce(Answer) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let lookups = lookups(&plan, &entities)?;
-        let (rows, schemas) = self.in_time(self.fetch(&lookups)).await?;
+        let began = Instant::now();
+        let fetched = self.in_time(self.fetch(&lookups)).await;
+        self.meters.read(&fetched, began.elapsed());
+        let (rows, schemas) = fetched?;
         let positions = lookups.into_iter().map(|lookup| lookup.positions).collect::<Vec<_>>();
         let values = entities.row_count() * plan.slots.len();
         let work = move || {

@@ -9,8 +9,10 @@ use provender_core::model::{Object, Objects, ValueType};
 use provender_core::registry::{ColumnId, OnlineTable};
 use provender_core::time::{Duration, Timestamp};
 
+use super::meters::PlanMeters;
 use super::serving::Definitions;
 use crate::feature_request::{FeatureRequest, RequestedView, ResolvedRequest};
+use crate::metrics::Recorder;
 use crate::{Error, Result};
 
 /// A compiled request.
@@ -25,6 +27,8 @@ pub struct ReadPlan {
     pub(super) needed: BTreeMap<String, ValueType>,
     /// Every join key of the project: one that no view needs is welcome.
     pub(super) known_keys: Arc<BTreeMap<String, ValueType>>,
+    /// What answers count in.
+    pub(super) meters: Arc<PlanMeters>,
 }
 
 /// What fills a slot of a request.
@@ -73,6 +77,7 @@ impl ReadPlan {
         full_feature_names: bool,
         now: Timestamp,
         definitions: &Definitions,
+        recorder: &Recorder,
     ) -> Result<Self> {
         let resolved = request.resolve(definitions.objects(), full_feature_names, now)?;
         let mut slots = vec![SlotSource::Computed(0); resolved.slots];
@@ -87,17 +92,13 @@ impl ReadPlan {
             views.push(PlannedView::of(view, definitions)?);
         }
         let needed = needed(&resolved)?;
-        Ok(Self { resolved, views, slots, needed, known_keys: definitions.known_keys().clone() })
+        let (known_keys, meters) = (definitions.known_keys().clone(), PlanMeters::of(recorder, &resolved));
+        Ok(Self { resolved, views, slots, needed, known_keys, meters })
     }
 
     /// Names of the features in the answer, in the order asked for.
     pub fn feature_names(&self) -> &[String] {
         &self.resolved.outputs
-    }
-
-    /// Names of the feature views that are read, for figures about them.
-    pub fn view_names(&self) -> impl Iterator<Item = &str> {
-        self.resolved.views.iter().map(|view| view.view.as_str())
     }
 
     /// What an error calls an entity column of this name.

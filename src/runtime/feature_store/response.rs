@@ -23,6 +23,9 @@ pub enum FieldStatus {
 }
 
 impl FieldStatus {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Present, Self::NullValue, Self::NotFound, Self::OutsideMaxAge];
+
     /// Its name in answers.
     pub const fn as_str(self) -> &'static str {
         match self {

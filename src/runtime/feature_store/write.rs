@@ -2,6 +2,7 @@
 //! readers of the old one see them too; the rule of which row wins is the store's, the same as for materialize.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use provender_core::encoding::{Cell, EntityKey, PackedRow, RowHeader, RowSchema};
 use provender_core::model::{DataSource, FeatureView, Objects, SourceKind, Value, ValueType};
@@ -101,7 +102,11 @@ impl FeatureStore {
         let store = self.online_store()?;
         let mut report = WriteReport { rows: frame.row_count(), tables: Vec::new() };
         for (view, Encoded { table, rows, skipped }) in writes {
-            let outcome = store.write(&table, WriteMode::Newest, &rows).await?;
+            let began = Instant::now();
+            let outcome = store.write(&table, WriteMode::Newest, &rows).await;
+            self.meters.write(&outcome, began.elapsed());
+            let outcome = outcome?;
+            self.meters.pushed(&view, outcome.written, outcome.kept, skipped);
             report.tables.push(TableReport { view, table: table.id, outcome, skipped });
         }
         Ok(report)

@@ -1,11 +1,13 @@
 //! Loading values from history into the online store. `decide` says which intervals (pure), `coverage` holds their algebra,
-//! `load` reads a source and writes the newest row per key; here a run goes through its views and keeps the ledger.
+//! `load` reads a source and writes the newest row per key; here a run goes through its views and keeps the ledger;
+//! `meters` counts.
 //!
 //! A ledger entry is appended after the last row of its interval is stored, so a run that dies loses nothing: the next one
 //! does the interval again. A run writes the newest table of a view only, and never the registry's log.
 
 mod decide;
 mod load;
+mod meters;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +23,12 @@ use provender_core::registry::{
     MaterializationInterval, OnlineTable, Registry, TableId, TableState,
 };
 use provender_core::time::{Duration, Timestamp};
+use tokio::time::Instant;
 
 use self::decide::{Decision, Ledgers, Load, decide, missing_of_replaced};
 use crate::clock::Clock;
 use crate::columns::nearest;
+use crate::metrics::Recorder;
 use crate::provider::{OfflineStore, OnlineStore, Provider};
 use crate::registry::random_id;
 use crate::{Error, ErrorKind, Result};
@@ -53,6 +57,8 @@ pub struct MaterializeJob {
     pub now: Timestamp,
     /// Tells when a ledger entry is appended: `complete` counts from then, not from when a long run began.
     pub clock: Arc<dyn Clock>,
+    /// Where it is counted what a run does.
+    pub metrics: Recorder,
 }
 
 /// Which event times a run loads.
@@ -203,7 +209,9 @@ pub async fn materialize(
         let run =
             Run { job, registry, ledgers, online: online.as_ref(), offline: offline.as_ref(), progress };
         let report = async move {
+            let began = Instant::now();
             let outcome = run.view(&chosen).await.unwrap_or_else(ViewOutcome::Failed);
+            meters::ended(job, &chosen.name, &outcome, began.elapsed());
             progress(MaterializeEvent::Finished { view: chosen.name.clone() });
             ViewReport { view: chosen.name, table: chosen.table.id.clone(), outcome }
         };
@@ -299,6 +307,8 @@ struct Run<'a> {
 impl Run<'_> {
     async fn view(&self, chosen: &ChosenView<'_>) -> Result<ViewOutcome> {
         let ledgers = self.read_ledgers(chosen.table).await?;
+        let mut until = ledgers.own.loaded().span().map(|span| span.to);
+        meters::loaded_until(self.job, &chosen.name, until);
         let loads = match decide(self.job, chosen.view, chosen.table, &ledgers) {
             Decision::Load(loads) => loads,
             Decision::Nothing { reason } => {
@@ -318,6 +328,8 @@ impl Run<'_> {
                     source_rows: description.rows,
                 });
                 self.load(chosen, &load, &mut figures).await?;
+                until = until.max(Some(load.interval.to));
+                meters::loaded_until(self.job, &chosen.name, until);
             }
             figures.intervals.push(load.interval);
         }
@@ -350,6 +362,7 @@ impl Run<'_> {
             .await
             .map_err(|error| explain(error, chosen.table))?;
         self.append_interval(chosen.table, load, (loaded.rows_read, loaded.outcome.written)).await?;
+        meters::loaded(self.job, &chosen.name, &loaded);
         figures.rows_read += loaded.rows_read;
         figures.rows_written += loaded.outcome.written;
         figures.rows_kept += loaded.outcome.kept;

@@ -125,6 +125,7 @@ impl World {
             by: Author::default(),
             now: at(1000),
             clock: Arc::new(At(at(1000))),
+            metrics: Default::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
 use cadence::{BufferedUdpMetricSink, StatsdClient};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::lines::{TagStyle, Told};
@@ -39,7 +39,7 @@ pub struct Collector {
 /// Sends in the background, until it is told to finish.
 #[derive(Debug)]
 pub struct Exporter {
-    finish: oneshot::Sender<()>,
+    finish: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -50,7 +50,7 @@ impl Exporter {
         collector: Collector,
         warn: impl FnOnce(String) + Send + 'static,
     ) -> Self {
-        let (finish, mut finished) = oneshot::channel();
+        let (finish, mut finished) = watch::channel(false);
         let task = tokio::spawn(async move {
             if let Some(client) = connect(&collector.place, warn, &mut finished).await {
                 export(&recorder, &client, collector.tags, finished).await;
@@ -62,7 +62,7 @@ impl Exporter {
     /// Sends what was recorded last. Takes half a second at most.
     pub async fn finish(self) {
         // An error means that it has ended: its place was not found.
-        let _ = self.finish.send(());
+        let _ = self.finish.send(true);
         let _ = tokio::time::timeout(2 * LONGEST_END, self.task).await;
     }
 }
@@ -71,12 +71,12 @@ impl Exporter {
 async fn connect(
     place: &str,
     warn: impl FnOnce(String),
-    finished: &mut oneshot::Receiver<()>,
+    finished: &mut watch::Receiver<bool>,
 ) -> Option<StatsdClient> {
     let mut opening = std::pin::pin!(open(place));
     let opened = tokio::select! {
         opened = &mut opening => Some(opened),
-        _ = &mut *finished => tokio::time::timeout(LONGEST_END, opening).await.ok(),
+        () = told(finished) => tokio::time::timeout(LONGEST_END, opening).await.ok(),
     };
     let error = match opened? {
         Ok(client) => return Some(client),
@@ -86,12 +86,17 @@ async fn connect(
     loop {
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}
-            _ = &mut *finished => return None,
+            () = told(finished) => return None,
         }
         if let Ok(client) = open(place).await {
             return Some(client);
         }
     }
+}
+
+/// Ends once this is to finish, or nobody is left who could say so.
+async fn told(finished: &mut watch::Receiver<bool>) {
+    let _ = finished.wait_for(|finished| *finished).await;
 }
 
 async fn open(place: &str) -> io::Result<StatsdClient> {
@@ -117,16 +122,16 @@ async fn export(
     recorder: &Recorder,
     client: &StatsdClient,
     tags: TagStyle,
-    mut finished: oneshot::Receiver<()>,
+    mut finished: watch::Receiver<bool>,
 ) {
-    let mut told = Told::default();
+    let mut before = Told::default();
     let mut is_last = false;
     while !is_last {
         is_last = tokio::select! {
             () = tokio::time::sleep(EVERY) => false,
-            _ = &mut finished => true,
+            () = told(&mut finished) => true,
         };
-        for (at, lines) in told.news(recorder).chunks(LINES_AT_ONCE).enumerate() {
+        for (at, lines) in before.news(recorder).chunks(LINES_AT_ONCE).enumerate() {
             if at > 0 {
                 tokio::time::sleep(PAUSE).await;
             }

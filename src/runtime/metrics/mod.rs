@@ -9,7 +9,7 @@ mod exporter;
 mod lines;
 mod prometheus;
 mod recorder;
-mod reference;
+pub mod reference;
 mod series;
 pub mod table;
 #[cfg(test)]

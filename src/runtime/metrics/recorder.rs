@@ -89,7 +89,8 @@ impl Recorder {
         of_metric.map(|(labels, series)| (labels.clone(), series.clone())).collect()
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    /// The time that ages are counted to.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

@@ -66,7 +66,7 @@ the rest.
 ";
 
 /// The page, as Markdown.
-pub(super) fn page() -> String {
+pub fn page() -> String {
     let mut page = String::from(HEAD);
     page.push_str("| StatsD | Prometheus | kind | unit | labels | |\n|---|---|---|---|---|---|\n");
     for metric in TABLE {

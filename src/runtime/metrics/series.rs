@@ -133,19 +133,25 @@ const EMPTY: u64 = u64::MAX;
 #[derive(Debug)]
 struct Sample {
     seen: AtomicU64,
+    /// What draws come from.
+    draws: AtomicU64,
     slots: [AtomicU64; KEPT_VALUES],
 }
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { seen: AtomicU64::new(0), slots: [const { AtomicU64::new(EMPTY) }; KEPT_VALUES] }
+        Self {
+            seen: AtomicU64::new(0),
+            draws: AtomicU64::new(0),
+            slots: [const { AtomicU64::new(EMPTY) }; KEPT_VALUES],
+        }
     }
 }
 
 impl Sample {
     fn offer(&self, value: u64) {
         let seen = self.seen.fetch_add(1, Ordering::Relaxed);
-        let slot = if seen < KEPT_VALUES as u64 { seen } else { scattered(seen ^ value) % (seen + 1) };
+        let slot = if seen < KEPT_VALUES as u64 { seen } else { self.draw() % (seen + 1) };
         if let Some(slot) = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot)) {
             slot.store(value.min(EMPTY - 1), Ordering::Relaxed);
         }
@@ -163,12 +169,13 @@ impl Sample {
         }
         (kept, seen)
     }
-}
 
-/// The finalizer of SplitMix64.
-const fn scattered(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
+    /// A random number: SplitMix64.
+    fn draw(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let number = self.draws.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    }
 }

@@ -27,6 +27,7 @@ use self::interface::serving::{
 };
 use self::interface::types::RepeatedValue;
 use crate::keys::Scope;
+use crate::meters::{Endpoint, Outcome};
 use crate::refusal::{Code, Refusal};
 use crate::service::{Service, invalid};
 
@@ -78,8 +79,19 @@ pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
     Ok((Health(reporter), router))
 }
 
-/// Looks at the key of everything but health checks.
+/// Looks at keys, and counts.
 async fn let_in(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let began = std::time::Instant::now();
+    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherGrpc);
+    let response = with_key(&service, request, next).await;
+    // What ends well says so after its messages.
+    let status = Status::from_header_map(response.headers()).map_or(tonic::Code::Ok, |status| status.code());
+    service.meters.answered(endpoint, Outcome::Status(status), began.elapsed());
+    response
+}
+
+/// Looks at the key of everything but health checks.
+async fn with_key(service: &Service, request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with(HEALTH)
         && let Err(refusal) = service.authorize(request.headers(), Scope::Read)
     {

@@ -18,12 +18,16 @@ use serde::Serialize;
 
 use crate::OPENAPI;
 use crate::keys::Scope;
+use crate::meters::{Endpoint, Outcome};
 use crate::refusal::{Code, Refusal};
 use crate::service::Service;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer request id of a client is not taken over.
 const LONGEST_REQUEST_ID: usize = 64;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 type Answer = Result<Response, Refusal>;
 
@@ -37,17 +41,18 @@ pub(crate) fn routes(service: Arc<Service>) -> Router {
         .route("/materialize-incremental", post(write::materialize_incremental))
         .route("/health", get(health))
         .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi))
         .fallback(async || Refusal::new(Code::UnknownPath, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Refusal::new(Code::MethodNotAllowed, "this path takes another method")
         })
-        .layer(middleware::from_fn(with_request_id))
+        .layer(middleware::from_fn_with_state(service.clone(), with_request_id))
         .with_state(service)
 }
 
-/// Gives each request an id, the client's where it sent one, and tells how it ended. No body is in the line.
-async fn with_request_id(request: Request, next: Next) -> Response {
+/// Gives each request an id, the client's where it sent one, counts it and tells how it ended. No body is in the line.
+async fn with_request_id(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let id = match request.headers().get(&REQUEST_ID).filter(|id| is_plain(id)) {
         Some(id) => id.clone(),
         None => HeaderValue::try_from(random_id()).unwrap_or_else(|_| HeaderValue::from_static("-")),
@@ -55,7 +60,10 @@ async fn with_request_id(request: Request, next: Next) -> Response {
     let began = std::time::Instant::now();
     let told = tracing::enabled!(tracing::Level::INFO)
         .then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherHttp);
     let mut response = next.run(request).await;
+    let outcome = response.extensions().get().map_or(Outcome::Ok, |code: &Code| Outcome::Refused(*code));
+    service.meters.answered(endpoint, outcome, began.elapsed());
     if let Some((method, path)) = told {
         tell(&method, &path, &id, &response, began.elapsed());
     }
@@ -128,6 +136,23 @@ struct Problem<'a> {
     part: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
+}
+
+/// What was counted, for Prometheus: in its older format for who does not ask for the newer one, which reads the same.
+async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
+    service.authorize(&headers, Scope::Read)?;
+    let recorder = service.meters.recorder.clone();
+    let text = tokio::task::spawn_blocking(move || recorder.prometheus())
+        .await
+        .map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))?;
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let is_new = accepted.is_some_and(|accepted| accepted.contains("application/openmetrics-text"));
+    let mut response = Body::from(text).into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(if is_new { OPENMETRICS } else { PROMETHEUS }),
+    );
+    Ok(response)
 }
 
 async fn openapi(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {

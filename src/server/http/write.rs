@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Answer, in_time, json_body, json_response};
 use crate::keys::Scope;
+use crate::meters::Endpoint;
 use crate::refusal::{Code, Refusal};
 use crate::service::{Service, of_json};
 use crate::writes::{MaterializeRequest, PushRequest, WriteRequest};
@@ -18,7 +19,7 @@ pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) 
     in_time(&service, async {
         let request: PushRequest = read(&service, request).await?;
         let now = service.clock.now();
-        answer(&request.run(&service.store, now, |rows| service.refuse_many_rows(rows)).await?)
+        answer(&request.run(&service.store, now, |rows| count(&service, Endpoint::Push, rows)).await?)
     })
     .await
 }
@@ -28,7 +29,8 @@ pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, r
     in_time(&service, async {
         let request: WriteRequest = read(&service, request).await?;
         let now = service.clock.now();
-        answer(&request.run(&service.store, now, |rows| service.refuse_many_rows(rows)).await?)
+        let endpoint = Endpoint::WriteToOnlineStore;
+        answer(&request.run(&service.store, now, |rows| count(&service, endpoint, rows)).await?)
     })
     .await
 }
@@ -53,6 +55,11 @@ fn enter<'a>(service: &'a Service, request: &Request) -> Result<tokio::sync::Sem
     service.authorize(request.headers(), Scope::Write)?;
     service.writes()?;
     service.admit()
+}
+
+fn count(service: &Service, endpoint: Endpoint, rows: usize) -> Result<(), Refusal> {
+    service.meters.rows(endpoint, rows);
+    service.refuse_many_rows(rows)
 }
 
 /// Reads the body; a frame may be large, so it is taken apart on a blocking thread.

@@ -14,6 +14,7 @@ use provender_core::source::SourceFile;
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use provender_runtime::clock::Clock;
 use provender_runtime::feature_store::Applied;
+use provender_runtime::metrics::Recorder;
 use provender_runtime::registry::{RegistryLog, open_location};
 use provender_runtime::testing::{Bench, MemoryProvider, online_row, online_table, times};
 use serde_json::Value as Json;
@@ -219,6 +220,7 @@ impl World {
             provider,
             clock: Arc::new(StandingClock),
             author: Author::default(),
+            metrics: Recorder::new(Arc::new(StandingClock)),
         };
         let settings = std::mem::replace(&mut self.settings, Settings::new("test"));
         let server = Server::bind(parts, settings).await.unwrap();

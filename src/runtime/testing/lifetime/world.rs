@@ -233,6 +233,7 @@ impl<'a> World<'a> {
             events: Arc::new(|_| ()),
             stop,
             clock: Arc::new(At(self.time())),
+            metrics: Default::default(),
         };
         let provider: Arc<dyn Provider> = Arc::new(self.provider.clone());
         let report = apply(&plan, &self.log, &provider, options).await.unwrap();
@@ -264,6 +265,7 @@ impl<'a> World<'a> {
             by: Author::default(),
             now: self.time(),
             clock: Arc::new(At(self.time())),
+            metrics: Default::default(),
         };
         let ledgers = self.log.ledger();
         let report =

@@ -56,6 +56,7 @@ impl Filled {
             by: Author::default(),
             now: Timestamp::EPOCH,
             clock: Arc::new(SystemClock),
+            metrics: Default::default(),
         };
         let report = materialize(&job, &registry, &NoLedgers, &memory, &(Arc::new(|_| {}) as _)).await;
         match report.unwrap().views.remove(0).outcome {

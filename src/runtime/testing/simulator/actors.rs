@@ -100,6 +100,7 @@ impl Process {
             events: self.events(&begun),
             stop,
             clock: Arc::new(self.world.ground.clock),
+            metrics: Default::default(),
         };
         let polls = if !fate.is_quiet() && fate.one_in(3) { fate.between(1, 120) } else { u64::MAX };
         let result = Crashing::new(apply(&plan, &self.log, &self.provider, options), polls).await;
@@ -190,6 +191,7 @@ pub(super) async fn materializer(world: World) {
             by: process.by.clone(),
             now: process.now(),
             clock: Arc::new(world.ground.clock),
+            metrics: Default::default(),
         };
         let ledger = process.log.ledger();
         let provider = process.provider.as_ref();
