@@ -9,6 +9,7 @@ mod commands;
 mod error;
 mod executor;
 mod habits;
+mod metrics;
 mod output;
 mod planning;
 mod project;

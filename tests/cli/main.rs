@@ -19,6 +19,7 @@
 
 mod full_disk;
 mod guides;
+mod metrics;
 mod processes;
 mod secrets;
 

@@ -14,6 +14,7 @@ use crate::commands::materialize;
 use crate::commands::plan::{PlanFormat, Refusal, ViewArgs, show, tell_refused};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::{StopWords, block_on, stop_signal};
+use crate::metrics::{MetricsArgs, measured};
 use crate::output::Ui;
 use crate::planning::{PlanningArgs, make_plan};
 use crate::workspace::{Workspace, author};
@@ -36,7 +37,7 @@ pub(crate) struct Args {
 }
 
 /// Options of every command that applies.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExecutionArgs {
     /// Do not ask
     #[arg(long)]
@@ -47,6 +48,8 @@ pub(crate) struct ExecutionArgs {
     /// How long to wait while another apply runs
     #[arg(long, default_value = "0s", value_name = "DURATION")]
     pub(crate) lock_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
@@ -60,16 +63,16 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
                 if tell_refused(ui, &plan, &gates, Refusal::SavedPlan) {
                     return Ok(Exit::Refused);
                 }
-                execute(ui, &workspace, &plan, args.execution).await?
+                execute(ui, &workspace, &plan, &args.execution).await?
             }
             None => {
                 let plan = make_plan(ui, global, &workspace, &args.planning).await?;
                 check_expected(&plan, args.expect.as_deref())?;
-                confirm_and_execute(ui, &workspace, &plan, args.execution, Question::APPLY).await?
+                confirm_and_execute(ui, &workspace, &plan, &args.execution, Question::APPLY).await?
             }
         };
         if args.materialize && exit == Exit::Done {
-            return materialize::pending(ui, &workspace).await;
+            return materialize::pending(ui, &workspace, &args.execution.metrics).await;
         }
         Ok(exit)
     })
@@ -147,7 +150,7 @@ pub(crate) async fn confirm_and_execute(
     ui: &Ui,
     workspace: &Workspace,
     plan: &Plan,
-    execution: ExecutionArgs,
+    execution: &ExecutionArgs,
     question: Question,
 ) -> CommandResult {
     // With `--quiet --auto-approve` nobody is to read it.
@@ -185,7 +188,7 @@ pub(crate) async fn confirm_and_execute(
     execute(ui, workspace, plan, execution).await
 }
 
-async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: ExecutionArgs) -> CommandResult {
+async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: &ExecutionArgs) -> CommandResult {
     if !plan.would_write() {
         ui.message("Nothing to apply.");
         return Ok(Exit::Done);
@@ -193,22 +196,27 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
     let log = workspace.registry()?;
     let provider = workspace.online_provider()?;
     let quiet = ui.is_quiet();
-    let options = ApplyOptions {
-        parallelism: usize::from(execution.parallelism),
-        lock_timeout: execution.lock_timeout,
-        by: author(),
-        events: Arc::new(move |event| {
-            if let (false, Some(line)) = (quiet, line_of(&event)) {
-                Ui::note(&line);
-            }
-        }),
-        stop: stop_signal(StopWords {
-            first: "stopping: running steps are finished, no other is started; once more stops at once",
-            second: "stopped at once; `provender plan` shows what is left to do",
-        })?,
-        clock: Arc::new(SystemClock),
-    };
-    let report = apply(plan, &log, &provider, options).await?;
+    let stop = stop_signal(StopWords {
+        first: "stopping: running steps are finished, no other is started; once more stops at once",
+        second: "stopped at once; `provender plan` shows what is left to do",
+    })?;
+    let report = measured(workspace, &execution.metrics, ui.warner(), async |metrics| {
+        let options = ApplyOptions {
+            parallelism: usize::from(execution.parallelism),
+            lock_timeout: execution.lock_timeout,
+            by: author(),
+            events: Arc::new(move |event| {
+                if let (false, Some(line)) = (quiet, line_of(&event)) {
+                    Ui::note(&line);
+                }
+            }),
+            stop,
+            clock: Arc::new(SystemClock),
+            metrics,
+        };
+        Ok(apply(plan, &log, &provider, options).await?)
+    })
+    .await?;
     let exit = tell(ui, &plan.summary, report);
     let waits =
         plan.changes.iter().flat_map(|change| &change.data).filter(|data| data.work != Work::Drop).count();

@@ -23,6 +23,6 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     block_on(async {
         let plan = make_destroy_plan(ui, &workspace, &args.gates).await?;
-        confirm_and_execute(ui, &workspace, &plan, args.execution, Question::DESTROY).await
+        confirm_and_execute(ui, &workspace, &plan, &args.execution, Question::DESTROY).await
     })
 }

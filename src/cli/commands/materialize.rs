@@ -18,6 +18,7 @@ use crate::arguments::GlobalArguments;
 use crate::clock;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::block_on;
+use crate::metrics::{MetricsArgs, measured};
 use crate::output::{Progress, Ui};
 use crate::workspace::{Workspace, author};
 
@@ -53,6 +54,8 @@ pub(crate) struct SelectionArgs {
     /// Read this much again, instead of the views' `lateness`
     #[arg(long, value_name = "DURATION")]
     lookback: Option<Duration>,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
@@ -65,8 +68,9 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
 }
 
 /// Does the data work that earlier applies left.
-pub(crate) async fn pending(ui: &Ui, workspace: &Workspace) -> CommandResult {
-    load(ui, workspace, MaterializeKind::Pending, &SelectionArgs::default(), false).await
+pub(crate) async fn pending(ui: &Ui, workspace: &Workspace, metrics: &MetricsArgs) -> CommandResult {
+    let selection = SelectionArgs { metrics: metrics.clone(), ..SelectionArgs::default() };
+    load(ui, workspace, MaterializeKind::Pending, &selection, false).await
 }
 
 /// Runs, shows progress, and tells what came of each view; exits with 1 when one failed.
@@ -79,7 +83,7 @@ pub(crate) async fn load(
 ) -> CommandResult {
     let log = workspace.registry()?;
     let state = workspace.applied(&log).await?;
-    let job = MaterializeJob {
+    let job = |metrics| MaterializeJob {
         views: selection.views.clone(),
         kind,
         allow_future,
@@ -89,6 +93,7 @@ pub(crate) async fn load(
         by: author(),
         now: clock::now(),
         clock: Arc::new(SystemClock),
+        metrics,
     };
     let provider = workspace.provider()?;
     let bars: Arc<Mutex<BTreeMap<String, Progress>>> = Arc::default();
@@ -96,7 +101,11 @@ pub(crate) async fn load(
         let bars = Arc::clone(&bars);
         move |event| show_progress(&bars, event)
     });
-    let report = materialize(&job, &state, &log.ledger(), provider.as_ref(), &(progress as _)).await?;
+    let report = measured(workspace, &selection.metrics, ui.warner(), async |metrics| {
+        let (job, progress) = (job(metrics), progress as _);
+        Ok(materialize(&job, &state, &log.ledger(), provider.as_ref(), &progress).await?)
+    })
+    .await?;
     if let Ok(mut bars) = bars.lock() {
         bars.clear();
     }

@@ -13,6 +13,7 @@ use crate::arguments::GlobalArguments;
 use crate::clock;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::block_on;
+use crate::metrics::{MetricsArgs, measured};
 use crate::output::Ui;
 use crate::workspace::{Workspace, read_text};
 
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     /// File with the rows, `-` for standard input: CSV with a header line, or JSON, an object of lists or a list of objects
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// Rows as JSON.
@@ -44,7 +47,10 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
             Applied::of(&log, workspace.applied(&log).await?).await?,
             workspace.online_provider()?,
         );
-        let report = store.push(&args.source, frame, clock::now()).await?;
+        let report = measured(&workspace, &args.metrics, ui.warner(), async |metrics| {
+            Ok(store.with_metrics(metrics).push(&args.source, frame, clock::now()).await?)
+        })
+        .await?;
         for table in &report.tables {
             ui.message(&told(report.rows, table));
         }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use provender_core::time::Duration;
 use provender_runtime::clock::SystemClock;
 use provender_runtime::feature_store::Applied;
+use provender_runtime::metrics::Recorder;
 use provender_server::{ApiKeys, Parts, Server, Settings, Tls};
 
 use crate::arguments::GlobalArguments;
 use crate::commands::version::VERSION;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::executor::{StopWords, block_on, stop_signal};
+use crate::metrics::{MetricsArgs, measured};
 use crate::output::{LogFormat, LogLevel, Ui};
 use crate::workspace::{Workspace, author, read_text};
 
@@ -46,6 +48,8 @@ pub(crate) struct Args {
     tls_key: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     /// Form of log lines, on stderr
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     log_format: LogFormat,
@@ -87,14 +91,17 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     let settings = settings(&workspace, args)?;
     ui.log(args.log_format, args.log_level);
-    block_on(serve(workspace, settings))
+    let warn = |warning| tracing::warn!("{warning}");
+    block_on(measured(&workspace, &args.metrics, warn, async |metrics| {
+        serve(&workspace, settings, metrics).await
+    }))
 }
 
-async fn serve(workspace: Workspace, settings: Settings) -> CommandResult {
+async fn serve(workspace: &Workspace, settings: Settings, metrics: Recorder) -> CommandResult {
     let log = workspace.registry()?;
     let applied = Applied::of(&log, workspace.applied(&log).await?).await?;
     let provider = if settings.allow_write { workspace.provider()? } else { workspace.online_provider()? };
-    let parts = Parts { log, applied, provider, clock: Arc::new(SystemClock), author: author() };
+    let parts = Parts { log, applied, provider, clock: Arc::new(SystemClock), author: author(), metrics };
     let (has_keys, has_tls) = (settings.keys.is_some(), settings.tls.is_some());
     let stop = stop_signal(StopWords {
         first: "stopping: requests that have begun are answered; once more stops at once",
@@ -102,7 +109,7 @@ async fn serve(workspace: Workspace, settings: Settings) -> CommandResult {
     })?;
     let server = Server::bind(parts, settings).await?;
     let (http, grpc) = (server.http_address(), server.grpc_address());
-    let project = workspace.environment.project;
+    let project = &workspace.environment.project;
     tracing::info!(project, %http, %grpc, keys = has_keys, tls = has_tls, "listening");
     server.run(stop).await?;
     Ok(Exit::Done)

@@ -26,6 +26,6 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
             ui.message("Nothing to sweep: the registry knows everything that carries this project's mark.");
             return Ok(Exit::Done);
         }
-        confirm_and_execute(ui, &workspace, &plan, args.execution, Question::SWEEP).await
+        confirm_and_execute(ui, &workspace, &plan, &args.execution, Question::SWEEP).await
     })
 }

@@ -159,6 +159,12 @@ impl Ui {
         self.line(&format!("{} {}", theme::warning(self.color_stderr), printable(line)));
     }
 
+    /// Writes one warning, from wherever it comes up.
+    pub(crate) fn warner(&self) -> impl FnOnce(String) + Send + 'static {
+        let word = theme::warning(self.color_stderr);
+        move |line| Self::note(&format!("{word} {}", printable(&line)))
+    }
+
     /// Text that was rendered for stderr already, such as diagnostics.
     pub(crate) fn rendered(&self, text: &str) {
         self.line(text.trim_end_matches('\n'));

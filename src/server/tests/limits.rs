@@ -60,7 +60,7 @@ async fn keys_are_asked_for_when_there_are_keys() {
         let answer = server.ask("POST", path, &[json, header], body.as_bytes()).await;
         assert_eq!(answer.status, status, "{path} with {header}: {}", answer.text);
     }
-    for (path, status) in [("/openapi.json", 401), ("/health", 200), ("/ready", 200)] {
+    for (path, status) in [("/openapi.json", 401), ("/metrics", 401), ("/health", 200), ("/ready", 200)] {
         assert_eq!(server.ask("GET", path, &[], b"").await.status, status, "{path}");
     }
     assert!(!server.ask("GET", "/ready", &[], b"").await.text.contains("revision"));
