@@ -36,7 +36,7 @@ impl Refresher {
             let looked = tokio::time::timeout(LONGEST_LOOK, self.look()).await.unwrap_or_else(|_| {
                 Err(Error::unavailable(format!("the registry did not answer within {LONGEST_LOOK:?}")))
             });
-            self.service.readiness.registry(looked.as_ref().map(|()| ()));
+            self.service.readiness.registry(looked.as_ref().err());
         }
     }
 

@@ -1,6 +1,6 @@
 //! `provender serve`: online features over HTTP and gRPC, until a signal ends it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ const KEYS_VARIABLE: &str = "PROVENDER_API_KEYS";
 )]
 pub(crate) struct Args {
     /// Where HTTP is answered
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6566")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6566", value_parser = address)]
     http: SocketAddr,
     /// Where gRPC is answered
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6567")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6567", value_parser = address)]
     grpc: SocketAddr,
     /// Open the routes that write to the online store and materialize
     #[arg(long)]
@@ -81,6 +81,12 @@ struct LimitArgs {
     /// How long requests may go on after a signal
     #[arg(long, value_name = "DURATION", default_value = "20s")]
     drain_timeout: Duration,
+}
+
+/// An address, also by the name of a host.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    found.next().ok_or_else(|| "the host has no address".to_owned())
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
