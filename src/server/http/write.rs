@@ -14,9 +14,10 @@ use crate::service::{Service, of_json};
 use crate::writes::{MaterializeRequest, PushRequest, WriteRequest};
 
 pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    let _permit = enter(&service, &request)?;
+    enter(&service, &request)?;
     in_time(&service, async {
         let request: PushRequest = read(&service, request).await?;
+        let _permit = service.admit()?;
         let now = service.clock.now();
         answer(&request.run(&service.store, now, |rows| service.refuse_many_rows(rows)).await?)
     })
@@ -24,9 +25,10 @@ pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) 
 }
 
 pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    let _permit = enter(&service, &request)?;
+    enter(&service, &request)?;
     in_time(&service, async {
         let request: WriteRequest = read(&service, request).await?;
+        let _permit = service.admit()?;
         let now = service.clock.now();
         answer(&request.run(&service.store, now, |rows| service.refuse_many_rows(rows)).await?)
     })
@@ -34,15 +36,15 @@ pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, r
 }
 
 pub(super) async fn materialize(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    // A run takes as long as it takes, so it holds no place among the requests.
-    drop(enter(&service, &request)?);
+    // A run takes as long as it takes, so it holds no place among the requests; there is one at a time anyway.
+    enter(&service, &request)?;
     let request: MaterializeRequest = read(&service, request).await?;
     let kind = request.range()?;
     answer(&service.writes()?.materialize(request, kind).await?)
 }
 
 pub(super) async fn materialize_incremental(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    drop(enter(&service, &request)?);
+    enter(&service, &request)?;
     let request: MaterializeRequest = read(&service, request).await?;
     let kind = request.incremental()?;
     answer(&service.writes()?.materialize(request, kind).await?)
