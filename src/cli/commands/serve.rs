@@ -75,9 +75,12 @@ struct LimitArgs {
     /// How long the online store may take for one read
     #[arg(long, value_name = "DURATION", default_value = "2s")]
     store_timeout: Duration,
-    /// How long a client may take to send the head of a request
+    /// How long a client may take to send the head of its first request
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     header_timeout: Duration,
+    /// How long a connection may be idle; longer than a load balancer keeps its own
+    #[arg(long, value_name = "DURATION", default_value = "75s")]
+    idle_timeout: Duration,
     /// How long requests may go on after a signal
     #[arg(long, value_name = "DURATION", default_value = "20s")]
     drain_timeout: Duration,
@@ -129,6 +132,7 @@ fn settings(workspace: &Workspace, args: &Args) -> CommandResult<Settings> {
         request_timeout: std_duration("--request-timeout", limits.request_timeout)?,
         store_timeout: std_duration("--store-timeout", limits.store_timeout)?,
         header_timeout: std_duration("--header-timeout", limits.header_timeout)?,
+        idle_timeout: std_duration("--idle-timeout", limits.idle_timeout)?,
         drain_timeout: std_duration("--drain-timeout", limits.drain_timeout)?,
         // With `cache_ttl_seconds: 0` nothing may be old; a second is as good as a server can keep that.
         refresh: whole(workspace.environment.registry.cache_ttl).max(std::time::Duration::from_secs(1)),

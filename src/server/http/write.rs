@@ -50,11 +50,11 @@ pub(super) async fn materialize_incremental(State(service): State<Arc<Service>>,
     answer(&service.writes()?.materialize(request, kind).await?)
 }
 
-/// Who is this, may this server write at all, and is there room.
-fn enter<'a>(service: &'a Service, request: &Request) -> Result<tokio::sync::SemaphorePermit<'a>, Refusal> {
+/// Who is this, and may this server write at all.
+fn enter(service: &Service, request: &Request) -> Result<(), Refusal> {
     service.authorize(request.headers(), Scope::Write)?;
     service.writes()?;
-    service.admit()
+    Ok(())
 }
 
 /// Reads the body; a frame may be large, so it is taken apart on a blocking thread.
