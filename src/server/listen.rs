@@ -62,6 +62,7 @@ pub(crate) struct Listener {
     room: Arc<Semaphore>,
     most: usize,
     header_timeout: Duration,
+    idle_timeout: Duration,
     drain_timeout: Duration,
 }
 
@@ -79,6 +80,7 @@ impl Listener {
             room: Arc::new(Semaphore::new(settings.max_connections)),
             most: settings.max_connections,
             header_timeout: settings.header_timeout,
+            idle_timeout: settings.idle_timeout,
             drain_timeout: settings.drain_timeout,
         }
     }
@@ -97,6 +99,7 @@ impl Listener {
                 tls: self.tls.clone(),
                 interface: self.interface,
                 header_timeout: self.header_timeout,
+                idle_timeout: self.idle_timeout,
                 stop: stop.clone(),
             };
             let mut given_up = given_up.clone();
@@ -141,6 +144,7 @@ struct Connection {
     tls: Option<TlsAcceptor>,
     interface: Interface,
     header_timeout: Duration,
+    idle_timeout: Duration,
     stop: watch::Receiver<bool>,
 }
 
@@ -174,7 +178,7 @@ impl Connection {
         match self.interface {
             Interface::Http => {
                 let mut builder = http1::Builder::new();
-                builder.timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
+                builder.timer(TokioTimer::new()).header_read_timeout(self.idle_timeout);
                 let mut connection = std::pin::pin!(builder.serve_connection(io, service));
                 tokio::select! {
                     _ = connection.as_mut() => return,

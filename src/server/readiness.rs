@@ -22,8 +22,8 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     /// The registry was read, or could not be. Tells when that is news.
-    pub(crate) fn registry(&self, outcome: Result<(), &Error>) {
-        let problem = outcome.err().map(|error| error.chain().join(": "));
+    pub(crate) fn registry(&self, error: Option<&Error>) {
+        let problem = error.map(|error| error.chain().join(": "));
         let before = self.registry.swap(problem.clone().map(Arc::new));
         match (before, problem) {
             (None, Some(problem)) => {

@@ -38,7 +38,7 @@ impl Refresher {
                 Err(Error::unavailable(format!("the registry did not answer within {LONGEST_LOOK:?}")))
             });
             self.service.meters.registry(&looked);
-            self.service.readiness.registry(looked.as_ref().map(|()| ()));
+            self.service.readiness.registry(looked.as_ref().err());
         }
     }
 

@@ -21,8 +21,10 @@ use crate::refusal::{Code, Refusal};
 use crate::settings::Settings;
 use crate::writes::Writes;
 
-/// A body with more bytes is read on a blocking thread.
+/// A body with more bytes is large: it is taken apart on a blocking thread, and needs a place to be read at all.
 const INLINE_BODY: usize = 64 * 1024;
+/// One of so many requests that are worked on may send a large body.
+const LARGE_BODY_SHARE: usize = 8;
 
 /// A running server, as requests see it.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meters: Meters,
     in_flight: Semaphore,
+    /// Places for bodies that are large, so that those who send them slowly keep out nobody but each other.
+    large_bodies: Semaphore,
 }
 
 /// `POST /get-online-features`: which features, for which entities. Fields that are not known are left out, as clients
@@ -60,7 +64,9 @@ impl Service {
         meters: Meters,
     ) -> Self {
         let in_flight = Semaphore::new(settings.max_in_flight);
-        Self { store, settings, readiness: Readiness::default(), writes, clock, meters, in_flight }
+        let large_bodies = Semaphore::new(settings.max_in_flight.div_ceil(LARGE_BODY_SHARE));
+        let readiness = Readiness::default();
+        Self { store, settings, readiness, writes, clock, meters, in_flight, large_bodies }
     }
 
     /// Lets a request in by its key; everybody where there are no keys.
@@ -85,9 +91,16 @@ impl Service {
 
     /// A place among the requests that are worked on. There is no queue: where all are taken, it is refused at once.
     pub(crate) fn admit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.in_flight.try_acquire().map_err(|_| {
-            Refusal::new(Code::Overloaded, "too many requests at once").with_help("try again in a moment")
-        })
+        self.in_flight.try_acquire().map_err(|_| overloaded("too many requests at once"))
+    }
+
+    /// A place to send a body, where it is large or does not say how large it is.
+    pub(crate) fn admit_body(&self, announced: Option<u64>) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+        if announced.is_some_and(|length| length <= INLINE_BODY as u64) {
+            return Ok(None);
+        }
+        let place = self.large_bodies.try_acquire();
+        place.map(Some).map_err(|_| overloaded("too many large requests at once"))
     }
 
     /// The answer to the JSON of a request, as JSON.
@@ -171,6 +184,10 @@ pub(crate) fn of_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refus
         serde_json::error::Category::Data => invalid(format!("the request cannot be read: {error}")),
         _ => Refusal::new(Code::BadJson, format!("the body is no JSON: {error}")),
     })
+}
+
+fn overloaded(message: &str) -> Refusal {
+    Refusal::new(Code::Overloaded, message).with_help("try again in a moment")
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> Refusal {

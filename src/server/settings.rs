@@ -27,8 +27,11 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How long the online store may take for one read.
     pub store_timeout: Duration,
-    /// How long a client may take to send the head of a request, and to shake hands.
+    /// How long a client may take to shake hands, and to send the head of the first request of a connection.
     pub header_timeout: Duration,
+    /// How long a connection may be idle, and the head of a later request may take. Longer than what lies between keeps
+    /// its connections, or that will use one that is being closed.
+    pub idle_timeout: Duration,
     /// How long requests that have begun may go on once the server is told to stop.
     pub drain_timeout: Duration,
     /// How often the registry is looked at.
@@ -55,6 +58,7 @@ impl Settings {
             request_timeout: Duration::from_secs(10),
             store_timeout: Duration::from_secs(2),
             header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(20),
             refresh: Duration::from_secs(60),
             keys: None,

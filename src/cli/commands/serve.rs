@@ -1,6 +1,6 @@
 //! `provender serve`: online features over HTTP and gRPC, until a signal ends it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,10 +29,10 @@ const KEYS_VARIABLE: &str = "PROVENDER_API_KEYS";
 )]
 pub(crate) struct Args {
     /// Where HTTP is answered
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6566")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6566", value_parser = address)]
     http: SocketAddr,
     /// Where gRPC is answered
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6567")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6567", value_parser = address)]
     grpc: SocketAddr,
     /// Open the routes that write to the online store and materialize
     #[arg(long)]
@@ -79,12 +79,21 @@ struct LimitArgs {
     /// How long the online store may take for one read
     #[arg(long, value_name = "DURATION", default_value = "2s")]
     store_timeout: Duration,
-    /// How long a client may take to send the head of a request
+    /// How long a client may take to send the head of its first request
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     header_timeout: Duration,
+    /// How long a connection may be idle; longer than a load balancer keeps its own
+    #[arg(long, value_name = "DURATION", default_value = "75s")]
+    idle_timeout: Duration,
     /// How long requests may go on after a signal
     #[arg(long, value_name = "DURATION", default_value = "20s")]
     drain_timeout: Duration,
+}
+
+/// An address, also by the name of a host.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    found.next().ok_or_else(|| "the host has no address".to_owned())
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
@@ -130,6 +139,7 @@ fn settings(workspace: &Workspace, args: &Args) -> CommandResult<Settings> {
         request_timeout: std_duration("--request-timeout", limits.request_timeout)?,
         store_timeout: std_duration("--store-timeout", limits.store_timeout)?,
         header_timeout: std_duration("--header-timeout", limits.header_timeout)?,
+        idle_timeout: std_duration("--idle-timeout", limits.idle_timeout)?,
         drain_timeout: std_duration("--drain-timeout", limits.drain_timeout)?,
         // With `cache_ttl_seconds: 0` nothing may be old; a second is as good as a server can keep that.
         refresh: whole(workspace.environment.registry.cache_ttl).max(std::time::Duration::from_secs(1)),

@@ -29,7 +29,7 @@ impl Answer {
         let mut text = Vec::with_capacity(64 + values * BYTES_A_VALUE);
         text.extend_from_slice(br#"{"metadata":{"feature_names":["#);
         let names = join_keys().map(|(name, _)| name).chain(outputs);
-        separated(&mut text, names, |text, name| put(text, name))?;
+        separated(&mut text, names, put)?;
         text.extend_from_slice(br#"]},"results":["#);
         let mut is_first = true;
         for (_, values) in join_keys() {

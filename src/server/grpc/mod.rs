@@ -32,7 +32,12 @@ use crate::refusal::{Code, Refusal};
 use crate::service::{Service, invalid};
 
 /// What was compiled from `proto/`.
-#[expect(unreachable_pub, clippy::all, reason = "generated; the interface is documented in proto/")]
+#[expect(
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes,
+    reason = "generated; the interface is documented in proto/"
+)]
 pub(crate) mod interface {
     pub mod types {
         tonic::include_proto!("feast.types");

@@ -93,9 +93,9 @@ fn tell(method: &http::Method, path: &str, id: &HeaderValue, response: &Response
 
 async fn get_online_features(State(service): State<Arc<Service>>, request: Request) -> Answer {
     service.authorize(request.headers(), Scope::Read)?;
-    let _permit = service.admit()?;
     in_time(&service, async {
         let body = json_body(&service, request).await?;
+        let _permit = service.admit()?;
         Ok(json_response(service.read_json(body).await?))
     })
     .await
@@ -177,9 +177,11 @@ async fn json_body(service: &Service, request: Request) -> Result<Bytes, Refusal
             .with_help("ask in several requests")
     };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most as u64) {
+    let announced = announced.and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > most as u64) {
         return Err(too_large());
     }
+    let _place = service.admit_body(announced)?;
     let limit = service.settings.request_timeout / 2;
     let collected = tokio::time::timeout(limit, Limited::new(request.into_body(), most).collect()).await;
     match collected {

@@ -15,9 +15,10 @@ use crate::service::{Service, of_json};
 use crate::writes::{MaterializeRequest, PushRequest, WriteRequest};
 
 pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    let _permit = enter(&service, &request)?;
+    enter(&service, &request)?;
     in_time(&service, async {
         let request: PushRequest = read(&service, request).await?;
+        let _permit = service.admit()?;
         let now = service.clock.now();
         answer(&request.run(&service.store, now, |rows| count(&service, Endpoint::Push, rows)).await?)
     })
@@ -25,9 +26,10 @@ pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) 
 }
 
 pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    let _permit = enter(&service, &request)?;
+    enter(&service, &request)?;
     in_time(&service, async {
         let request: WriteRequest = read(&service, request).await?;
+        let _permit = service.admit()?;
         let now = service.clock.now();
         let endpoint = Endpoint::WriteToOnlineStore;
         answer(&request.run(&service.store, now, |rows| count(&service, endpoint, rows)).await?)
@@ -36,25 +38,25 @@ pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, r
 }
 
 pub(super) async fn materialize(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    // A run takes as long as it takes, so it holds no place among the requests.
-    drop(enter(&service, &request)?);
+    // A run takes as long as it takes, so it holds no place among the requests; there is one at a time anyway.
+    enter(&service, &request)?;
     let request: MaterializeRequest = read(&service, request).await?;
     let kind = request.range()?;
     answer(&service.writes()?.materialize(request, kind).await?)
 }
 
 pub(super) async fn materialize_incremental(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    drop(enter(&service, &request)?);
+    enter(&service, &request)?;
     let request: MaterializeRequest = read(&service, request).await?;
     let kind = request.incremental()?;
     answer(&service.writes()?.materialize(request, kind).await?)
 }
 
-/// Who is this, may this server write at all, and is there room.
-fn enter<'a>(service: &'a Service, request: &Request) -> Result<tokio::sync::SemaphorePermit<'a>, Refusal> {
+/// Who is this, and may this server write at all.
+fn enter(service: &Service, request: &Request) -> Result<(), Refusal> {
     service.authorize(request.headers(), Scope::Write)?;
     service.writes()?;
-    service.admit()
+    Ok(())
 }
 
 fn count(service: &Service, endpoint: Endpoint, rows: usize) -> Result<(), Refusal> {

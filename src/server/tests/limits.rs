@@ -96,6 +96,22 @@ async fn slow_clients_are_given_up() {
     assert!(tokio::time::timeout(Duration::from_secs(5), quiet.read_to_end(&mut rest)).await.is_ok());
 }
 
+#[tokio::test]
+async fn who_sends_large_bodies_slowly_keeps_out_nobody_else() {
+    let mut world = World::new().await;
+    world.settings.max_in_flight = 1;
+    let server = world.start().await;
+    let head = "POST /get-online-features HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n";
+    let mut slow = TcpStream::connect(server.http).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut small = TcpStream::connect(server.http).await.unwrap();
+    small.write_all(head.replace("100000", "100").as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(server.post("/get-online-features", BODY).await.status, 200);
+    let large = server.post("/get-online-features", &" ".repeat(100_000)).await;
+    assert_eq!((large.status, large.code().as_str()), (503, "overloaded"));
+}
+
 /// A memory whose reads wait until they are let go.
 fn held_back(world: &mut World) -> Arc<Semaphore> {
     let gate = Arc::new(Semaphore::new(0));

@@ -5,6 +5,7 @@ mod answers;
 mod bad_requests;
 mod grpc;
 mod limits;
+mod metrics;
 mod registry;
 mod world;
 mod writes;
