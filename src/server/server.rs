@@ -71,7 +71,8 @@ impl Server {
         let (http, http_address) = bind(settings.http, &settings, Interface::Http).await?;
         let (grpc, grpc_address) = bind(settings.grpc, &settings, Interface::Grpc).await?;
         let every = settings.refresh;
-        let service = Arc::new(Service::new(store, settings, writes, parts.clock, Meters::new(parts.metrics)));
+        let service =
+            Arc::new(Service::new(store, settings, writes, parts.clock, Meters::new(parts.metrics)));
         let refresher = Refresher {
             log: parts.log,
             applied: parts.applied,

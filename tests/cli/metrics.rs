@@ -118,8 +118,7 @@ impl Serving {
     }
 
     fn read(&self) -> String {
-        let body =
-            r#"{"features": ["ratio:per_trip"], "entities": {"driver_id": [1, 2, 3], "distance": [5, 5, 5]}}"#;
+        let body = r#"{"features": ["ratio:per_trip"], "entities": {"driver_id": [1, 2, 3], "distance": [5, 5, 5]}}"#;
         self.ask("POST", "/get-online-features", body)
     }
 
@@ -204,8 +203,10 @@ fn a_collector_hears_from_apply_materialize_push_and_the_server() {
         ],
     );
     let counted = |name: &str| -> u64 {
-        let grown = |line: &String| line.strip_prefix(name)?.strip_prefix(':')?.strip_suffix("|c")?.parse().ok();
-        lines.iter().filter_map(grown).sum::<u64>()
+        let grown = |line: &String| -> Option<u64> {
+            line.strip_prefix(name)?.strip_prefix(':')?.strip_suffix("|c")?.parse().ok()
+        };
+        lines.iter().filter_map(grown).sum()
     };
     assert_eq!(counted("provender.requests.get-online-features.ok"), 20);
     assert_eq!(counted("provender.expression_errors.ratio.per_trip"), 20);
@@ -256,7 +257,8 @@ fn a_place_that_is_none_is_refused() {
     let output = run(folder, &["apply", "--auto-approve", "--statsd", "8125"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("HOST:PORT"));
-    let output = provender(folder).args(["apply", "--auto-approve"]).env("STATSD", "nothing").output().unwrap();
+    let output =
+        provender(folder).args(["apply", "--auto-approve"]).env("STATSD", "nothing").output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("`metrics.statsd` in feature_store.yaml cannot be used"), "{told}");
 }

@@ -105,7 +105,7 @@ def main():
 
         def run(*arguments):
             began = time.monotonic()
-            subprocess.run([provender, *arguments, *to], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+            subprocess.run([provender, *arguments, *to], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             print(f"{arguments[0]}: {time.monotonic() - began:.2f} s")
 
         run("apply", "--auto-approve")

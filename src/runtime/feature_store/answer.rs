@@ -223,7 +223,8 @@ impl Answer {
         for (view, counters) in answer.views.iter().zip(&plan.meters.views) {
             counters.add(view.cells.iter().map(|cell| cell.status));
         }
-        for (requested, (counters, errors)) in plan.resolved.expressions.iter().zip(&plan.meters.expressions) {
+        for (requested, (counters, errors)) in plan.resolved.expressions.iter().zip(&plan.meters.expressions)
+        {
             let (computed, failures) = answer.compute(requested)?;
             counters.add(computed.statuses.iter().copied());
             errors.add(failures);

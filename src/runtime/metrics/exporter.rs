@@ -50,6 +50,7 @@ impl Exporter {
         collector: Collector,
         warn: impl FnOnce(String) + Send + 'static,
     ) -> Self {
+        recorder.sample();
         let (finish, mut finished) = watch::channel(false);
         let task = tokio::spawn(async move {
             if let Some(client) = connect(&collector.place, warn, &mut finished).await {
@@ -109,8 +110,7 @@ async fn open(place: &str) -> io::Result<StatsdClient> {
 fn client_of(place: &str) -> io::Result<StatsdClient> {
     let found = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let address = place.to_socket_addrs()?.next().ok_or_else(found)?;
-    let any: SocketAddr =
-        if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+    let any: SocketAddr = if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
     let socket = UdpSocket::bind(any)?;
     socket.set_nonblocking(true)?;
     let sink = BufferedUdpMetricSink::with_capacity(address, socket, DATAGRAM).map_err(io::Error::other)?;

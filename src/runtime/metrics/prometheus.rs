@@ -73,7 +73,9 @@ impl Shown {
                 let counts: Vec<(f64, u64)> = buckets
                     .counts
                     .iter()
-                    .map(|(bound, count)| (bound.map_or(f64::INFINITY, |bound| in_unit(metric, bound)), *count))
+                    .map(|(bound, count)| {
+                        (bound.map_or(f64::INFINITY, |bound| in_unit(metric, bound)), *count)
+                    })
                     .collect();
                 let sum = in_unit(metric, buckets.sum);
                 encoder.encode_histogram::<NoLabelSet>(sum, buckets.count, &counts, None)

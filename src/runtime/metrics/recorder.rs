@@ -1,6 +1,7 @@
 //! Where all that is recorded is kept: a series for each metric and each set of label values.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use provender_core::time::Timestamp;
@@ -15,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 #[derive(Clone, Debug)]
 pub struct Recorder {
     series: Arc<Mutex<AllSeries>>,
+    is_sampled: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
 }
 
@@ -39,7 +41,7 @@ impl Default for Recorder {
 impl Recorder {
     /// Nothing recorded yet. The clock tells how old is what has an age.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { series: Arc::default(), clock }
+        Self { series: Arc::default(), is_sampled: Arc::default(), clock }
     }
 
     /// The counter of a metric and values of its labels.
@@ -70,8 +72,13 @@ impl Recorder {
     pub fn distribution(&self, metric: &'static Metric, labels: &[&str]) -> Distribution {
         match self.find(metric, labels) {
             Series::Distribution(distribution) => distribution,
-            _ => Distribution::new(&[]),
+            _ => Distribution::new(&[], Arc::default()),
         }
+    }
+
+    /// From now on some values of distributions are kept as they are, for who takes them out.
+    pub(super) fn sample(&self) {
+        self.is_sampled.store(true, Ordering::Relaxed);
     }
 
     fn find(&self, metric: &'static Metric, labels: &[&str]) -> Series {
@@ -79,7 +86,18 @@ impl Recorder {
         let labels = labels.iter().map(|value| (*value).to_owned()).collect();
         let mut all = self.all();
         let series = all.entry(metric.name).or_default().entry(labels);
-        series.or_insert_with(|| Series::of(metric.kind)).clone()
+        series.or_insert_with(|| self.begin(metric.kind)).clone()
+    }
+
+    fn begin(&self, kind: Kind) -> Series {
+        match kind {
+            Kind::Counter => Series::Counter(Counter::default()),
+            Kind::Gauge => Series::Gauge(Gauge::default()),
+            Kind::Age => Series::Age(Age::default()),
+            Kind::Distribution(bounds) => {
+                Series::Distribution(Distribution::new(bounds, self.is_sampled.clone()))
+            }
+        }
     }
 
     /// The series of a metric, by the values of its labels.
@@ -97,16 +115,5 @@ impl Recorder {
     /// Nothing can be half done in it, so a thread that died with the lock left it whole.
     fn all(&self) -> MutexGuard<'_, AllSeries> {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Series {
-    fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Counter => Self::Counter(Counter::default()),
-            Kind::Gauge => Self::Gauge(Gauge::default()),
-            Kind::Age => Self::Age(Age::default()),
-            Kind::Distribution(bounds) => Self::Distribution(Distribution::new(bounds)),
-        }
     }
 }

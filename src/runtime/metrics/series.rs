@@ -1,7 +1,7 @@
 //! What is counted in: numbers that any thread changes without waiting for another.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
@@ -78,6 +78,8 @@ struct Values {
     buckets: Box<[AtomicU64]>,
     sum: AtomicU64,
     sample: Sample,
+    /// Whether anybody takes the sample.
+    is_sampled: Arc<AtomicBool>,
 }
 
 /// What a distribution has come to.
@@ -90,9 +92,10 @@ pub(super) struct Buckets {
 }
 
 impl Distribution {
-    pub(super) fn new(bounds: &'static [u64]) -> Self {
+    pub(super) fn new(bounds: &'static [u64], is_sampled: Arc<AtomicBool>) -> Self {
         let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Values { bounds, buckets, sum: AtomicU64::new(0), sample: Sample::default() }))
+        let (sum, sample) = (AtomicU64::new(0), Sample::default());
+        Self(Arc::new(Values { bounds, buckets, sum, sample, is_sampled }))
     }
 
     /// Adds a number of things.
@@ -102,7 +105,9 @@ impl Distribution {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.0.sum.fetch_add(value, Ordering::Relaxed);
-        self.0.sample.offer(value);
+        if self.0.is_sampled.load(Ordering::Relaxed) {
+            self.0.sample.offer(value);
+        }
     }
 
     /// Adds a duration, for metrics in seconds.

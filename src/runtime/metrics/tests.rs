@@ -23,7 +23,9 @@ impl Clock for StandingClock {
 }
 
 fn recorder() -> Recorder {
-    Recorder::new(Arc::new(StandingClock))
+    let recorder = Recorder::new(Arc::new(StandingClock));
+    recorder.sample();
+    recorder
 }
 
 fn sent(told: &mut Told, recorder: &Recorder, style: TagStyle) -> Vec<String> {
@@ -130,7 +132,9 @@ fn nothing_is_lost_between_threads() {
     let (mut counted, mut values) = (0, 0);
     let mut look = || {
         let lines = sent(&mut told, &recorder, TagStyle::None);
-        let grown = |line: &String| line.strip_prefix("provender.requests.push.ok:")?.strip_suffix("|c")?.parse().ok();
+        let grown = |line: &String| {
+            line.strip_prefix("provender.requests.push.ok:")?.strip_suffix("|c")?.parse().ok()
+        };
         counted += lines.iter().find_map(grown).unwrap_or(0_u64);
         values += lines.iter().filter(|line| line.contains("request_rows")).count();
     };

@@ -77,7 +77,8 @@ async fn a_registry_that_cannot_be_read_is_counted() {
     let server = world.start().await;
     for _ in 0..100 {
         let text = shown(&server).await;
-        let failures = text.lines().find_map(|line| line.strip_prefix("provender_registry_refresh_failures_total "));
+        let failures =
+            text.lines().find_map(|line| line.strip_prefix("provender_registry_refresh_failures_total "));
         if failures.is_some_and(|failures| failures != "0") {
             return;
         }
@@ -89,8 +90,13 @@ async fn a_registry_that_cannot_be_read_is_counted() {
 #[tokio::test]
 async fn the_format_is_the_one_that_was_asked_for() {
     let server = World::new().await.start().await;
-    let asked = server.ask("GET", "/metrics", &["Accept: application/openmetrics-text;version=1.0.0"], b"").await;
-    assert!(asked.head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{}", asked.head);
+    let asked =
+        server.ask("GET", "/metrics", &["Accept: application/openmetrics-text;version=1.0.0"], b"").await;
+    assert!(
+        asked.head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{}",
+        asked.head
+    );
     let plain = server.ask("GET", "/metrics", &[], b"").await;
     assert!(plain.head.contains("content-type: text/plain; version=0.0.4"), "{}", plain.head);
     assert!(plain.text.ends_with("# EOF\n"));

@@ -96,7 +96,9 @@ pub fn is_host_and_port(text: &str) -> bool {
             !host.is_empty() && host.len() <= 253 && host.chars().all(is_part)
         }
     };
-    is_host && port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    is_host
+        && port.bytes().all(|digit| digit.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 impl Environment {

@@ -85,7 +85,9 @@ fn a_place_of_a_statsd_server_is_a_host_and_a_port() {
     for good in ["127.0.0.1:8125", "[::1]:8125", "statsd.internal:1", "a_b-c:65535"] {
         assert!(is_host_and_port(good), "{good}");
     }
-    for bad in ["", "8125", ":8125", "a:", "a:0", "a:65536", "a:+1", "::1:8125", "[a]:1", "udp://a:1", "a b:1"] {
+    for bad in
+        ["", "8125", ":8125", "a:", "a:0", "a:65536", "a:+1", "::1:8125", "[a]:1", "udp://a:1", "a b:1"]
+    {
         assert!(!is_host_and_port(bad), "{bad}");
     }
 }
@@ -103,7 +105,10 @@ fn metrics_that_cannot_be_sent_are_found_where_they_stand() {
         let file = SourceFile::new(FILE_NAME, format!("{head}metrics: {metrics}\n"));
         let (environment, diagnostics) = parse(&file);
         let text = render(&diagnostics, &Sources::of(file), &RenderOptions { styled: false, width: 100 });
-        assert!(environment.is_none() && text.contains(found) && text.contains("feature_store.yaml:4:"), "{text}");
+        assert!(
+            environment.is_none() && text.contains(found) && text.contains("feature_store.yaml:4:"),
+            "{text}"
+        );
     }
 }
 
