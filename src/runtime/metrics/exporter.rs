@@ -79,11 +79,12 @@ async fn connect(
         opened = &mut opening => Some(opened),
         () = told(finished) => tokio::time::timeout(LONGEST_END, opening).await.ok(),
     };
-    let error = match opened? {
-        Ok(client) => return Some(client),
-        Err(error) => error,
+    let why = match opened {
+        Some(Ok(client)) => return Some(client),
+        Some(Err(error)) => error.to_string(),
+        None => "looking it up takes too long".to_owned(),
     };
-    warn(format!("metrics are not sent: `{place}` was not found: {error}"));
+    warn(format!("metrics are not sent: `{place}` was not found: {why}"));
     loop {
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}

@@ -17,6 +17,7 @@ mod tests;
 
 pub use exporter::{Collector, Exporter};
 pub use lines::TagStyle;
+pub use prometheus::TextFormat;
 pub use recorder::Recorder;
 pub use series::{Age, Counter, Distribution, Gauge};
 pub use table::{Kind, Metric, TABLE, Unit};

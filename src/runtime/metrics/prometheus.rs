@@ -1,6 +1,6 @@
-//! What was recorded, in the text format of Prometheus (OpenMetrics, which Prometheus' own older format reads as well).
+//! What was recorded, in the text formats of Prometheus.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -13,16 +13,52 @@ use super::table::{Kind, Metric, PREFIX, TABLE, Unit};
 
 const NANOS_PER_SECOND: f64 = 1e9;
 
+/// A text format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextFormat {
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+    /// Prometheus 0.0.4.
+    Prometheus,
+}
+
 impl Recorder {
     /// All that was recorded so far, as text.
-    pub fn prometheus(&self) -> String {
+    pub fn prometheus(&self, format: TextFormat) -> String {
         let mut registry = Registry::with_prefix(PREFIX);
         registry.register_collector(Box::new(Shown(self.clone())));
         let mut text = String::new();
         // Writing to a `String` cannot fail.
         let _ = encode(&mut text, &registry);
-        text
+        match format {
+            TextFormat::OpenMetrics => text,
+            TextFormat::Prometheus => older(&text),
+        }
     }
+}
+
+/// The same in the older format: it describes counters by their whole names, and has neither units nor an end.
+fn older(text: &str) -> String {
+    let mut older = String::with_capacity(text.len());
+    // The type comes after the help, so both are written once it is known.
+    let mut help = None;
+    for line in text.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            help = described.split_once(' ');
+            continue;
+        }
+        match (help.take(), line.strip_prefix("# TYPE ").and_then(|described| described.split_once(' '))) {
+            (Some((_, help)), Some((name, kind))) => {
+                let total = if kind == "counter" { "_total" } else { "" };
+                // Writing to a `String` cannot fail.
+                let _ = writeln!(older, "# HELP {name}{total} {help}\n# TYPE {name}{total} {kind}");
+            }
+            _ => {
+                let _ = writeln!(older, "{line}");
+            }
+        }
+    }
+    older
 }
 
 #[derive(Debug)]

@@ -31,8 +31,8 @@ const HEAD: &str = "\
 
 Written from the code by `PROVENDER_UPDATE_DOCS=1 cargo test -p provender-runtime reference`; do not edit.
 
-`provender serve`, `materialize`, `materialize-incremental`, `apply` and `push` send metrics to a StatsD server: `--statsd HOST:PORT`, or
-`metrics: { statsd: HOST:PORT }` in feature_store.yaml (also for `destroy` and `sweep`, which apply). `GET /metrics` of the server shows them to Prometheus.
+`provender serve`, `materialize`, `materialize-incremental`, `push`, `apply` and what applies (`destroy`, `sweep`) send metrics to a StatsD server:
+`--statsd HOST:PORT`, or `metrics: { statsd: HOST:PORT }` in feature_store.yaml. `GET /metrics` of the server shows them to Prometheus.
 No value of a feature and no secret is in any of them: labels are names of views and features, and fixed words.
 
 ";
@@ -56,7 +56,8 @@ Plain StatsD has no labels: their values are further parts of the name, in the o
 
 ## Prometheus
 
-`GET /metrics` is in the OpenMetrics text format, which readers of Prometheus' older one understand. It wants a key that may read where the server has keys.
+`GET /metrics` is in the OpenMetrics text format for who accepts it, as Prometheus does, else in Prometheus' older one. It wants a key that may read where the
+server has keys.
 Names are with `_`, the unit and, for counters, `_total`; distributions are histograms. Commands that end are not there to be asked: send theirs to StatsD.
 
 ## Endpoints

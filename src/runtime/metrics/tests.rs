@@ -170,7 +170,7 @@ fn prometheus_reads_names_with_units() {
     [1, 3, 20_000].into_iter().for_each(|value| rows.record(value));
     let durations = recorder.distribution(&table::APPLY_DURATION, &["succeeded"]);
     durations.record_duration(Duration::from_millis(500));
-    let text = recorder.prometheus();
+    let text = recorder.prometheus(TextFormat::OpenMetrics);
     for line in [
         "# TYPE provender_feature_status counter",
         "provender_feature_status_total{view=\"stats\",status=\"PRESENT\"} 3",
@@ -187,6 +187,18 @@ fn prometheus_reads_names_with_units() {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
     assert!(!text.contains("registry_age") && text.ends_with("# EOF\n"), "{text}");
+    let older = recorder.prometheus(TextFormat::Prometheus);
+    for line in [
+        "# TYPE provender_feature_status_total counter",
+        "provender_feature_status_total{view=\"stats\",status=\"PRESENT\"} 3",
+        "# TYPE provender_freshness_seconds gauge",
+        "# TYPE provender_request_rows histogram",
+    ] {
+        assert!(older.lines().any(|found| found == line), "{line}\n{older}");
+    }
+    assert!(older.starts_with("# HELP provender_request_rows Entities that") && !older.contains("# UNIT"));
+    let samples = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
+    assert!(!older.contains("EOF") && samples(&older) == samples(&text));
     for metric in [&table::FEATURE_STATUS, &table::FRESHNESS, &table::REQUEST_ROWS, &table::APPLY_DURATION] {
         assert!(text.contains(&metric.prometheus_name()), "{}", metric.name);
     }

@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use provender_runtime::metrics::TextFormat;
 use provender_runtime::registry::random_id;
 use serde::Serialize;
 
@@ -138,20 +139,22 @@ struct Problem<'a> {
     problem: Option<&'a str>,
 }
 
-/// What was counted, for Prometheus: in its older format for who does not ask for the newer one, which reads the same.
+/// What was counted, for Prometheus: in its older format for who does not accept the newer one.
 async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
     service.authorize(&headers, Scope::Read)?;
     let recorder = service.meters.recorder.clone();
-    let text = tokio::task::spawn_blocking(move || recorder.prometheus())
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let (format, content_type) = match accepted {
+        Some(accepted) if accepted.contains("application/openmetrics-text") => {
+            (TextFormat::OpenMetrics, OPENMETRICS)
+        }
+        _ => (TextFormat::Prometheus, PROMETHEUS),
+    };
+    let text = tokio::task::spawn_blocking(move || recorder.prometheus(format))
         .await
         .map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))?;
-    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
-    let is_new = accepted.is_some_and(|accepted| accepted.contains("application/openmetrics-text"));
     let mut response = Body::from(text).into_response();
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(if is_new { OPENMETRICS } else { PROMETHEUS }),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }
 

@@ -99,5 +99,5 @@ async fn the_format_is_the_one_that_was_asked_for() {
     );
     let plain = server.ask("GET", "/metrics", &[], b"").await;
     assert!(plain.head.contains("content-type: text/plain; version=0.0.4"), "{}", plain.head);
-    assert!(plain.text.ends_with("# EOF\n"));
+    assert!(asked.text.ends_with("# EOF\n") && !plain.text.contains("EOF"));
 }
