@@ -11,6 +11,7 @@ use provender_runtime::feature_store::{
     Entities, EntityColumns, FeatureStore, OnlineResponse, ReadPlan, Spelling,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -180,10 +181,19 @@ impl Service {
 
 /// Reads a body. Text that is no JSON is another refusal than JSON that says something else.
 pub(crate) fn of_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        // A list would be taken for the fields in their order.
+        serde_json::from_slice::<IgnoredAny>(body).map_err(bad_json)?;
+        return Err(invalid("the body is no JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => invalid(format!("the request cannot be read: {error}")),
-        _ => Refusal::new(Code::BadJson, format!("the body is no JSON: {error}")),
+        _ => bad_json(error),
     })
+}
+
+fn bad_json(error: serde_json::Error) -> Refusal {
+    Refusal::new(Code::BadJson, format!("the body is no JSON: {error}"))
 }
 
 fn overloaded(message: &str) -> Refusal {

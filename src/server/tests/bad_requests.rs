@@ -24,6 +24,7 @@ const BODIES: &[(&str, u16, &str)] = &[
     // JSON of another shape.
     ("null", 422, "invalid"),
     ("[]", 422, "invalid"),
+    ("[[\"stats:rate\"], null, {\"driver_id\": [1]}]", 422, "invalid"),
     ("7", 422, "invalid"),
     ("\"stats:rate\"", 422, "invalid"),
     ("{}", 422, "invalid"),
@@ -142,6 +143,8 @@ const WRITES: &[(&str, &str, u16, &str)] = &[
         "invalid",
     ),
     ("/materialize", "{}", 422, "invalid"),
+    ("/materialize-incremental", "[null, null]", 422, "invalid"),
+    ("/push", "[\"events\", {}]", 422, "invalid"),
     ("/materialize", "{\"start_ts\": \"soon\", \"end_ts\": \"2020-01-01\"}", 422, "invalid"),
     ("/materialize", "{\"start_ts\": \"2021-01-01\", \"end_ts\": \"2020-01-01\"}", 422, "invalid"),
     ("/materialize-incremental", "{\"end_ts\": \"2999-01-01\"}", 422, "invalid"),
