@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::metrics::{TextFormat, table};
 use crate::testing::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
 
 fn step(name: &str, after: &[&str]) -> Step {
@@ -83,8 +84,15 @@ async fn a_failed_step_stops_only_what_depends_on_it() {
         vec![step("bad", &[]), step("b", &["bad"]), step("c", &["b"]), step("d", &[]), step("e", &["d"])];
     let (_keep, stop) = watch::channel(false);
     let log = log();
-    let report = apply(&plan_of(steps), &log, &infrastructure(), options(stop)).await.unwrap();
+    let options = options(stop);
+    let metrics = options.metrics.clone();
+    let report = apply(&plan_of(steps), &log, &infrastructure(), options).await.unwrap();
     assert_eq!(report.succeeded, ["d", "e"]);
+    let counted = |outcome| metrics.counter(&table::APPLY_STEPS, &["create", outcome]).value();
+    assert_eq!((counted("succeeded"), counted("failed"), counted("not_started")), (2, 1, 2));
+    assert!(
+        metrics.prometheus(TextFormat::Prometheus).contains(r#"duration_seconds_count{outcome="failed"} 1"#)
+    );
     assert_eq!(report.failed.len(), 1);
     let waited = |step: &str, before: &str| (step.to_owned(), vec![before.to_owned()]);
     assert_eq!(report.not_started, [waited("b", "bad"), waited("c", "b")]);

@@ -16,6 +16,7 @@ use provender_core::model::{
 use provender_core::registry::{Backfill, Column, ColumnId};
 
 use super::*;
+use crate::metrics::{Recorder, TextFormat};
 use crate::registry::{LedgerStore, RegistryLog};
 use crate::testing::{
     Bench, MemoryHistory, MemoryProvider, entity, feature, feature_view, file_source, int, int_key,
@@ -204,6 +205,36 @@ fn the_newest_row_per_key_is_stored_and_rows_without_key_or_time_are_counted() {
     assert_eq!((loaded.rows_read, loaded.rows_written, loaded.null_keys, loaded.no_event_time), (6, 1, 1, 1));
     assert_eq!(world.stored(1), Some(((9, Some(2)), vec![int(3)])));
     assert_eq!((world.stored(2), world.stored(3)), (None, None));
+}
+
+#[test]
+fn a_run_counts_its_rows_and_how_fresh_the_table_is() {
+    let mut world = World::new(0);
+    world.rows = vec![(Some(1), Some(5), None), (Some(1), Some(9), None), (None, Some(6), None)];
+    let job = |kind, dry_run| {
+        let metrics = Recorder::new(Arc::new(At(at(1000))));
+        MaterializeJob { dry_run, metrics, ..World::job(kind) }
+    };
+    let shown = |job: &MaterializeJob| {
+        world.try_run(job).unwrap();
+        job.metrics.prometheus(TextFormat::Prometheus)
+    };
+    assert_eq!(shown(&job(range(5, 400), true)), "");
+    let text = shown(&job(range(5, 400), false));
+    for line in [
+        r#"provender_materialize_rows_total{view="v",outcome="read"} 3"#,
+        r#"provender_materialize_rows_total{view="v",outcome="written"} 1"#,
+        r#"provender_materialize_rows_total{view="v",outcome="null_key"} 1"#,
+        r#"provender_materialize_duration_seconds_count{view="v",outcome="loaded"} 1"#,
+        // 600 nanoseconds.
+        r#"provender_freshness_seconds{view="v"} 6e-7"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+    }
+    // A process that finds nothing to load knows how fresh the table is all the same.
+    let text = shown(&job(up_to(300), false));
+    assert!(text.contains(r#"duration_seconds_count{view="v",outcome="nothing"} 1"#), "{text}");
+    assert!(text.contains(r#"freshness_seconds{view="v"} 6e-7"#), "{text}");
 }
 
 #[test]
