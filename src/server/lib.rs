@@ -11,6 +11,7 @@ mod listen;
 mod readiness;
 mod refresh;
 mod refusal;
+mod request_log;
 mod server;
 mod service;
 mod settings;

@@ -28,6 +28,7 @@ use self::interface::serving::{
 use self::interface::types::RepeatedValue;
 use crate::keys::Scope;
 use crate::refusal::{Code, Refusal};
+use crate::request_log::with_request_id;
 use crate::service::{Service, invalid};
 
 /// What was compiled from `proto/`.
@@ -78,8 +79,11 @@ pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
         .max_encoding_message_size(usize::MAX);
     let mut routes = Routes::builder();
     routes.add_service(health).add_service(reflection).add_service(serving);
-    let router =
-        routes.routes().into_axum_router().layer(middleware::from_fn_with_state(service.clone(), let_in));
+    let router = routes
+        .routes()
+        .into_axum_router()
+        .layer(middleware::from_fn_with_state(service.clone(), let_in))
+        .layer(middleware::from_fn(with_request_id));
     Ok((Health(reporter), router))
 }
 
@@ -117,13 +121,7 @@ impl ServingService for Serving {
         let answer = answer.unwrap_or_else(|_| {
             Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
         });
-        match answer {
-            Ok(answer) => Ok(Reply::new(message(answer))),
-            Err(refusal) => {
-                tracing::info!(code = refusal.code.as_str(), "grpc request");
-                Err(refusal.into())
-            }
-        }
+        Ok(Reply::new(message(answer?)))
     }
 }
 
