@@ -12,6 +12,7 @@ mod meters;
 mod readiness;
 mod refresh;
 mod refusal;
+mod request_log;
 mod server;
 mod service;
 mod settings;

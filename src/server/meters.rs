@@ -1,11 +1,16 @@
 //! What is counted of requests: a place for each endpoint and each way in which a request can end, found without a lock.
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use provender_runtime::metrics::{Age, Counter, Distribution, Recorder, table};
+use tonic::Status;
 
 use crate::refusal::Code;
+use crate::service::Service;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +95,35 @@ fn lower_case(name: &str) -> String {
         lower.push(letter.to_ascii_lowercase());
     }
     lower
+}
+
+/// Counts a request over HTTP.
+pub(crate) async fn count_http(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherHttp);
+    let response = next.run(request).await;
+    let outcome = response.extensions().get().map_or(Outcome::Ok, |code: &Code| Outcome::Refused(*code));
+    service.meters.answered(endpoint, outcome, began.elapsed());
+    response
+}
+
+/// Counts a request over gRPC.
+pub(crate) async fn count_grpc(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherGrpc);
+    let response = next.run(request).await;
+    // What ends well says so after its messages.
+    let status = Status::from_header_map(response.headers()).map_or(tonic::Code::Ok, |status| status.code());
+    service.meters.answered(endpoint, Outcome::Status(status), began.elapsed());
+    response
 }
 
 /// What requests count in.

@@ -27,8 +27,9 @@ use self::interface::serving::{
 };
 use self::interface::types::RepeatedValue;
 use crate::keys::Scope;
-use crate::meters::{Endpoint, Outcome};
+use crate::meters::count_grpc;
 use crate::refusal::{Code, Refusal};
+use crate::request_log::with_request_id;
 use crate::service::{Service, invalid};
 
 /// What was compiled from `proto/`.
@@ -79,24 +80,17 @@ pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
         .max_encoding_message_size(usize::MAX);
     let mut routes = Routes::builder();
     routes.add_service(health).add_service(reflection).add_service(serving);
-    let router =
-        routes.routes().into_axum_router().layer(middleware::from_fn_with_state(service.clone(), let_in));
+    let router = routes
+        .routes()
+        .into_axum_router()
+        .layer(middleware::from_fn_with_state(service.clone(), let_in))
+        .layer(middleware::from_fn_with_state(service.clone(), count_grpc))
+        .layer(middleware::from_fn(with_request_id));
     Ok((Health(reporter), router))
 }
 
-/// Looks at keys, and counts.
-async fn let_in(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let began = std::time::Instant::now();
-    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherGrpc);
-    let response = with_key(&service, request, next).await;
-    // What ends well says so after its messages.
-    let status = Status::from_header_map(response.headers()).map_or(tonic::Code::Ok, |status| status.code());
-    service.meters.answered(endpoint, Outcome::Status(status), began.elapsed());
-    response
-}
-
 /// Looks at the key of everything but health checks.
-async fn with_key(service: &Service, request: Request, next: Next) -> Response {
+async fn let_in(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with(HEALTH)
         && let Err(refusal) = service.authorize(request.headers(), Scope::Read)
     {
@@ -129,13 +123,7 @@ impl ServingService for Serving {
         let answer = answer.unwrap_or_else(|_| {
             Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
         });
-        match answer {
-            Ok(answer) => Ok(Reply::new(message(answer))),
-            Err(refusal) => {
-                tracing::info!(code = refusal.code.as_str(), "grpc request");
-                Err(refusal.into())
-            }
-        }
+        Ok(Reply::new(message(answer?)))
     }
 }
 

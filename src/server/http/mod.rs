@@ -7,25 +7,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use provender_runtime::metrics::TextFormat;
-use provender_runtime::registry::random_id;
 use serde::Serialize;
 
 use crate::OPENAPI;
 use crate::keys::Scope;
-use crate::meters::{Endpoint, Outcome};
+use crate::meters::count_http;
 use crate::refusal::{Code, Refusal};
+use crate::request_log::with_request_id;
 use crate::service::Service;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// A longer request id of a client is not taken over.
-const LONGEST_REQUEST_ID: usize = 64;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -48,48 +44,9 @@ pub(crate) fn routes(service: Arc<Service>) -> Router {
         .method_not_allowed_fallback(async || {
             Refusal::new(Code::MethodNotAllowed, "this path takes another method")
         })
-        .layer(middleware::from_fn_with_state(service.clone(), with_request_id))
+        .layer(middleware::from_fn_with_state(service.clone(), count_http))
+        .layer(middleware::from_fn(with_request_id))
         .with_state(service)
-}
-
-/// Gives each request an id, the client's where it sent one, counts it and tells how it ended. No body is in the line.
-async fn with_request_id(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let id = match request.headers().get(&REQUEST_ID).filter(|id| is_plain(id)) {
-        Some(id) => id.clone(),
-        None => HeaderValue::try_from(random_id()).unwrap_or_else(|_| HeaderValue::from_static("-")),
-    };
-    let began = std::time::Instant::now();
-    let told = tracing::enabled!(tracing::Level::INFO)
-        .then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherHttp);
-    let mut response = next.run(request).await;
-    let outcome = response.extensions().get().map_or(Outcome::Ok, |code: &Code| Outcome::Refused(*code));
-    service.meters.answered(endpoint, outcome, began.elapsed());
-    if let Some((method, path)) = told {
-        tell(&method, &path, &id, &response, began.elapsed());
-    }
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
-}
-
-fn is_plain(id: &HeaderValue) -> bool {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-    (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
-}
-
-fn tell(method: &http::Method, path: &str, id: &HeaderValue, response: &Response, took: std::time::Duration) {
-    let status = response.status();
-    let code = response.extensions().get::<Code>().map_or("", |code| code.as_str());
-    let request_id = id.to_str().unwrap_or_default();
-    let milliseconds = took.as_secs_f64() * 1_000.0;
-    let status_number = status.as_u16();
-    if status.is_server_error() {
-        tracing::warn!(request_id, %method, path, status = status_number, code, milliseconds, "request");
-    } else if status.is_client_error() {
-        tracing::info!(request_id, %method, path, status = status_number, code, milliseconds, "request");
-    } else {
-        tracing::debug!(request_id, %method, path, status = status_number, milliseconds, "request");
-    }
 }
 
 async fn get_online_features(State(service): State<Arc<Service>>, request: Request) -> Answer {

@@ -177,3 +177,19 @@ async fn services_rename_and_take_whole_views() {
     let of_nobody = server.read(json!({"features": ["weather:sky"]})).await;
     assert_eq!(of_nobody["results"][0]["statuses"], json!(["NOT_FOUND"]));
 }
+
+#[tokio::test]
+async fn the_openapi_document_has_the_routes_that_are_there() {
+    let mut world = World::new().await;
+    world.settings.allow_write = true;
+    let server = world.start().await;
+    let document = server.ask("GET", "/openapi.json", &[], b"").await.json();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 9);
+    for (path, methods) in paths {
+        for method in methods.as_object().unwrap().keys() {
+            let answer = server.ask(&method.to_uppercase(), path, &[], b"").await;
+            assert!(![404, 405, 500].contains(&answer.status), "{method} {path}: {}", answer.text);
+        }
+    }
+}
