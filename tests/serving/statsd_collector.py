@@ -8,7 +8,7 @@ asks the collector's administration port what it has. Exit code 1 when a metric 
 """
 
 import json
-import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -130,14 +130,15 @@ def main():
         assert server.wait(30) == 0
         server = None
         time.sleep(0.5)
-        return judge(ask(admin, "counters"), ask(admin, "timers"), ask(admin, "gauges"), folder)
+        return judge(ask(admin, "counters"), ask(admin, "timers"), ask(admin, "gauges"))
     finally:
         for process in (server, collector):
             if process is not None:
                 process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def judge(counters, timers, gauges, folder):
+def judge(counters, timers, gauges):
     wrong = []
     counts = {
         "requests.get-online-features.ok": READS,
