@@ -16,6 +16,18 @@ pub(crate) async fn on_blocking_thread<T: Send + 'static>(
         .map_err(|error| Error::new(ErrorKind::Bug, "a worker thread stopped").with_source(error))?
 }
 
+/// Sorts in as many parts as there are processors, then merges them; equal items come in any order.
+pub(crate) fn sort_side_by_side<T: Ord + Send>(items: &mut [T]) {
+    let in_part = items.len().div_ceil(processors()).max(1);
+    std::thread::scope(|threads| {
+        for part in items.chunks_mut(in_part) {
+            threads.spawn(|| part.sort_unstable());
+        }
+    });
+    // The stable sort finds the sorted runs and merges them.
+    items.sort();
+}
+
 /// How many pieces of CPU work are worth running side by side.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

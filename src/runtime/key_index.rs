@@ -65,12 +65,12 @@ impl KeyIndex {
 
     /// The number of a key, which is new when it is equal to the number of keys before; `None` when there are more keys
     /// than can be numbered.
-    pub(crate) fn insert(&mut self, key: &EntityKey) -> Option<usize> {
+    pub(crate) fn insert(&mut self, key: &EntityKey) -> Option<u32> {
         let bytes = key.as_bytes();
         let word = word(bytes);
         let hash = self.hash(word, bytes);
         if let Some(found) = self.slots.find(hash, |slot| self.is(slot, word, bytes)) {
-            return Some(found.number as usize);
+            return Some(found.number);
         }
         let number = u32::try_from(self.slots.len()).ok()?;
         let long = u32::try_from(self.long.len()).ok()?;
@@ -81,7 +81,7 @@ impl KeyIndex {
         slots.insert_unique(hash, Slot { word, number, long }, |slot| {
             hash_of(hasher, slot.word, longer.get(slot.long as usize).map_or(&[][..], |key| &**key))
         });
-        Some(number as usize)
+        Some(number)
     }
 
     /// All keys with their numbers, in no order.
@@ -151,7 +151,10 @@ mod tests {
             let expected = known.iter().position(|other| *other == text);
             assert_eq!(index.numbers(&columns, 0..texts.len())[row].map(|number| number as usize), expected);
             assert!(columns.encode(row, &mut key));
-            assert_eq!(index.insert(&key), Some(expected.unwrap_or(known.len())));
+            assert_eq!(
+                index.insert(&key).map(|number| number as usize),
+                Some(expected.unwrap_or(known.len()))
+            );
             if expected.is_none() {
                 known.push(text);
             }

@@ -5,15 +5,15 @@
 //! leads it ([`Leaders`]); the second time only values, and only those of rows that lead at the end ([`Chosen`]).
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array as _, ArrayRef, Int64Array, UInt64Array, new_null_array};
+use arrow::array::{Array as _, ArrayRef, Int64Array, UInt32Array, UInt64Array, new_null_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::blocking::{on_blocking_thread, processors};
+use crate::blocking::{on_blocking_thread, processors, sort_side_by_side};
 use crate::columns::KeyColumns;
 use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
 use crate::{Error, ErrorKind, Result};
@@ -113,9 +113,12 @@ impl Leaders {
 pub(crate) struct Chosen {
     /// Their places, sorted, each once.
     places: Arc<[u64]>,
-    /// For each slot, which of the places it has chosen.
-    of_slot: Vec<Option<u32>>,
+    /// For each slot, which of the places it has chosen; [`NONE`] where it has chosen nothing.
+    of_slot: Vec<u32>,
 }
+
+/// No place: there are fewer.
+const NONE: u32 = u32::MAX;
 
 impl Chosen {
     /// What each slot chooses.
@@ -123,19 +126,21 @@ impl Chosen {
     /// # Errors
     /// More slots than can be numbered.
     pub(crate) fn new(by_slot: impl ExactSizeIterator<Item = Option<u64>>) -> Result<Self> {
-        let mut of_slot = vec![None; by_slot.len()];
-        u32::try_from(by_slot.len()).map_err(|_| {
+        let slots = u32::try_from(by_slot.len()).map_err(|_| {
             Error::invalid("more than four billion rows are asked for at once").with_hint("ask in parts")
         })?;
-        let mut pairs: Vec<(u64, u32)> =
-            by_slot.zip(0..).filter_map(|(place, slot)| Some((place?, slot))).collect();
-        pairs.sort_unstable();
+        let mut of_slot = vec![NONE; by_slot.len()];
+        let pairs = by_slot.zip(0..slots).filter_map(|(place, slot)| Some((place?, slot)));
+        let mut pairs: Vec<(u64, u32)> = pairs.collect();
+        sort_side_by_side(&mut pairs);
         let mut places: Vec<u64> = Vec::with_capacity(pairs.len());
+        let mut number = NONE;
         for (place, slot) in pairs {
             if places.last() != Some(&place) {
                 places.push(place);
+                number = number.wrapping_add(1);
             }
-            of_slot[slot as usize] = u32::try_from(places.len() - 1).ok();
+            of_slot[slot as usize] = number;
         }
         Ok(Self { places: places.into(), of_slot })
     }
@@ -148,7 +153,8 @@ impl Chosen {
         columns: &SchemaRef,
         slots: impl Iterator<Item = Option<usize>> + Send,
     ) -> Result<Vec<ArrayRef>> {
-        let indices: UInt64Array = slots.map(|slot| self.of_slot[slot?].map(u64::from)).collect();
+        let of_slot = |slot: usize| Some(self.of_slot[slot]).filter(|number| *number != NONE);
+        let indices: UInt32Array = slots.map(|slot| of_slot(slot?)).collect();
         let (rows, indices) = (self.places.len(), Arc::new(indices));
         let parts = self.parts(source, columns).await?;
         let columns = columns.fields().iter().zip(parts).map(|(field, parts)| {
@@ -166,13 +172,17 @@ impl Chosen {
         if self.places.is_empty() || columns.fields().is_empty() {
             return Ok(vec![Vec::new(); columns.fields().len()]);
         }
-        let mut chunks: Vec<(u64, RecordBatch)> = Vec::new();
-        let mut batches = source.read(columns, Arc::clone(&self.places)).await?;
-        while let Some(batch) = batches.try_next().await? {
-            if batch.num_rows() > 0 {
-                chunks.push((places(&batch)?.value(0), batch));
+        let chunks: Arc<Mutex<Vec<(u64, RecordBatch)>>> = Arc::default();
+        let take = {
+            let chunks = Arc::clone(&chunks);
+            move |batch: RecordBatch| {
+                let first = places(&batch)?.value(0);
+                locked(&chunks).push((first, batch));
+                Ok(())
             }
-        }
+        };
+        source.read(columns, Arc::clone(&self.places), Arc::new(take)).await?;
+        let mut chunks = std::mem::take(&mut *locked(&chunks));
         let found: usize = chunks.iter().map(|(_, batch)| batch.num_rows()).sum();
         if found != self.places.len() {
             let asked = self.places.len();
@@ -183,6 +193,11 @@ impl Chosen {
         let of_column = |at| chunks.iter().map(|(_, chunk)| Arc::clone(chunk.column(at))).collect();
         Ok((0..columns.fields().len()).map(of_column).collect())
     }
+}
+
+/// What a scan gathers. After a panic the scan fails, and nobody looks at what is half done.
+pub(crate) fn locked<T>(gathered: &Mutex<T>) -> MutexGuard<'_, T> {
+    gathered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn bug(error: arrow::error::ArrowError) -> Error {

@@ -1,21 +1,20 @@
 //! Loads one interval of a source into one table: the newest row per key, written in key order.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use futures::TryStreamExt as _;
 use provender_core::encoding::{EntityKey, RowHeader, RowSchema};
 use provender_core::model::DataSource;
 use provender_core::registry::{Interval, OnlineTable};
 use provender_core::time::Timestamp;
 
-use crate::blocking::on_blocking_thread;
+use crate::blocking::{on_blocking_thread, sort_side_by_side};
 use crate::columns::{self, RowColumns};
 use crate::key_index::KeyIndex;
-use crate::newest_rows::{Candidates, Chosen, Leaders};
+use crate::newest_rows::{Candidates, Chosen, Leaders, locked};
 use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
 use crate::{Error, ErrorKind, Result};
 
@@ -32,7 +31,7 @@ pub(super) struct Loaded {
 }
 
 /// Called with rows read and rows written so far.
-pub(super) type Report<'a> = &'a (dyn Fn(u64, u64) + Sync);
+pub(super) type Report = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 fn join_keys(table: &OnlineTable) -> SchemaRef {
     let keys = table.join_keys.iter().map(|key| columns::field(&key.name, &key.value_type));
@@ -51,12 +50,14 @@ pub(super) async fn count(
     offline: &dyn OfflineStore,
 ) -> Result<u64> {
     let source = offline.pin(source).await?;
-    let mut rows = source.scan(&Arc::new(Schema::empty()), Some(interval)).await?;
-    let mut count = 0;
-    while let Some(batch) = rows.batches.try_next().await? {
-        count += batch.num_rows() as u64;
-    }
-    Ok(count)
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let take = move |batch: RecordBatch| {
+        counted.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        Ok(())
+    };
+    source.scan(&Arc::new(Schema::empty()), Some(interval), Arc::new(take)).await?;
+    Ok(count.load(Ordering::Relaxed))
 }
 
 /// Reads an interval and writes the newest row per key.
@@ -66,19 +67,23 @@ pub(super) async fn load(
     (interval, mode): (Interval, WriteMode),
     offline: &dyn OfflineStore,
     online: &dyn OnlineStore,
-    report: Report<'_>,
+    report: Report,
 ) -> Result<Loaded> {
-    let mut loaded = Loaded::default();
     let source = offline.pin(source).await?;
-    let mut newest = NewestPerKey::default();
-    let mut rows = source.scan(&join_keys(table), Some(interval)).await?;
-    while let Some(batch) = rows.batches.try_next().await? {
-        loaded.rows_read += batch.num_rows() as u64;
-        newest = on_blocking_thread(move || newest.take_in(&batch)).await?;
-        report(loaded.rows_read, 0);
-    }
-    loaded.null_keys = newest.null_keys;
-    loaded.no_event_time = rows.skipped.load(Ordering::Relaxed);
+    let newest = Arc::new(Mutex::new(NewestPerKey::default()));
+    let take = {
+        let (newest, report) = (Arc::clone(&newest), Arc::clone(&report));
+        move |batch: RecordBatch| {
+            let mut newest = locked(&newest);
+            newest.take_in(&batch)?;
+            report(newest.rows_read, 0);
+            Ok(())
+        }
+    };
+    let no_event_time = source.scan(&join_keys(table), Some(interval), Arc::new(take)).await?;
+    let newest = std::mem::take(&mut *locked(&newest));
+    let NewestPerKey { rows_read, null_keys, .. } = newest;
+    let mut loaded = Loaded { rows_read, null_keys, no_event_time, outcome: WriteOutcome::default() };
     let sorted = newest.sorted(source.as_ref(), table).await?;
     // One write at least: a table that is gone is an error even when the interval holds no rows.
     let (mut rest, mut rows) = on_blocking_thread(move || sorted.next_rows()).await?;
@@ -107,30 +112,32 @@ fn too_many() -> Error {
 struct NewestPerKey {
     keys: KeyIndex,
     leaders: Leaders,
+    rows_read: u64,
     null_keys: u64,
 }
 
 impl NewestPerKey {
-    fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
+    fn take_in(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows_read += batch.num_rows() as u64;
         let candidates = Candidates::new(batch)?;
         let mut key = EntityKey::empty();
         let mut offers = Vec::with_capacity(batch.num_rows());
         for rows in candidates.blocks() {
             let known = self.keys.numbers(&candidates.keys, rows.clone());
             for (row, known) in rows.zip(known) {
-                let slot = match known {
-                    Some(number) => number as usize,
+                let number = match known {
+                    Some(number) => number,
                     None if !candidates.keys.encode(row, &mut key) => {
                         self.null_keys += 1;
                         continue;
                     }
                     None => self.keys.insert(&key).ok_or_else(too_many)?,
                 };
-                offers.push((slot, candidates.leader(row)));
+                offers.push((number as usize, candidates.leader(row)));
             }
         }
         self.leaders.offer(&offers);
-        Ok(self)
+        Ok(())
     }
 
     /// The rows in the order of their encoded keys.
@@ -138,7 +145,7 @@ impl NewestPerKey {
         let Self { keys, leaders, .. } = self;
         let (keys, leaders, chosen) = on_blocking_thread(move || {
             let mut keys: Vec<(EntityKey, usize)> = keys.into_keys().collect();
-            keys.sort_unstable();
+            sort_side_by_side(&mut keys);
             let places = leaders.by_slot().iter().map(|leader| leader.map(|leader| leader.place));
             let chosen = Chosen::new(places)?;
             Ok((keys, leaders, chosen))
