@@ -8,6 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use provender_core::encoding::EntityKey;
 
 use crate::columns::KeyColumns;
+use crate::{Error, Result};
 
 /// Bytes of a key that lies in the table itself.
 const INLINE: usize = 15;
@@ -63,17 +64,33 @@ impl KeyIndex {
         rows.zip(hashed).map(find).collect()
     }
 
-    /// The number of a key, which is new when it is equal to the number of keys before; `None` when there are more keys
-    /// than can be numbered.
-    pub(crate) fn insert(&mut self, key: &EntityKey) -> Option<u32> {
+    /// The numbers of the keys of some rows, which get one where they have none yet; `None` for a null key.
+    ///
+    /// # Errors
+    /// More keys than can be numbered.
+    pub(crate) fn numbered(&mut self, columns: &KeyColumns, rows: Range<usize>) -> Result<Vec<Option<u32>>> {
+        let mut numbers = self.numbers(columns, rows.clone());
+        let mut key = EntityKey::empty();
+        for (row, number) in rows.zip(&mut numbers) {
+            if number.is_none() && columns.encode(row, &mut key) {
+                *number = Some(self.insert(&key)?);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// The number of a key, which is new when it is equal to the number of keys before.
+    fn insert(&mut self, key: &EntityKey) -> Result<u32> {
         let bytes = key.as_bytes();
         let word = word(bytes);
         let hash = self.hash(word, bytes);
         if let Some(found) = self.slots.find(hash, |slot| self.is(slot, word, bytes)) {
-            return Some(found.number);
+            return Ok(found.number);
         }
-        let number = u32::try_from(self.slots.len()).ok()?;
-        let long = u32::try_from(self.long.len()).ok()?;
+        let too_many =
+            |_| Error::invalid("more than four billion keys at once").with_hint("ask for them in parts");
+        let number = u32::try_from(self.slots.len()).map_err(too_many)?;
+        let long = u32::try_from(self.long.len()).map_err(too_many)?;
         if bytes.len() > INLINE {
             self.long.push(bytes.into());
         }
@@ -81,7 +98,7 @@ impl KeyIndex {
         slots.insert_unique(hash, Slot { word, number, long }, |slot| {
             hash_of(hasher, slot.word, longer.get(slot.long as usize).map_or(&[][..], |key| &**key))
         });
-        Some(number)
+        Ok(number)
     }
 
     /// All keys with their numbers, in no order.
@@ -152,7 +169,7 @@ mod tests {
             assert_eq!(index.numbers(&columns, 0..texts.len())[row].map(|number| number as usize), expected);
             assert!(columns.encode(row, &mut key));
             assert_eq!(
-                index.insert(&key).map(|number| number as usize),
+                index.insert(&key).ok().map(|number| number as usize),
                 Some(expected.unwrap_or(known.len()))
             );
             if expected.is_none() {

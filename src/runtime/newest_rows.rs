@@ -21,6 +21,11 @@ use crate::{Error, ErrorKind, Result};
 /// Rows that are looked up together: so few that what they touch stays in the processor's cache.
 const BLOCK: usize = 2 * 1024;
 
+/// So many rows in blocks that are looked up together.
+pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(rows))
+}
+
 /// The row that leads a slot: ordered by event time, created time (none first), place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Leader {
@@ -48,8 +53,7 @@ impl<'a> Candidates<'a> {
 
     /// All rows, in blocks that are looked up together.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let rows = self.event_times.len();
-        (0..rows).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(rows))
+        blocks(self.event_times.len())
     }
 
     /// The row as one that may lead.

@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use arrow::array::{Array as _, Int64Array};
-use provender_core::encoding::EntityKey;
 
 use super::EventTimeMatch;
 use crate::blocking::processors;
 use crate::columns::KeyColumns;
 use crate::key_index::KeyIndex;
-use crate::newest_rows::{Candidates, Leader};
+use crate::newest_rows::{Candidates, Leader, blocks};
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -41,12 +40,11 @@ impl Slots {
     pub(super) fn new(columns: &KeyColumns, times: &Int64Array) -> Result<Self> {
         let rows = u32::try_from(times.len()).map_err(|_| too_many())?;
         let mut keys = KeyIndex::default();
-        let mut key = EntityKey::empty();
-        let mut key_of_row = vec![NONE; times.len()];
-        for (row, number) in key_of_row.iter_mut().enumerate() {
-            if times.is_valid(row) && columns.encode(row, &mut key) {
-                *number = keys.insert(&key).ok_or_else(too_many)?;
-            }
+        let mut key_of_row = Vec::with_capacity(times.len());
+        for block in blocks(times.len()) {
+            let numbers = keys.numbered(columns, block.clone())?;
+            let numbers = block.zip(numbers).map(|(row, number)| number.filter(|_| times.is_valid(row)));
+            key_of_row.extend(numbers.map(|number| number.unwrap_or(NONE)));
         }
         let (ends, mut by_key) =
             grouped(&key_of_row, keys.len(), (0..rows).zip(times.values().iter().copied()));

@@ -103,10 +103,6 @@ pub(super) async fn load(
     }
 }
 
-fn too_many() -> Error {
-    Error::invalid("the interval has more than four billion keys").with_hint("load it in parts")
-}
-
 /// The newest row per key of a source.
 #[derive(Default)]
 struct NewestPerKey {
@@ -120,23 +116,13 @@ impl NewestPerKey {
     fn take_in(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows_read += batch.num_rows() as u64;
         let candidates = Candidates::new(batch)?;
-        let mut key = EntityKey::empty();
-        let mut offers = Vec::with_capacity(batch.num_rows());
         for rows in candidates.blocks() {
-            let known = self.keys.numbers(&candidates.keys, rows.clone());
-            for (row, known) in rows.zip(known) {
-                let number = match known {
-                    Some(number) => number,
-                    None if !candidates.keys.encode(row, &mut key) => {
-                        self.null_keys += 1;
-                        continue;
-                    }
-                    None => self.keys.insert(&key).ok_or_else(too_many)?,
-                };
-                offers.push((number as usize, candidates.leader(row)));
-            }
+            let numbers = self.keys.numbered(&candidates.keys, rows.clone())?;
+            self.null_keys += numbers.iter().filter(|number| number.is_none()).count() as u64;
+            let offers = rows.zip(numbers);
+            let offers = offers.filter_map(|(row, number)| Some((number? as usize, candidates.leader(row))));
+            self.leaders.offer(&offers.collect::<Vec<_>>());
         }
-        self.leaders.offer(&offers);
         Ok(())
     }
 
