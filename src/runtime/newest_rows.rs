@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{Array as _, ArrayRef, Int64Array, UInt32Array, UInt64Array, new_null_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -165,7 +166,7 @@ impl Chosen {
             let (indices, kind) = (Arc::clone(&indices), field.data_type().clone());
             on_blocking_thread(move || match parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice() {
                 [] if rows == 0 => Ok(new_null_array(&kind, indices.len())),
-                parts => concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(bug),
+                parts => concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain),
             })
         });
         stream::iter(columns.collect::<Vec<_>>()).buffered(processors()).try_collect().await
@@ -204,6 +205,12 @@ pub(crate) fn locked<T>(gathered: &Mutex<T>) -> MutexGuard<'_, T> {
     gathered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn bug(error: arrow::error::ArrowError) -> Error {
-    Error::new(ErrorKind::Bug, "could not put rows together").with_source(error)
+fn explain(error: ArrowError) -> Error {
+    match error {
+        ArrowError::OffsetOverflowError(_) => {
+            Error::invalid("the values of one column take more than 2 GiB, which is more than fits at once")
+                .with_hint("ask for fewer entity rows, or load shorter intervals, one after the other")
+        }
+        error => Error::new(ErrorKind::Bug, "could not put rows together").with_source(error),
+    }
 }
