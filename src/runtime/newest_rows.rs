@@ -20,7 +20,7 @@ use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are looked up together: so few that what they touch stays in the processor's cache.
-const BLOCK: usize = 2 * 1024;
+pub(crate) const BLOCK: usize = 2 * 1024;
 
 /// So many rows in blocks that are looked up together.
 pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
@@ -97,6 +97,11 @@ impl Leaders {
         }
     }
 
+    /// Adds the slots of others behind these.
+    pub(crate) fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Lets each slot of a run start from the slot before it: afterwards a slot is led by the newest row of the run up to
     /// there.
     pub(crate) fn accumulate(&mut self, run: Range<usize>) {
@@ -137,7 +142,7 @@ impl Chosen {
         let mut of_slot = vec![NONE; by_slot.len()];
         let pairs = by_slot.zip(0..slots).filter_map(|(place, slot)| Some((place?, slot)));
         let mut pairs: Vec<(u64, u32)> = pairs.collect();
-        sort_side_by_side(&mut pairs);
+        sort_side_by_side(&mut pairs, Ord::cmp);
         let mut places: Vec<u64> = Vec::with_capacity(pairs.len());
         let mut number = NONE;
         for (place, slot) in pairs {
@@ -166,7 +171,9 @@ impl Chosen {
             let (indices, kind) = (Arc::clone(&indices), field.data_type().clone());
             on_blocking_thread(move || match parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice() {
                 [] if rows == 0 => Ok(new_null_array(&kind, indices.len())),
-                parts => concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain),
+                parts => {
+                    concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain)
+                }
             })
         });
         stream::iter(columns.collect::<Vec<_>>()).buffered(processors()).try_collect().await

@@ -7,7 +7,7 @@ use arrow::array::{Array as _, Int64Array};
 use super::EventTimeMatch;
 use crate::blocking::processors;
 use crate::columns::KeyColumns;
-use crate::key_index::KeyIndex;
+use crate::key_index::{Hashed, KeyIndex};
 use crate::newest_rows::{Candidates, Leader, blocks};
 use crate::{Error, Result};
 
@@ -40,11 +40,13 @@ impl Slots {
     pub(super) fn new(columns: &KeyColumns, times: &Int64Array) -> Result<Self> {
         let rows = u32::try_from(times.len()).map_err(|_| too_many())?;
         let mut keys = KeyIndex::default();
-        let mut key_of_row = Vec::with_capacity(times.len());
+        let mut key_of_row = vec![NONE; times.len()];
         for block in blocks(times.len()) {
-            let numbers = keys.numbered(columns, block.clone())?;
-            let numbers = block.zip(numbers).map(|(row, number)| number.filter(|_| times.is_valid(row)));
-            key_of_row.extend(numbers.map(|number| number.unwrap_or(NONE)));
+            let hashed = keys.hashed(columns, block).filter(|hashed| times.is_valid(hashed.row));
+            let hashed: Vec<Hashed> = hashed.collect();
+            for (hashed, number) in hashed.iter().zip(keys.number(columns, &hashed)?) {
+                key_of_row[hashed.row] = number;
+            }
         }
         let (ends, mut by_key) =
             grouped(&key_of_row, keys.len(), (0..rows).zip(times.values().iter().copied()));

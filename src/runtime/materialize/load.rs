@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use provender_core::encoding::{EntityKey, RowHeader, RowSchema};
+use provender_core::encoding::{RowHeader, RowSchema};
 use provender_core::model::DataSource;
 use provender_core::registry::{Interval, OnlineTable};
 use provender_core::time::Timestamp;
 
-use crate::blocking::{on_blocking_thread, sort_side_by_side};
+use crate::blocking::on_blocking_thread;
 use crate::columns::{self, RowColumns};
-use crate::key_index::KeyIndex;
-use crate::newest_rows::{Candidates, Chosen, Leaders, locked};
+use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
+use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, locked};
 use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of one write.
-const WRITE_ROWS: usize = 16 * 1024;
+const WRITE_ROWS: usize = 32 * 1024;
 
 /// What loading an interval did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,20 +70,22 @@ pub(super) async fn load(
     report: Report,
 ) -> Result<Loaded> {
     let source = offline.pin(source).await?;
-    let newest = Arc::new(Mutex::new(NewestPerKey::default()));
+    let newest = Arc::new(NewestPerKey::new());
     let take = {
         let (newest, report) = (Arc::clone(&newest), Arc::clone(&report));
         move |batch: RecordBatch| {
-            let mut newest = locked(&newest);
             newest.take_in(&batch)?;
-            report(newest.rows_read, 0);
+            report(newest.rows_read.load(Ordering::Relaxed), 0);
             Ok(())
         }
     };
     let no_event_time = source.scan(&join_keys(table), Some(interval), Arc::new(take)).await?;
-    let newest = std::mem::take(&mut *locked(&newest));
-    let NewestPerKey { rows_read, null_keys, .. } = newest;
-    let mut loaded = Loaded { rows_read, null_keys, no_event_time, outcome: WriteOutcome::default() };
+    let mut loaded = Loaded {
+        rows_read: newest.rows_read.load(Ordering::Relaxed),
+        null_keys: newest.null_keys.load(Ordering::Relaxed),
+        no_event_time,
+        outcome: WriteOutcome::default(),
+    };
     let sorted = newest.sorted(source.as_ref(), table).await?;
     // One write at least: a table that is gone is an error even when the interval holds no rows.
     let (mut rest, mut rows) = on_blocking_thread(move || sorted.next_rows()).await?;
@@ -103,65 +105,96 @@ pub(super) async fn load(
     }
 }
 
+/// Parts of the keys, by their hash: decoders that look keys up at the same time seldom wait for each other.
+const PARTS: usize = 16;
+
 /// The newest row per key of a source.
-#[derive(Default)]
 struct NewestPerKey {
+    hasher: KeyHasher,
+    parts: Vec<Mutex<Part>>,
+    rows_read: AtomicU64,
+    null_keys: AtomicU64,
+}
+
+#[derive(Default)]
+struct Part {
     keys: KeyIndex,
+    /// By number of a key.
     leaders: Leaders,
-    rows_read: u64,
-    null_keys: u64,
 }
 
 impl NewestPerKey {
-    fn take_in(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.rows_read += batch.num_rows() as u64;
-        let candidates = Candidates::new(batch)?;
-        for rows in candidates.blocks() {
-            let numbers = self.keys.numbered(&candidates.keys, rows.clone())?;
-            self.null_keys += numbers.iter().filter(|number| number.is_none()).count() as u64;
-            let offers = rows.zip(numbers);
-            let offers = offers.filter_map(|(row, number)| Some((number? as usize, candidates.leader(row))));
-            self.leaders.offer(&offers.collect::<Vec<_>>());
+    fn new() -> Self {
+        let hasher = KeyHasher::default();
+        let part = || Part { keys: KeyIndex::new(hasher.clone()), leaders: Leaders::default() };
+        let parts = (0..PARTS).map(|_| Mutex::new(part())).collect();
+        Self { hasher, parts, rows_read: AtomicU64::new(0), null_keys: AtomicU64::new(0) }
+    }
+
+    fn take_in(&self, batch: &RecordBatch) -> Result<()> {
+        let (candidates, rows) = (Candidates::new(batch)?, batch.num_rows());
+        let mut by_part: Vec<Vec<Hashed>> = vec![Vec::with_capacity(rows * 5 / 4 / PARTS); PARTS];
+        for hashed in self.hasher.hashed(&candidates.keys, 0..rows) {
+            // Bits in the middle: tables use the others.
+            by_part[(hashed.hash >> 32) as usize % PARTS].push(hashed);
+        }
+        let keys: usize = by_part.iter().map(Vec::len).sum();
+        self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+        self.null_keys.fetch_add((rows - keys) as u64, Ordering::Relaxed);
+        for (keys, part) in by_part.iter().zip(&self.parts) {
+            let Part { keys: index, leaders } = &mut *locked(part);
+            for keys in keys.chunks(BLOCK) {
+                let numbers = index.number(&candidates.keys, keys)?;
+                let offers = keys.iter().zip(numbers);
+                let offers = offers.map(|(key, number)| (number as usize, candidates.leader(key.row)));
+                leaders.offer(&offers.collect::<Vec<_>>());
+            }
         }
         Ok(())
     }
 
     /// The rows in the order of their encoded keys.
-    async fn sorted(self, source: &dyn PinnedSource, table: &OnlineTable) -> Result<SortedRows> {
-        let Self { keys, leaders, .. } = self;
+    async fn sorted(self: Arc<Self>, source: &dyn PinnedSource, table: &OnlineTable) -> Result<SortedRows> {
         let (keys, leaders, chosen) = on_blocking_thread(move || {
-            let mut keys: Vec<(EntityKey, usize)> = keys.into_keys().collect();
-            sort_side_by_side(&mut keys);
+            let parts = self.parts.iter().map(|part| std::mem::take(&mut *locked(part)));
+            let mut leaders = Leaders::default();
+            let indexes: Vec<KeyIndex> = parts
+                .map(|part| {
+                    leaders.append(part.leaders);
+                    part.keys
+                })
+                .collect();
+            let keys = SortedKeys::new(indexes)?;
             let places = leaders.by_slot().iter().map(|leader| leader.map(|leader| leader.place));
             let chosen = Chosen::new(places)?;
             Ok((keys, leaders, chosen))
         })
         .await?;
-        let slots = keys.iter().map(|(_, slot)| Some(*slot));
-        let values = chosen.read(source, &features(table), slots).await?;
-        Ok(SortedRows { keys: keys.into_iter(), leaders, values, next: 0, schema: RowSchema::of(table) })
+        let values = chosen.read(source, &features(table), keys.numbers().map(Some)).await?;
+        Ok(SortedRows { keys, leaders, values, next: 0, schema: RowSchema::of(table) })
     }
 }
 
 struct SortedRows {
-    keys: std::vec::IntoIter<(EntityKey, usize)>,
+    keys: SortedKeys,
     leaders: Leaders,
     /// In the order of keys.
     values: Vec<ArrayRef>,
+    /// The first key whose row was not made yet.
     next: usize,
     schema: RowSchema,
 }
 
 impl SortedRows {
     fn is_done(&self) -> bool {
-        self.keys.as_slice().is_empty()
+        self.next == self.keys.len()
     }
 
     fn next_rows(mut self) -> Result<(Self, Vec<OnlineRow>)> {
-        let many = WRITE_ROWS.min(self.keys.len());
+        let many = WRITE_ROWS.min(self.keys.len() - self.next);
         let values = self.values.iter().map(|column| Some(column.slice(self.next, many))).collect();
         let values = RowColumns::new(&self.schema, values)?;
-        let rows = self.keys.by_ref().take(many).enumerate().map(|(at, (key, slot))| {
+        let rows = self.keys.range(self.next..self.next + many).enumerate().map(|(at, (key, slot))| {
             let leader =
                 self.leaders.by_slot()[slot].ok_or_else(|| Error::new(ErrorKind::Bug, "a key has no row"))?;
             let header = RowHeader {
