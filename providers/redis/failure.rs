@@ -24,11 +24,9 @@ fn meaning(error: &RedisError, settings: &Settings) -> Meaning {
         RedisKind::Server(kind) => of_server(kind, error),
         RedisKind::AuthenticationFailed => LOGIN,
         RedisKind::Extension => of_code(error.code().unwrap_or_default()),
-        _ if error.is_timeout() => (
-            ErrorKind::Unavailable,
-            "no answer in time from",
-            Some("it is stopped, overloaded, or behind a network that loses packets"),
-        ),
+        _ if error.is_timeout() => {
+            (ErrorKind::Unavailable, "no answer in time from", Some(silence(settings)))
+        }
         RedisKind::Io | RedisKind::ClusterConnectionNotFound => of_connection(error, settings),
         RedisKind::Parse => (
             ErrorKind::Unavailable,
@@ -36,6 +34,14 @@ fn meaning(error: &RedisError, settings: &Settings) -> Meaning {
             Some("is it a Redis, and is `ssl` as it should be?"),
         ),
         _ => (ErrorKind::Unavailable, "cannot work with", None),
+    }
+}
+
+fn silence(settings: &Settings) -> &'static str {
+    if settings.is_encrypted {
+        "it is stopped, overloaded, behind a network that loses packets, or does not speak TLS, which `ssl` asks for"
+    } else {
+        "it is stopped, overloaded, or behind a network that loses packets"
     }
 }
 

@@ -25,5 +25,5 @@ mod tables;
 mod tests;
 
 #[cfg(feature = "sdk")]
-pub use provider::{RedisOptions, RedisProvider};
+pub use provider::{RedisOptions, RedisProvider, Variables};
 pub use spec::{REDIS_PREFIX, RedisSpec};

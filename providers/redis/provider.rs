@@ -18,11 +18,11 @@ use provender_runtime::{Error, ErrorKind, Result};
 use crate::layout::TableKeys;
 use crate::rows::{self, Writing};
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::tables;
 
 /// Where the value of a variable of the environment comes from.
-type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// What the provider needs to know.
 #[derive(Clone)]
@@ -31,10 +31,24 @@ pub struct RedisOptions {
     pub project: String,
     /// The settings of `online_store`, as written.
     pub settings: StoreSettings,
+    /// Settings of another Redis, whose user, password and encryption are used where the former say nothing.
+    pub login: Option<StoreSettings>,
     /// Values of the variables that the settings name. Asked for when the store is first used.
     pub variables: Arc<Variables>,
     /// The offline store that the project has besides.
     pub offline: Option<Arc<dyn OfflineStore>>,
+}
+
+impl RedisOptions {
+    /// What a project needs to know whose settings are these.
+    pub fn new(project: impl Into<String>, settings: StoreSettings, variables: Arc<Variables>) -> Self {
+        Self { project: project.into(), settings, login: None, variables, offline: None }
+    }
+
+    /// The place of tables that were made when `online_store` was another. An identity holds no login.
+    pub fn of_identity(project: impl Into<String>, store: &StoreIdentity, variables: Arc<Variables>) -> Self {
+        Self::new(project, settings::of_identity(store), variables)
+    }
 }
 
 impl fmt::Debug for RedisOptions {
@@ -111,7 +125,8 @@ impl RedisStore {
         if let Some(server) = self.server.get() {
             return Ok(server);
         }
-        let settings = Settings::read(&self.options.settings, &*self.options.variables)?;
+        let settings =
+            Settings::read(&self.options.settings, self.options.login.as_ref(), &*self.options.variables)?;
         Ok(self.server.get_or_init(|| Server::new(settings)))
     }
 }

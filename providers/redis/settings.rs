@@ -6,7 +6,7 @@
 use std::fmt;
 
 use provender_core::config::environment::Environment;
-use provender_core::model::StoreSettings;
+use provender_core::model::{StoreIdentity, StoreSettings};
 use provender_runtime::{Error, Result};
 
 /// The port where none is written.
@@ -34,18 +34,25 @@ impl fmt::Debug for Settings {
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
-    /// Understands the settings of a store.
+    /// Understands the settings of a store. What they say of user, password and encryption may be said by those of another.
     ///
     /// # Errors
     /// A variable is not set, or what it holds makes no connection. No error holds a secret.
-    pub(crate) fn read(store: &StoreSettings, lookup: Lookup<'_>) -> Result<Self> {
-        let written = |name: &str| store.settings.get(name).map(String::as_str);
-        let connection = written("connection_string").unwrap_or_default();
-        let mut parts = Written::parse(connection, lookup)?;
-        parts.username = written("username").map(Part::plain).or(parts.username);
-        parts.password = written("password").map(Part::plain).or(parts.password);
-        parts.is_encrypted |= written("ssl") == Some("true");
-        let is_cluster = written("redis_type").is_some_and(|kind| kind.eq_ignore_ascii_case("redis_cluster"));
+    pub(crate) fn read(
+        store: &StoreSettings,
+        login: Option<&StoreSettings>,
+        lookup: Lookup<'_>,
+    ) -> Result<Self> {
+        let mut parts = Written::of(store, lookup)?;
+        if let Some(login) = login {
+            let login = Written::of(login, lookup)?;
+            if parts.password.is_none() {
+                (parts.username, parts.password) = (login.username, login.password);
+            }
+            parts.is_encrypted |= login.is_encrypted;
+        }
+        let kind = store.settings.get("redis_type");
+        let is_cluster = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("redis_cluster"));
         let settings = Self {
             hosts: parts.hosts.iter().map(|host| host_and_port(host, lookup)).collect::<Result<_>>()?,
             database: number(parts.database.as_ref(), lookup)?,
@@ -92,6 +99,19 @@ impl Settings {
     }
 }
 
+/// Settings that have this identity: where the data is, and nothing about a login.
+pub(crate) fn of_identity(identity: &StoreIdentity) -> StoreSettings {
+    let mut settings = identity.settings.clone();
+    if let Some(place) = settings.remove("place") {
+        let connection = match place.rsplit_once('/') {
+            Some((hosts, database)) => format!("{hosts},db={database}"),
+            None => place,
+        };
+        settings.insert("connection_string".to_owned(), connection);
+    }
+    StoreSettings { kind: identity.kind.clone(), settings: settings.into_iter().collect() }
+}
+
 /// Part of a connection string: as written, and whether `%…` in it stands for a character.
 #[derive(Clone, Debug)]
 struct Part {
@@ -126,6 +146,15 @@ struct Written {
 }
 
 impl Written {
+    fn of(store: &StoreSettings, lookup: Lookup<'_>) -> Result<Self> {
+        let written = |name: &str| store.settings.get(name).map(String::as_str);
+        let mut parts = Self::parse(written("connection_string").unwrap_or_default(), lookup)?;
+        parts.username = written("username").map(Part::plain).or(parts.username);
+        parts.password = written("password").map(Part::plain).or(parts.password);
+        parts.is_encrypted |= written("ssl") == Some("true");
+        Ok(parts)
+    }
+
     fn parse(text: &str, lookup: Lookup<'_>) -> Result<Self> {
         // A lone variable holds the whole string, in which nothing is replaced again.
         let whole;
@@ -255,7 +284,10 @@ fn decode(text: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use provender_core::provider::StoreSpec as _;
+
     use super::*;
+    use crate::RedisSpec;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings> {
         let settings = StoreSettings {
@@ -269,7 +301,7 @@ mod tests {
             "WHOLE" => Some("redis://u:${HOST}@h:8/3".to_owned()),
             _ => None,
         };
-        Settings::read(&settings, &lookup)
+        Settings::read(&settings, None, &lookup)
     }
 
     fn of(connection: &str) -> Settings {
@@ -325,6 +357,25 @@ mod tests {
         }
         let two = read(&[("connection_string", "a:1,b:2"), cluster]).unwrap();
         assert_eq!((two.place().as_str(), two.is_cluster), ("a:1,b:2", true));
+    }
+
+    #[test]
+    fn another_place_has_the_same_login() {
+        let store = |connection: &str| StoreSettings {
+            kind: "redis".to_owned(),
+            settings: [("connection_string".to_owned(), connection.to_owned())].into_iter().collect(),
+        };
+        let lookup = |name: &str| (name == "OLD").then(|| "redis://:older@old:2".to_owned());
+        let here = store("rediss://user:secret@new:1");
+        for (written, expected) in [
+            ("old:1,db=3,password=gone", "rediss://user:secret@old:1/3"),
+            ("redis://old", "rediss://user:secret@old"),
+            ("${OLD}", "rediss://:older@old:2"),
+        ] {
+            let identity = RedisSpec.identity(&store(written));
+            let there = Settings::read(&of_identity(&identity), Some(&here), &lookup).unwrap();
+            assert_eq!(there, Settings::read(&store(expected), None, &lookup).unwrap(), "{written}");
+        }
     }
 
     #[test]

@@ -216,12 +216,7 @@ impl Backend for Place {
     }
 
     fn provider(&self, project: &str) -> Arc<dyn Provider> {
-        Arc::new(RedisProvider::open(RedisOptions {
-            project: project.to_owned(),
-            settings: self.0.clone(),
-            variables: Arc::new(|_| None),
-            offline: None,
-        }))
+        Arc::new(RedisProvider::open(RedisOptions::new(project, self.0.clone(), Arc::new(|_| None))))
     }
 }
 
