@@ -117,7 +117,8 @@ fn of_code(code: &str) -> Meaning {
 
 fn of_connection(error: &RedisError, settings: &Settings) -> Meaning {
     let text = error.to_string();
-    let is_of_encryption = ["certificate", "TLS", "tls", "handshake"].iter().any(|word| text.contains(word));
+    let is_of_encryption =
+        ["certificate", "PEM", "TLS", "tls", "handshake"].iter().any(|word| text.contains(word));
     let hint = if is_of_encryption {
         "the server's certificate must be for this host and from an authority that this machine trusts; `SSL_CERT_FILE` names another"
     } else if error.is_connection_refusal() {

@@ -108,21 +108,20 @@ pub(crate) async fn list(server: &Server, project: &str) -> Result<Vec<InfraObje
 pub(crate) async fn create(server: &Server, project: &str, object: &InfraObject) -> Result<()> {
     let record = Record::of(object, project)?;
     let keys = record.keys();
-    match look_at_one(server, &record).await? {
-        Stored::Live(stored) if stored == record => {}
-        Stored::Live(_) => put(server, &record).await?,
-        Stored::Retired(_) => {
-            sweep(server, &keys).await?;
-            put(server, &record).await?;
-        }
-        Stored::Absent => {
-            refuse_foreign(server, &keys).await?;
-            put(server, &record).await?;
-        }
+    let stored = look_at_one(server, &record).await?;
+    match &stored {
+        Stored::Absent => refuse_foreign(server, &keys).await?,
+        Stored::Retired(_) => sweep(server, &keys).await?,
+        Stored::Live(_) => {}
     }
+    // Before the record: nothing is there that `list` does not find.
     let table = record.table.to_string();
     let set = layout::tables_key(project);
-    server.run_one::<i64>(Command::new("SADD", &set, &[table.as_bytes()])).await.map(drop)
+    server.run_one::<i64>(Command::new("SADD", &set, &[table.as_bytes()])).await?;
+    match stored {
+        Stored::Live(stored) if stored == record => Ok(()),
+        _ => put(server, &record).await,
+    }
 }
 
 /// Replaces what is said about a table.

@@ -1,8 +1,11 @@
 //! What is different when there are several nodes.
 
+use std::time::{Duration, Instant};
+
 use provender_core::encoding::EntityKey;
 use provender_core::model::{Value, ValueType};
 use provender_core::registry::TableId;
+use provender_runtime::ErrorKind;
 use provender_runtime::provider::TableRead;
 use provender_runtime::testing::{self, Bench, int, int_key, online_row, online_table, times};
 
@@ -99,6 +102,32 @@ async fn writes_and_reads_go_on_while_slots_move() {
         assert!(found.iter().all(|row| row.as_ref().is_some_and(is_newest)), "after write {event}");
     }
     assert!(moving.wait().unwrap().success() && event > 0);
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_missed_and_found_again() {
+    let Some(mut cluster) = RedisCluster::start("a node of a Redis cluster that dies") else { return };
+    let place = cluster.place();
+    let bench = Bench::new(&place, "dying");
+    let table = online_table("view", 1, &[(1, ValueType::Int64)]);
+    bench.create(&table).await;
+    let keys: Vec<EntityKey> = (0..300).map(int_key).collect();
+    let read = [TableRead { table: &table, keys: &keys }];
+    bench.online().read(&read).await.unwrap();
+    // The one that the settings name too.
+    cluster.nodes[1].kill();
+    let begin = Instant::now();
+    let error = bench.online().read(&read).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.to_string().contains("Redis at `127.0.0.1:") && !error.hints().is_empty(), "{error:?}");
+    assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
+    cluster.nodes[1].restart();
+    let begin = Instant::now();
+    while let Err(error) = bench.online().read(&read).await {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(begin.elapsed() < Duration::from_secs(30), "{error:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod cluster;
 mod failures;
 mod foreign;
 mod servers;
+mod speed;
 mod writers;
 
 use provender_runtime::testing;
