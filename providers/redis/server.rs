@@ -22,8 +22,8 @@ use crate::settings::Settings;
 
 /// How long a connection may take.
 const CONNECTING: Duration = Duration::from_secs(3);
-/// How long an answer may take.
-const ANSWERING: Duration = Duration::from_secs(10);
+/// How long an answer may take. In a cluster everything that the library tries when a node is gone counts too.
+const ANSWERING: Duration = Duration::from_secs(5);
 /// How long a lost connection waits before it is made again, the first time.
 const WAITING: Duration = Duration::from_millis(50);
 /// Keys that a server looks at for one answer to `SCAN`.
@@ -333,8 +333,9 @@ fn cluster_client(settings: &Settings) -> RedisResult<ClusterClient> {
         .tcp_settings(TcpSettings::default().set_nodelay(true))
         .connection_timeout(CONNECTING)
         .response_timeout(ANSWERING)
-        .overall_response_timeout(Some(ANSWERING * 2))
+        .overall_response_timeout(Some(ANSWERING))
         .retries(3)
+        .max_connection_attempts(std::num::NonZeroUsize::MIN.saturating_add(1))
         .min_retry_wait(u64::try_from(WAITING.as_millis()).unwrap_or(u64::MAX))
         .max_retry_wait(1_000)
         .build()

@@ -163,7 +163,18 @@ impl RedisCluster {
             let bus = free_port().to_string();
             RedisServer::with(
                 free_port(),
-                &["--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus],
+                &[
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "no",
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-node-timeout",
+                    "2000",
+                    "--cluster-port",
+                    &bus,
+                ],
             )
         };
         let nodes = vec![node(), node(), node()];

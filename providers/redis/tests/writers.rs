@@ -102,14 +102,14 @@ async fn what_is_filled_at_once_is_all_there() {
 async fn a_writer_of_a_deleted_table_leaves_nothing() {
     let Some(server) = RedisServer::start("writers of deleted tables in Redis") else { return };
     let place = server.place();
-    for round in 0..cases(50, 10) {
+    for round in 0..12_u64 {
         let bench = Bench::new(&place, "late");
         let table = online_table("doomed", 1, &[(1, ValueType::Int64)]);
         bench.create(&table).await;
         let rows: Vec<_> =
             (0..9_000).map(|key| online_row(&table, &int_key(key), times(1, None), &[int(key)])).collect();
         let deleter = async {
-            tokio::time::sleep(std::time::Duration::from_millis(3 * round as u64 % 40)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(3 * round)).await;
             bench.delete(&table).await;
         };
         let (written, ()) = tokio::join!(bench.try_write(&table, WriteMode::Newest, &rows), deleter);
