@@ -1,5 +1,6 @@
 //! Rows: reading those of many tables in one round trip, and writing them so that none goes back in time.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
@@ -217,16 +218,18 @@ impl Writing<'_> {
     ) -> Result<Option<PackedRow>> {
         let Some(stored) = stored else { return Ok(Some(row.row.clone())) };
         let id = stored.schema_id();
-        if !schemas.contains_key(&id) {
-            let schema = tables::schema(self.server, &self.keys, &self.name, id).await?.ok_or_else(|| {
-                Error::corrupt(format!(
-                    "a stored row of `{}` has schema {id}, which is not described",
-                    self.name
-                ))
-            })?;
-            schemas.insert(id, schema);
-        }
-        stored.fill_absent(&schemas[&id], &row.row, &self.schema).map_err(|error| {
+        let schema = match schemas.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let schema = tables::schema(self.server, &self.keys, &self.name, id).await?;
+                unknown.insert(schema.ok_or_else(|| {
+                    let message =
+                        format!("a stored row of `{}` has schema {id}, which is not described", self.name);
+                    Error::corrupt(message)
+                })?)
+            }
+        };
+        stored.fill_absent(schema, &row.row, &self.schema).map_err(|error| {
             Error::corrupt(format!("a stored row of `{}` cannot be filled", self.name)).with_source(error)
         })
     }

@@ -57,11 +57,7 @@ pub(crate) fn out_of_reach(workspace: &Workspace, part: Part) -> Option<&str> {
 }
 
 fn is_in_reach(kind: &str) -> bool {
-    match kind {
-        "embedded" | "file" => true,
-        "redis" => cfg!(feature = "redis"),
-        _ => false,
-    }
+    matches!(kind, "embedded" | "file") || (kind == "redis" && cfg!(feature = "redis"))
 }
 
 /// The pure half of an online store, with its settings.
