@@ -172,12 +172,28 @@ fn another(
             let online_path = path.transpose()?.map(Into::into);
             Ok(Arc::new(LocalProvider::open(LocalOptions { online_path, ..local.clone() })))
         }
-        #[cfg(feature = "redis")]
-        "redis" => {
-            let mut options = RedisOptions::of_identity(local.project.clone(), store, variables());
-            options.login = settings.filter(|settings| settings.kind == "redis").cloned();
-            Ok(Arc::new(RedisProvider::open(options)))
-        }
+        "redis" => another_redis(&local.project, settings, store),
         kind => Err(Error::invalid(format!("this version of provender cannot reach {kind}"))),
     }
+}
+
+#[cfg(feature = "redis")]
+fn another_redis(
+    project: &str,
+    settings: Option<&StoreSettings>,
+    store: &StoreIdentity,
+) -> provender_runtime::Result<Arc<dyn Provider>> {
+    let mut options = RedisOptions::of_identity(project, store, variables());
+    options.login = settings.filter(|settings| settings.kind == "redis").cloned();
+    Ok(Arc::new(RedisProvider::open(options)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn another_redis(
+    _: &str,
+    _: Option<&StoreSettings>,
+    _: &StoreIdentity,
+) -> provender_runtime::Result<Arc<dyn Provider>> {
+    Err(Error::invalid("this build of provender cannot reach redis")
+        .with_hint("build it with the feature `redis`"))
 }
