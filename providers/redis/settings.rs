@@ -113,7 +113,7 @@ pub(crate) fn of_identity(identity: &StoreIdentity) -> StoreSettings {
 }
 
 /// Part of a connection string: as written, and whether `%…` in it stands for a character.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Part {
     text: String,
     is_encoded: bool,
@@ -136,7 +136,7 @@ impl Part {
 }
 
 /// A connection string, taken apart.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Written {
     hosts: Vec<String>,
     database: Option<String>,
