@@ -82,6 +82,8 @@ pub(crate) enum Command {
     MaterializeIncremental(commands::materialize_incremental::Args),
     GetOnlineFeatures(commands::get_online_features::Args),
     GetHistoricalFeatures(commands::get_historical_features::Args),
+    Push(commands::push::Args),
+    Serve(commands::serve::Args),
     Completions(commands::completions::Args),
     Version(commands::version::Args),
 }

@@ -17,8 +17,17 @@ pub(crate) fn block_on<T>(future: impl Future<Output = CommandResult<T>>) -> Com
     result
 }
 
+/// What is said at the first signal and at the second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StopWords {
+    /// What is still done.
+    pub(crate) first: &'static str,
+    /// How it was left.
+    pub(crate) second: &'static str,
+}
+
 /// Becomes `true` at the first Ctrl-C or SIGTERM; the second one ends the process at once with exit code 1.
-pub(crate) fn stop_signal() -> CommandResult<watch::Receiver<bool>> {
+pub(crate) fn stop_signal(words: StopWords) -> CommandResult<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen =
         |kind| signal(kind).map_err(|error| CommandError::new("could not listen for signals").because(error));
@@ -31,12 +40,10 @@ pub(crate) fn stop_signal() -> CommandResult<watch::Receiver<bool>> {
                 _ = terminate.recv() => {}
             }
             if round == 0 {
-                Ui::note(
-                    "stopping: running steps are finished, no other is started; once more stops at once",
-                );
+                Ui::note(words.first);
                 let _ = sender.send(true);
             } else {
-                Ui::note("stopped at once; `provender plan` shows what is left to do");
+                Ui::note(words.second);
                 std::process::exit(1);
             }
         }

@@ -62,6 +62,8 @@ fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
         Command::MaterializeIncremental(args) => commands::materialize_incremental::run(ui, global, args),
         Command::GetOnlineFeatures(args) => commands::get_online_features::run(ui, global, args),
         Command::GetHistoricalFeatures(args) => commands::get_historical_features::run(ui, global, args),
+        Command::Push(args) => commands::push::run(ui, global, args),
+        Command::Serve(args) => commands::serve::run(ui, global, args),
         Command::Completions(args) => commands::completions::run(ui, args),
         Command::Version(args) => commands::version::run(ui, args),
     }

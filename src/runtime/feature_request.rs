@@ -182,7 +182,7 @@ fn find_service<'a>(objects: &'a Objects, name: &str, now: Timestamp) -> Result<
 const LISTED_NAMES: usize = 8;
 
 /// Suggests the nearest name, else lists the known ones.
-fn not_found<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+pub(crate) fn not_found<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let error = Error::new(ErrorKind::NotFound, format!("there is no {what} `{name}`"));
     let known: Vec<&str> = known.collect();
     if let Some(near) = nearest(name, known.iter().copied()) {

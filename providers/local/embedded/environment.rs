@@ -42,8 +42,10 @@ pub(super) struct Core {
     path: PathBuf,
     writable: bool,
     file: FileIdentity,
-    /// Set once they are there; LMDB wants handles to be opened one at a time.
-    databases: Mutex<Option<Databases>>,
+    /// Set once they are there.
+    databases: OnceLock<Databases>,
+    /// LMDB wants handles to be opened one at a time.
+    opening: Mutex<()>,
 }
 
 /// The databases; see `layout`.
@@ -195,7 +197,14 @@ impl Core {
         refuse_truncated(folder, env.info().last_page_number as u64 + 1)?;
         let file = FileIdentity::of_data_file(folder)
             .ok_or_else(|| heed::Error::Io(std::io::ErrorKind::NotFound.into()))?;
-        Ok(Self { env, path: folder.to_owned(), writable, file, databases: Mutex::new(None) })
+        Ok(Self {
+            env,
+            path: folder.to_owned(),
+            writable,
+            file,
+            databases: OnceLock::new(),
+            opening: Mutex::new(()),
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -208,16 +217,20 @@ impl Core {
 
     /// The databases, or `None` where nothing was ever written.
     fn databases(&self) -> Result<Option<Databases>> {
-        let mut known = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none() {
+        if let Some(known) = self.databases.get() {
+            return Ok(Some(*known));
+        }
+        let _turn = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.databases.get().is_none() {
             let failed = |cause| error::of_lmdb(cause, Doing::Reading, &self.path);
             let txn = self.env.read_txn().map_err(failed)?;
             let open = |name| self.env.open_database::<Bytes, Bytes>(&txn, Some(name)).map_err(failed);
             let found =
                 (open(layout::META)?, open(layout::TABLES)?, open(layout::SCHEMAS)?, open(layout::ROWS)?);
+            let mut opened = None;
             if let (Some(meta), Some(tables), Some(schemas), Some(rows)) = found {
                 self.check_format(meta.get(&txn, layout::FORMAT_KEY).map_err(failed)?)?;
-                *known = Some(Databases { meta, tables, schemas, rows });
+                opened = Some(Databases { meta, tables, schemas, rows });
             } else {
                 let main = self.env.open_database::<Bytes, Bytes>(&txn, None).map_err(failed)?;
                 if main.is_some_and(|main| !main.is_empty(&txn).unwrap_or(false)) {
@@ -226,8 +239,11 @@ impl Core {
             }
             // Handles that were opened in a transaction outlive it only when it is committed.
             txn.commit().map_err(failed)?;
+            if let Some(opened) = opened {
+                self.databases.get_or_init(|| opened);
+            }
         }
-        Ok(*known)
+        Ok(self.databases.get().copied())
     }
 
     /// The databases, created where they are not there yet.
@@ -236,7 +252,7 @@ impl Core {
             return Ok(databases);
         }
         let failed = |cause| error::of_lmdb(cause, Doing::Writing, &self.path);
-        let mut known = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let mut txn = self.env.write_txn().map_err(failed)?;
         let mut create =
             |name| self.env.create_database::<Bytes, Bytes>(&mut txn, Some(name)).map_err(failed);
@@ -254,8 +270,7 @@ impl Core {
                 .map_err(failed)?;
         }
         txn.commit().map_err(failed)?;
-        *known = Some(databases);
-        Ok(databases)
+        Ok(*self.databases.get_or_init(|| databases))
     }
 
     fn check_format(&self, stored: Option<&[u8]>) -> Result<()> {

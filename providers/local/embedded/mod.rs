@@ -14,8 +14,9 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
 use provender_core::plan::InfraStep;
@@ -42,13 +43,14 @@ const COPIED_AT_ONCE: usize = 1_000;
 pub(crate) struct EmbeddedStore {
     project: String,
     settings: Settings,
-    open: Mutex<Option<Arc<Environment>>>,
+    /// Replaced as a whole, so that reads take no lock.
+    open: ArcSwapOption<Environment>,
 }
 
 impl EmbeddedStore {
     /// Touches no file.
     pub(crate) fn new(project: String, path: PathBuf, map_size: usize) -> Self {
-        Self { project, settings: Settings { path, map_size }, open: Mutex::new(None) }
+        Self { project, settings: Settings { path, map_size }, open: ArcSwapOption::empty() }
     }
 
     /// What is there of these objects.
@@ -133,15 +135,17 @@ impl EmbeddedStore {
     }
 
     fn already_open(&self) -> Option<Arc<Environment>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.as_ref().is_some_and(|environment| !environment.is_still_at_its_path()) {
-            *open = None;
+        let open = self.open.load_full()?;
+        if open.is_still_at_its_path() {
+            return Some(open);
         }
-        open.clone()
+        // Unless another is in its place already.
+        self.open.compare_and_swap(&Some(open), None);
+        None
     }
 
     fn remember(&self, environment: Arc<Environment>) -> Arc<Environment> {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(environment.clone());
+        self.open.store(Some(environment.clone()));
         environment
     }
 

@@ -13,7 +13,7 @@ use crate::arguments::GlobalArguments;
 use crate::commands::materialize;
 use crate::commands::plan::{PlanFormat, Refusal, ViewArgs, show, tell_refused};
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::executor::{block_on, stop_signal};
+use crate::executor::{StopWords, block_on, stop_signal};
 use crate::output::Ui;
 use crate::planning::{PlanningArgs, make_plan};
 use crate::workspace::{Workspace, author};
@@ -202,7 +202,10 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: Executi
                 Ui::note(&line);
             }
         }),
-        stop: stop_signal()?,
+        stop: stop_signal(StopWords {
+            first: "stopping: running steps are finished, no other is started; once more stops at once",
+            second: "stopped at once; `provender plan` shows what is left to do",
+        })?,
         clock: Arc::new(SystemClock),
     };
     let report = apply(plan, &log, &provider, options).await?;

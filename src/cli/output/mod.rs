@@ -1,6 +1,7 @@
 //! The only place that writes to the terminal. Data goes to stdout, everything else to stderr; text carries labels, and
 //! `theme` turns labels into colours. A closed pipe ends the output, never the work: an `apply | head` still applies.
 
+mod log;
 mod progress;
 mod theme;
 
@@ -14,6 +15,7 @@ use provender_core::diagnostic::steers;
 use crate::arguments::GlobalArguments;
 use crate::error::{CommandError, CommandResult};
 
+pub(crate) use log::{LogFormat, LogLevel};
 pub(crate) use progress::Progress;
 
 /// When to colour.
@@ -160,6 +162,11 @@ impl Ui {
     /// Text that was rendered for stderr already, such as diagnostics.
     pub(crate) fn rendered(&self, text: &str) {
         self.line(text.trim_end_matches('\n'));
+    }
+
+    /// From now on events of libraries are lines on stderr.
+    pub(crate) fn log(&self, format: LogFormat, level: LogLevel) {
+        log::begin(format, level, self.color_stderr);
     }
 
     /// A failed command: what happened, why, and what to do.

@@ -22,12 +22,12 @@ use crate::registry::{ColumnId, OnlineTable};
 use crate::time::Timestamp;
 
 const VERSION: u8 = 1;
-const HEADER: usize = 21;
+pub(super) const HEADER: usize = 21;
 const NO_CREATED_TIME: i64 = i64::MIN;
 
-const ABSENT: u8 = 0;
-const NULL: u8 = 1;
-const VALUE: u8 = 2;
+pub(super) const ABSENT: u8 = 0;
+pub(super) const NULL: u8 = 1;
+pub(super) const VALUE: u8 = 2;
 
 /// Which columns a row holds, in order. Described in the online store before the first row that uses it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,11 +203,11 @@ impl PackedRow {
 }
 
 /// Whether all bits from number `used` on are zero, low bits first.
-fn unused_bits_are_zero(bytes: &[u8], used: usize) -> bool {
+pub(super) fn unused_bits_are_zero(bytes: &[u8], used: usize) -> bool {
     used.is_multiple_of(8) || bytes.last().is_none_or(|last| last >> (used % 8) == 0)
 }
 
-const fn state_bytes(columns: usize) -> usize {
+pub(super) const fn state_bytes(columns: usize) -> usize {
     columns.div_ceil(4)
 }
 
@@ -317,13 +317,13 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*bytes)
 }
 
-fn take_slice<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+pub(super) fn take_slice<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (bytes, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(bytes)
 }
 
-fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Value> {
+pub(super) fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Value> {
     Some(match value_type {
         ValueType::Bool => match take::<1>(rest)? {
             [0] => Value::Bool(false),

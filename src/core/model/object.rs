@@ -187,6 +187,12 @@ impl Object {
         }
     }
 
+    /// When its old names, and those of its features, stop being answered.
+    pub fn alias_ends(&self) -> Vec<Timestamp> {
+        let of_features = self.feature_names().into_iter().filter_map(|name| self.feature_aliases(name));
+        self.aliases().into_iter().chain(of_features).flat_map(BTreeMap::values).copied().collect()
+    }
+
     /// Names of its features, in declaration order; none where it is no view.
     pub fn feature_names(&self) -> Vec<&str> {
         match self {

@@ -1,16 +1,18 @@
-//! The entities of a request: JSON in, typed columns and encoded keys out.
+//! The entities of a request: JSON in, typed columns and encoded keys out. JSON text is read into typed values at once
+//! (`entity_text`); what is JSON already, as from a command line, goes value by value.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use provender_core::encoding::EntityKey;
-use provender_core::model::{JoinKey, Object, Objects, Value, ValueType};
+use provender_core::model::{JoinKey, Value, ValueType};
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use serde_json::Value as Json;
 
+use super::plan::ReadPlan;
 use crate::columns::nearest;
-use crate::feature_request::ResolvedRequest;
 use crate::{Error, Result};
 
 /// Join keys with their values, as JSON has them.
@@ -22,59 +24,46 @@ pub enum Entities {
     Rows(Vec<BTreeMap<String, Json>>),
 }
 
-/// Join-key columns of a request, with the types that the requested views give them.
-#[derive(Debug)]
-pub(super) struct EntityColumns {
+/// Join keys and request fields of a request, with the types that its plan gives them.
+#[derive(Debug, Default)]
+pub struct EntityColumns {
     columns: BTreeMap<String, Vec<Option<Value>>>,
     row_count: usize,
 }
 
 impl EntityColumns {
-    pub(super) fn read(entities: &Entities, request: &ResolvedRequest, objects: &Objects) -> Result<Self> {
+    /// Reads entities by the types that a plan gives them.
+    ///
+    /// # Errors
+    /// `Invalid` for a missing or unknown column, columns of different lengths, a value of another type.
+    pub fn read(entities: &Entities, plan: &ReadPlan) -> Result<Self> {
         let columns = match entities {
-            Entities::Columns(columns) => columns.clone(),
-            Entities::Rows(rows) => columns_of(rows)?,
+            Entities::Columns(columns) => Cow::Borrowed(columns),
+            Entities::Rows(rows) => Cow::Owned(columns_of(rows)?),
         };
-        let row_count = common_length(&columns)?;
-        let what = |name: &str| if request.fields.contains_key(name) { "request field" } else { "join key" };
-        let types = key_types(request)?;
-        if let Some((missing, _)) = types.iter().find(|(name, _)| !columns.contains_key(**name)) {
-            let error = Error::invalid(format!("the entities lack {} `{missing}`", what(missing)));
-            return Err(match nearest(missing, columns.keys().map(String::as_str)) {
-                Some(near) => error.with_hint(format!("they have `{near}`")),
-                None => error.with_hint(format!("the features need {}", list(types.keys().copied()))),
-            });
-        }
+        check_names(columns.keys().map(String::as_str), plan)?;
+        common_length(columns.iter().map(|(name, values)| (name, values.len())))?;
         let mut typed = BTreeMap::new();
-        for (name, values) in columns {
-            if request.outputs.contains(&name) {
-                return Err(Error::invalid(format!(
-                    "{} `{name}` and a feature would both be named `{name}`",
-                    what(&name)
-                ))
-                .with_hint("full feature names (`view__feature`) tell them apart"));
-            }
-            let value_type = match types.get(name.as_str()) {
-                Some(value_type) => (*value_type).clone(),
-                None => type_of_other_key(&name, objects, &types)?,
-            };
-            let values = values
-                .iter()
-                .enumerate()
-                .map(|(row, value)| {
-                    key_value(value, &value_type).map_err(|error| {
-                        error.context(format!("value {} of {} `{name}` does not fit", row + 1, what(&name)))
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            typed.insert(name, values);
+        for (name, values) in columns.as_ref() {
+            let value_type = column_type(name, plan)?;
+            let values = values.iter().enumerate().map(|(row, value)| {
+                key_value(value, value_type).map_err(|error| misfit(error, row, name, plan))
+            });
+            typed.insert(name.clone(), values.collect::<Result<Vec<_>>>()?);
         }
-        // A view without entities has one value, for however many rows; with nothing given that is one.
-        let row_count = row_count.unwrap_or(1);
-        Ok(Self { columns: typed, row_count })
+        Self::of_typed(typed, plan)
     }
 
-    pub(super) const fn row_count(&self) -> usize {
+    /// Columns whose values have been read; their names and lengths are looked at.
+    pub(super) fn of_typed(columns: BTreeMap<String, Vec<Option<Value>>>, plan: &ReadPlan) -> Result<Self> {
+        check_names(columns.keys().map(String::as_str), plan)?;
+        let row_count = common_length(columns.iter().map(|(name, values)| (name, values.len())))?;
+        // A view without entities has one value, for however many rows; with nothing given that is one.
+        Ok(Self { columns, row_count: row_count.unwrap_or(1) })
+    }
+
+    /// How many rows the answer has.
+    pub const fn row_count(&self) -> usize {
         self.row_count
     }
 
@@ -90,60 +79,66 @@ impl EntityColumns {
         self.columns.get(name)
     }
 
-    /// The key of each row; none where one of its fields is null.
-    pub(super) fn keys(&self, join_keys: &[(JoinKey, String)]) -> Result<Vec<Option<EntityKey>>> {
+    /// The keys of the rows that have one, and for each row its position among them; none where one of its fields is null.
+    pub(super) fn keys(
+        &self,
+        join_keys: &[(JoinKey, String)],
+    ) -> Result<(Vec<EntityKey>, Vec<Option<usize>>)> {
         let columns: Vec<&Vec<Option<Value>>> =
             join_keys.iter().filter_map(|(_, name)| self.columns.get(name)).collect();
-        (0..self.row_count)
-            .map(|row| {
-                let mut key = EntityKey::empty();
-                for column in &columns {
-                    let Some(value) = &column[row] else { return Ok(None) };
-                    key.push(value).map_err(|error| {
-                        Error::corrupt("a registered join key is no key").with_source(error)
-                    })?;
-                }
-                Ok(Some(key))
-            })
-            .collect()
+        let mut keys = Vec::with_capacity(self.row_count);
+        let mut positions = Vec::with_capacity(self.row_count);
+        'rows: for row in 0..self.row_count {
+            let mut key = EntityKey::empty();
+            for column in &columns {
+                let Some(value) = &column[row] else {
+                    positions.push(None);
+                    continue 'rows;
+                };
+                key.push(value)
+                    .map_err(|error| Error::corrupt("a registered join key is no key").with_source(error))?;
+            }
+            positions.push(Some(keys.len()));
+            keys.push(key);
+        }
+        Ok((keys, positions))
     }
 }
 
-/// Names of the request's join keys with their types.
-fn key_types(request: &ResolvedRequest) -> Result<BTreeMap<&str, &ValueType>> {
-    let mut types: BTreeMap<&str, &ValueType> = BTreeMap::new();
-    let keys = request.views.iter().flat_map(|view| &view.join_keys);
-    let keys = keys.map(|(key, name)| (name, &key.value_type));
-    {
-        for (name, value_type) in keys.chain(&request.fields) {
-            match types.insert(name, value_type) {
-                Some(other) if other != value_type => {
-                    return Err(Error::invalid(format!(
-                        "the requested views take `{name}` as {other} and as {value_type}"
-                    ))
-                    .with_hint("ask for them one by one while one of them is being replaced"));
-                }
-                _ => {}
-            }
+/// Whether all names are there that the plan needs, and none is that of a feature as well.
+pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str> + Clone, plan: &ReadPlan) -> Result<()> {
+    let needed = || plan.needed.keys().map(String::as_str);
+    if let Some(missing) = needed().find(|needed| !names.clone().any(|name| name == *needed)) {
+        let kind = plan.kind_of_column(missing);
+        let error = Error::invalid(format!("the entities lack {kind} `{missing}`"));
+        return Err(match nearest(missing, names) {
+            Some(near) => error.with_hint(format!("they have `{near}`")),
+            None => error.with_hint(format!("the features need {}", list(needed()))),
+        });
+    }
+    for name in names {
+        if plan.resolved.outputs.iter().any(|output| output == name) {
+            let kind = plan.kind_of_column(name);
+            return Err(Error::invalid(format!(
+                "{kind} `{name}` and a feature would both be named `{name}`"
+            ))
+            .with_hint("full feature names (`view__feature`) tell them apart"));
         }
     }
-    Ok(types)
+    Ok(())
 }
 
-/// A join key that no requested view needs is welcome when the project knows it.
-fn type_of_other_key(
-    name: &str,
-    objects: &Objects,
-    needed: &BTreeMap<&str, &ValueType>,
-) -> Result<ValueType> {
-    let known = objects.0.values().find_map(|object| match object {
-        Object::Entity(entity) if entity.join_key == name => Some(entity.value_type.clone()),
-        _ => None,
-    });
-    known.ok_or_else(|| {
+/// The type of an entity column. A join key that no requested view needs is welcome when the project knows it.
+pub(super) fn column_type<'a>(name: &str, plan: &'a ReadPlan) -> Result<&'a ValueType> {
+    plan.needed.get(name).or_else(|| plan.known_keys.get(name)).ok_or_else(|| {
         Error::invalid(format!("the entities have `{name}`, which is no join key"))
-            .with_hint(format!("the features need {}", list(needed.keys().copied())))
+            .with_hint(format!("the features need {}", list(plan.needed.keys().map(String::as_str))))
     })
+}
+
+/// Says which value does not fit.
+pub(super) fn misfit(error: Error, row: usize, name: &str, plan: &ReadPlan) -> Error {
+    error.context(format!("value {} of {} `{name}` does not fit", row + 1, plan.kind_of_column(name)))
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -169,8 +164,9 @@ fn columns_of(rows: &[BTreeMap<String, Json>]) -> Result<BTreeMap<String, Vec<Js
 }
 
 /// The length that all columns have; none when there is no column.
-fn common_length(columns: &BTreeMap<String, Vec<Json>>) -> Result<Option<usize>> {
-    let mut lengths = columns.iter().map(|(name, values)| (name, values.len()));
+pub(super) fn common_length<'a>(
+    mut lengths: impl Iterator<Item = (&'a String, usize)>,
+) -> Result<Option<usize>> {
     let Some((first, length)) = lengths.next() else { return Ok(None) };
     match lengths.find(|(_, other)| *other != length) {
         Some((name, other)) => {
@@ -183,7 +179,7 @@ fn common_length(columns: &BTreeMap<String, Vec<Json>>) -> Result<Option<usize>>
 
 /// The value of a join key or request field. Text is taken for every type, because command lines and CSV have nothing else;
 /// that of a list is JSON.
-fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
+pub(super) fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
     let value = match (json, value_type) {
         (Json::Null, _) => return Ok(None),
         (Json::Bool(value), ValueType::Bool) => Some(Value::Bool(*value)),
@@ -198,9 +194,20 @@ fn key_value(json: &Json, value_type: &ValueType) -> Result<Option<Value>> {
         }
         _ => None,
     };
-    value
-        .map(Some)
-        .ok_or_else(|| Error::invalid(format!("`{json}` is no {value_type}")).with_hint(form_of(value_type)))
+    value.map(Some).ok_or_else(|| {
+        Error::invalid(format!("`{}` is no {value_type}", shortened(&json.to_string())))
+            .with_hint(form_of(value_type))
+    })
+}
+
+/// Characters of a value that an error quotes at most.
+const QUOTED_CHARACTERS: usize = 80;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding to float32 is what a declared type asks for")]

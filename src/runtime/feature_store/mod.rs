@@ -1,36 +1,50 @@
-//! The façade that the command line, the server and later Python share: names and entities in, feature values out.
+//! The façade that the command line, the server and later Python share: names and entities in, feature values out; and
+//! frames in, rows stored.
 //!
-//! It reads and never writes. `serving` chooses the table that each view is served from, `entities` turns what came in
-//! into keys, `assemble` turns stored rows into values with statuses, `response` is the answer and its JSON.
+//! `serving` chooses the table that each view is served from, `plan` compiles a request against it and `plan_cache` keeps
+//! that, `entities` and `entity_text` turn what came in into keys, `answer` finds values in stored rows, `answer_json`
+//! writes them as text and `response` holds them as values. `frame` and `write` are the other way.
 
-mod assemble;
+mod answer;
+mod answer_json;
 mod entities;
+mod entity_text;
+mod frame;
+mod plan;
+mod plan_cache;
 mod response;
 mod serving;
 #[cfg(test)]
 mod tests;
+mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
-use provender_core::registry::{OnlineTable, TableId};
+use arc_swap::ArcSwap;
+use provender_core::encoding::{EntityKey, PackedRow};
+use provender_core::registry::OnlineTable;
 use provender_core::time::Timestamp;
 
-pub use entities::Entities;
+pub use answer::Answer;
+pub use entities::{Entities, EntityColumns};
+pub use frame::Frame;
+pub use plan::ReadPlan;
+pub use plan_cache::Spelling;
 pub use response::{FieldStatus, OnlineResponse, OnlineResult, value_to_json};
 pub use serving::Applied;
+pub use write::{TableReport, WriteReport};
 
-use self::assemble::Assembly;
-use self::entities::EntityColumns;
+use self::answer::{OtherSchemas, ViewRows};
 use self::serving::Serving;
 use crate::blocking::on_blocking_thread;
-use crate::feature_request::{FeatureRequest, RequestedView, ResolvedRequest};
+use crate::feature_request::{FeatureRef, FeatureRequest};
 use crate::provider::{OnlineStore, Provider, TableRead};
 use crate::{Error, Result};
 
 /// An answer with more values than this is put together away from the async threads.
-const INLINE_VALUES: usize = 2_000;
+const INLINE_VALUES: usize = 4_000;
 
 /// A request for online features.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,25 +57,64 @@ pub struct OnlineRequest {
     pub full_feature_names: bool,
 }
 
-/// Serves the features of one project.
+/// Serves the features of one project. Reads take no lock: what they share is replaced, never changed.
 #[derive(Debug)]
 pub struct FeatureStore {
-    serving: RwLock<Arc<Serving>>,
-    provider: Arc<dyn Provider>,
+    serving: ArcSwap<Serving>,
+    online: Option<Arc<dyn OnlineStore>>,
+    /// How long the online store may take for one read.
+    store_timeout: Option<Duration>,
     /// Row schemas that are not their table's current one. Schemas never change, so none is ever dropped.
-    schemas: RwLock<BTreeMap<(TableId, u32), Arc<RowSchema>>>,
+    schemas: ArcSwap<OtherSchemas>,
 }
 
 impl FeatureStore {
     /// A façade over a state of the registry and the stores of a provider.
     pub fn new(applied: Applied, provider: Arc<dyn Provider>) -> Self {
-        Self { serving: RwLock::new(Arc::new(Serving::of(applied))), provider, schemas: RwLock::default() }
+        Self {
+            serving: ArcSwap::from_pointee(Serving::of(applied)),
+            online: provider.online(),
+            store_timeout: None,
+            schemas: ArcSwap::default(),
+        }
+    }
+
+    /// The same, which gives up on the online store after this long.
+    #[must_use]
+    pub fn with_store_timeout(self, store_timeout: Duration) -> Self {
+        Self { store_timeout: Some(store_timeout), ..self }
     }
 
     /// Goes over to another state of the registry. Requests that have begun end with the one they began with.
     pub fn update(&self, applied: Applied) {
-        let serving = Arc::new(Serving::of(applied));
-        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
+        self.serving.store(Arc::new(Serving::of(applied)));
+    }
+
+    /// The revision of the registry that requests are answered by.
+    pub fn revision(&self) -> u64 {
+        self.serving.load().definitions.applied().registry.revision
+    }
+
+    /// Whether the online store answers: reads a key that nobody has.
+    ///
+    /// # Errors
+    /// What a read would fail with.
+    pub async fn probe(&self) -> Result<()> {
+        let serving = self.serving.load_full();
+        let keys = [EntityKey::empty()];
+        let reads: Vec<TableRead<'_>> =
+            serving.definitions.tables().take(1).map(|table| TableRead { table, keys: &keys }).collect();
+        self.in_time(self.online_store()?.read(&reads)).await.map(|_| ())
+    }
+
+    /// Waits for the online store no longer than it may take.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.store_timeout {
+            None => work.await,
+            Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| {
+                Error::unavailable(format!("the online store did not answer within {limit:?}"))
+            })?,
+        }
     }
 
     /// Values of features for entities, as stored now; one round trip to the store. `now` decides what is too old.
@@ -74,61 +127,157 @@ impl FeatureStore {
         request: &OnlineRequest,
         now: Timestamp,
     ) -> Result<OnlineResponse> {
-        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let resolved = request.features.resolve(serving.objects(), request.full_feature_names, now)?;
-        let entities = EntityColumns::read(&request.entities, &resolved, serving.objects())?;
-        let lookups = lookups(&resolved, &entities, &serving)?;
-        let store = self.provider.online().ok_or_else(|| {
-            Error::invalid("the project has no online store")
-                .with_hint("set `online_store` in feature_store.yaml")
-        })?;
-        let rows = read_rows(store.as_ref(), &lookups).await?;
-        let schemas = self.schemas_of(store.as_ref(), &lookups, &rows).await?;
-        let assembly = Assembly { now, resolved, entities, lookups, rows, schemas, serving };
-        if assembly.value_count() <= INLINE_VALUES {
-            return assembly.response();
-        }
-        on_blocking_thread(move || assembly.response()).await
+        let plan = self.compile(&request.features, request.full_feature_names, now)?;
+        let entities = EntityColumns::read(&request.entities, &plan)?;
+        self.read_and(plan, entities, now, |answer| Ok(answer.response())).await
     }
 
-    /// Schemas of rows that are not their table's current one.
-    async fn schemas_of(
+    /// Compiles a request against the present state of the registry.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown view, feature or service; `Invalid` for two results of one name.
+    pub fn compile(
         &self,
-        store: &dyn OnlineStore,
-        lookups: &[Lookup],
-        rows: &[Vec<Option<PackedRow>>],
-    ) -> Result<BTreeMap<(TableId, u32), Arc<RowSchema>>> {
-        let mut found = BTreeMap::new();
-        for (lookup, rows) in lookups.iter().zip(rows) {
+        request: &FeatureRequest,
+        full_feature_names: bool,
+        now: Timestamp,
+    ) -> Result<Arc<ReadPlan>> {
+        let serving = self.serving.load();
+        ReadPlan::of(request, full_feature_names, now, &serving.definitions).map(Arc::new)
+    }
+
+    /// The compiled request of a spelling: the one kept since it was asked for first, where the registry is still the same.
+    ///
+    /// # Errors
+    /// As [`FeatureStore::compile`]; `Invalid` for text that is no list of `view:feature`.
+    pub fn plan(
+        &self,
+        spelling: Spelling<'_>,
+        full_feature_names: bool,
+        now: Timestamp,
+    ) -> Result<Arc<ReadPlan>> {
+        let serving = self.serving.load();
+        if let Some(known) = serving.plans.get(spelling, full_feature_names, now) {
+            return Ok(known);
+        }
+        let request = meant(spelling)?;
+        let plan = ReadPlan::of(&request, full_feature_names, now, &serving.definitions).map(Arc::new)?;
+        serving.plans.keep(spelling, full_feature_names, now, &plan);
+        Ok(plan)
+    }
+
+    /// The answer to a compiled request as JSON text; one round trip to the store.
+    ///
+    /// # Errors
+    /// `Unavailable` where the store fails or takes too long; `Corrupt` for a stored row that cannot be read.
+    pub async fn read_json(
+        &self,
+        plan: Arc<ReadPlan>,
+        entities: EntityColumns,
+        now: Timestamp,
+    ) -> Result<Vec<u8>> {
+        self.read_and(plan, entities, now, |answer| answer.to_json_text()).await
+    }
+
+    /// The answer to a compiled request as values; one round trip to the store.
+    ///
+    /// # Errors
+    /// As [`FeatureStore::read_json`].
+    pub async fn read(
+        &self,
+        plan: Arc<ReadPlan>,
+        entities: EntityColumns,
+        now: Timestamp,
+    ) -> Result<OnlineResponse> {
+        self.read_and(plan, entities, now, |answer| Ok(answer.response())).await
+    }
+
+    /// Reads, and makes something of the answer: here where it is small, else on a blocking thread.
+    async fn read_and<T: Send + 'static>(
+        &self,
+        plan: Arc<ReadPlan>,
+        entities: EntityColumns,
+        now: Timestamp,
+        make: impl FnOnce(Answer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let lookups = lookups(&plan, &entities)?;
+        let (rows, schemas) = self.in_time(self.fetch(&lookups)).await?;
+        let positions = lookups.into_iter().map(|lookup| lookup.positions).collect::<Vec<_>>();
+        let values = entities.row_count() * plan.slots.len();
+        let work = move || {
+            let views = plan.views.iter().zip(&plan.resolved.views).zip(positions.iter().zip(rows));
+            let views = views.map(|((planned, requested), (positions, rows))| {
+                ViewRows::of(planned, requested, positions, rows, &schemas, now)
+            });
+            let views = views.collect::<Result<Vec<_>>>()?;
+            make(Answer::of(plan.clone(), entities, views)?)
+        };
+        if values <= INLINE_VALUES { work() } else { on_blocking_thread(work).await }
+    }
+
+    /// Rows of each lookup in one round trip, and the schemas of those that are not of their table's current one.
+    async fn fetch(&self, lookups: &[Lookup]) -> Result<(Vec<Vec<Option<PackedRow>>>, Arc<OtherSchemas>)> {
+        let store = self.online_store()?;
+        let rows = read_rows(store, lookups).await?;
+        let mut schemas = self.schemas.load_full();
+        for (lookup, rows) in lookups.iter().zip(&rows) {
             let Some(table) = &lookup.table else { continue };
-            let ids: BTreeSet<u32> = rows.iter().flatten().map(PackedRow::schema_id).collect();
-            for schema_id in ids.into_iter().filter(|id| *id != table.schema_id) {
-                let schema = self.schema(store, table, schema_id).await?;
-                found.insert((table.id.clone(), schema_id), schema);
+            let other = |row: &&PackedRow| row.schema_id() != table.schema_id;
+            if !rows.iter().flatten().any(|row| other(&row)) {
+                continue;
+            }
+            let ids: BTreeSet<u32> = rows.iter().flatten().filter(other).map(PackedRow::schema_id).collect();
+            for schema_id in ids {
+                if !schemas.contains_key(&(table.id.clone(), schema_id)) {
+                    schemas = self.learn_schema(store, table, schema_id).await?;
+                }
             }
         }
-        Ok(found)
+        Ok((rows, schemas))
     }
 
-    async fn schema(
+    async fn learn_schema(
         &self,
         store: &dyn OnlineStore,
         table: &OnlineTable,
         schema_id: u32,
-    ) -> Result<Arc<RowSchema>> {
-        let name = (table.id.clone(), schema_id);
-        if let Some(known) = self.schemas.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-            return Ok(known.clone());
-        }
+    ) -> Result<Arc<OtherSchemas>> {
         let schema = store.schema(table, schema_id).await?.map(Arc::new).ok_or_else(|| {
             Error::corrupt(format!(
                 "rows of online table `{}` have schema {schema_id}, which the store does not describe",
                 table.id
             ))
         })?;
-        self.schemas.write().unwrap_or_else(PoisonError::into_inner).insert(name, schema.clone());
-        Ok(schema)
+        self.schemas.rcu(|known| {
+            let mut known = OtherSchemas::clone(known);
+            known.insert((table.id.clone(), schema_id), schema.clone());
+            known
+        });
+        Ok(self.schemas.load_full())
     }
+
+    fn online_store(&self) -> Result<&dyn OnlineStore> {
+        self.online.as_deref().ok_or_else(|| {
+            Error::invalid("the project has no online store")
+                .with_hint("set `online_store` in feature_store.yaml")
+        })
+    }
+}
+
+/// What a spelling asks for.
+fn meant(spelling: Spelling<'_>) -> Result<FeatureRequest> {
+    let references = match spelling {
+        Spelling::Service(name) => return Ok(FeatureRequest::Service(name.to_owned())),
+        Spelling::Lines(lines) => lines.lines().map(str::parse).collect::<Result<Vec<FeatureRef>>>()?,
+        Spelling::JsonList(text) => {
+            let list: Vec<std::borrow::Cow<'_, str>> = serde_json::from_str(text).map_err(|error| {
+                Error::invalid(format!("`features` is no list of `view:feature`: {error}"))
+                    .with_hint("write [\"driver_stats:conv_rate\"]")
+            })?;
+            list.iter().map(|reference| reference.parse()).collect::<Result<_>>()?
+        }
+    };
+    Ok(FeatureRequest::Features(references))
 }
 
 /// What to read for one requested view.
@@ -142,21 +291,13 @@ struct Lookup {
     positions: Vec<Option<usize>>,
 }
 
-fn lookups(resolved: &ResolvedRequest, entities: &EntityColumns, serving: &Serving) -> Result<Vec<Lookup>> {
-    resolved
-        .views
+fn lookups(plan: &ReadPlan, entities: &EntityColumns) -> Result<Vec<Lookup>> {
+    plan.views
         .iter()
-        .map(|view: &RequestedView| {
-            let table = serving.table(&view.view)?;
-            let mut keys = Vec::with_capacity(entities.row_count());
-            let mut positions = Vec::with_capacity(entities.row_count());
-            for key in entities.keys(&view.join_keys)? {
-                positions.push(key.map(|key| {
-                    keys.push(key);
-                    keys.len() - 1
-                }));
-            }
-            Ok(Lookup { table, keys, positions })
+        .zip(&plan.resolved.views)
+        .map(|(planned, requested)| {
+            let (keys, positions) = entities.keys(&requested.join_keys)?;
+            Ok(Lookup { table: planned.table.clone(), keys, positions })
         })
         .collect()
 }

@@ -82,10 +82,6 @@ impl OnlineResult {
         self.statuses.push(status);
         self.event_timestamps.push(event_time);
     }
-
-    pub(super) fn push_not_found(&mut self) {
-        self.push(None, FieldStatus::NotFound, Timestamp::EPOCH);
-    }
 }
 
 impl OnlineResponse {

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use provender_core::model::{Address, FeatureView, Object, ObjectKind, Objects};
+use provender_core::model::{Address, FeatureView, Object, ObjectKind, Objects, ValueType};
 use provender_core::registry::{OnlineTable, Registry, ServedDefinitions, TableId, TableState};
 
+use super::plan::known_keys;
+use super::plan_cache::PlanCache;
 use crate::registry::RegistryLog;
 use crate::{Error, Result};
 
@@ -50,27 +52,44 @@ impl Applied {
     }
 }
 
-/// The definitions and tables that requests are answered from.
+/// One state of the registry, as requests see it, and what was compiled from it.
 #[derive(Debug)]
 pub(super) struct Serving {
-    objects: Objects,
-    tables: BTreeMap<String, Arc<OnlineTable>>,
+    pub(super) definitions: Definitions,
+    pub(super) plans: PlanCache,
 }
 
 impl Serving {
     pub(super) fn of(applied: Applied) -> Self {
-        let Applied { registry, complete } = applied;
-        let mut objects = registry.objects;
+        let definitions = Definitions::of(applied);
+        Self { plans: PlanCache::new(definitions.objects()), definitions }
+    }
+}
+
+/// The definitions and tables that requests are answered from.
+#[derive(Debug)]
+pub(super) struct Definitions {
+    objects: Objects,
+    tables: BTreeMap<String, Arc<OnlineTable>>,
+    known_keys: Arc<BTreeMap<String, ValueType>>,
+    /// What was applied, for writers.
+    applied: Applied,
+}
+
+impl Definitions {
+    fn of(applied: Applied) -> Self {
+        let Applied { registry, complete } = &applied;
+        let mut objects = registry.objects.clone();
         let mut tables: BTreeMap<String, OnlineTable> = BTreeMap::new();
-        let mut newest_first: Vec<OnlineTable> =
-            registry.tables.into_values().filter(|table| table.state == TableState::Live).collect();
+        let mut newest_first: Vec<&OnlineTable> =
+            registry.tables.values().filter(|table| table.state == TableState::Live).collect();
         newest_first.sort_by_key(|table| std::cmp::Reverse(table.id.revision));
         for table in newest_first {
             let is_ready = |table: &OnlineTable| table.replaces.is_none() || complete.contains(&table.id);
             let view = &table.view.name;
             // An unfinished table serves only where no other is left.
             if tables.get(view).is_none_or(|newer| !is_ready(newer)) {
-                tables.insert(view.clone(), table);
+                tables.insert(view.clone(), table.clone());
             }
         }
         for (view, table) in &tables {
@@ -78,7 +97,22 @@ impl Serving {
                 restore(&mut objects, view, table, served);
             }
         }
-        Self { objects, tables: tables.into_iter().map(|(view, table)| (view, Arc::new(table))).collect() }
+        let known_keys = Arc::new(known_keys(&applied.registry.objects));
+        let tables = tables.into_iter().map(|(view, table)| (view, Arc::new(table))).collect();
+        Self { objects, tables, known_keys, applied }
+    }
+
+    /// The tables that serve.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &OnlineTable> {
+        self.tables.values().map(AsRef::as_ref)
+    }
+
+    pub(super) const fn applied(&self) -> &Applied {
+        &self.applied
+    }
+
+    pub(super) const fn known_keys(&self) -> &Arc<BTreeMap<String, ValueType>> {
+        &self.known_keys
     }
 
     pub(super) const fn objects(&self) -> &Objects {

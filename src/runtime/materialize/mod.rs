@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use provender_core::model::{DataSource, FeatureView};
 use provender_core::registry::{
@@ -201,12 +202,15 @@ pub async fn materialize(
     let runs = views.into_iter().map(|chosen| {
         let run =
             Run { job, registry, ledgers, online: online.as_ref(), offline: offline.as_ref(), progress };
-        async move {
+        let report = async move {
             let outcome = run.view(&chosen).await.unwrap_or_else(ViewOutcome::Failed);
             progress(MaterializeEvent::Finished { view: chosen.name.clone() });
             ViewReport { view: chosen.name, table: chosen.table.id.clone(), outcome }
-        }
+        };
+        // Boxed, so that a task may run it: the compiler sees no `Send` through the types of these closures.
+        report.boxed()
     });
+    let runs: Vec<_> = runs.collect();
     Ok(MaterializeReport { views: stream::iter(runs).buffered(VIEWS_AT_ONCE).collect().await })
 }
 

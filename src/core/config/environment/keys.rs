@@ -36,7 +36,7 @@ pub(super) const FEAST: [Noted; 8] = [
     (&["batch_engine", "compute_engine"], "materialization runs in this process; leave the key out"),
     (&["coerce_tz_aware"], "times are instants in UTC here; leave the key out"),
     (&["repo_config", "repo_path"], "the project folder is the one that holds this file; leave the key out"),
-    (&["feature_server"], "this version has no server; leave the key out"),
+    (&["feature_server"], "`provender serve` takes options instead; leave the key out"),
     (&["materialization"], "write a `materialization` block in the feature view instead"),
     (&["openlineage", "mlflow", "mcp"], "there is no such integration here; leave the key out"),
 ];

@@ -51,7 +51,7 @@ const KEYS: [(&str, &str, &str, &str); 15] = [
         "registry.cache_ttl_seconds",
         "a whole number",
         "{CACHE}",
-        "For how many seconds a reader that stays running may go on with what it knows. In this version none does; twice this is `keep_superseded` where that is left out.",
+        "For how many seconds a reader that stays running (`provender serve`) may go on with what it knows; twice this is `keep_superseded` where that is left out.",
     ),
     (
         "registry.endpoint",
@@ -85,7 +85,7 @@ const KEYS: [(&str, &str, &str, &str); 15] = [
         "auth",
         "a map of texts",
         "none",
-        "How requests to a server are authenticated. This version has no server, and does not look into it.",
+        "How requests to a server are authenticated. `provender serve` knows `type: no_auth`; with another type it wants API keys (serving.md).",
     ),
     (
         "keep_superseded",

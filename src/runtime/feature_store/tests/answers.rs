@@ -133,7 +133,7 @@ async fn several_views_are_read_in_one_round_trip_in_the_order_asked() {
         json!({"city": ["Oslo", "Rome"], "driver_id": [1, 1]}),
     );
     asked.full_feature_names = true;
-    let answer = world.ask(&asked).await.unwrap();
+    let answer = world.feature_store().get_online_features(&asked, Timestamp::from_nanos(NOW)).await.unwrap();
     assert_eq!(
         answer.names,
         [
@@ -229,4 +229,32 @@ async fn entities_come_as_rows_too_and_in_large_numbers() {
     assert_eq!(answer.results[1].values.len(), 2);
     let answer = world.ask(&request(&["driver_stats:rate"], json!({"driver_id": []}))).await.unwrap();
     assert_eq!(answer.results[1].values, []);
+}
+
+#[tokio::test]
+async fn a_kept_plan_ends_with_the_old_name_that_it_was_asked_by() {
+    use crate::ErrorKind;
+    use crate::feature_store::Spelling;
+    let mut world = World::new().await;
+    let mut renamed = view(&["driver"], &[("rate", ValueType::Float32)]);
+    renamed.aliases.insert("stats_before".to_owned(), Timestamp::from_nanos(NOW));
+    renamed.features[0].aliases.insert("ratio".to_owned(), Timestamp::from_nanos(NOW + 2));
+    world.define(ObjectKind::FeatureView, "driver_stats", Object::FeatureView(renamed));
+    let store = world.feature_store();
+    let ask = |asked: &str, at: i64| {
+        let plan = store.plan(Spelling::Lines(asked), false, Timestamp::from_nanos(at));
+        plan.map(|plan| plan.feature_names().join(",")).map_err(|error| error.kind())
+    };
+    // In this order, so that each is asked with a plan of another time kept.
+    for (asked, at, expected) in [
+        ("stats_before:rate", NOW - 1, Ok("rate".to_owned())),
+        ("stats_before:rate", NOW, Err(ErrorKind::NotFound)),
+        ("stats_before:rate", NOW - 1, Ok("rate".to_owned())),
+        ("driver_stats:ratio", NOW - 1, Ok("ratio".to_owned())),
+        ("driver_stats:ratio", NOW + 1, Ok("ratio".to_owned())),
+        ("driver_stats:ratio", NOW + 2, Err(ErrorKind::NotFound)),
+        ("driver_stats:rate", NOW + 2, Ok("rate".to_owned())),
+    ] {
+        assert_eq!(ask(asked, at), expected, "{asked} at {}", at - NOW);
+    }
 }

@@ -4,3 +4,4 @@ mod answers;
 mod refusals;
 mod replacement;
 mod world;
+mod writes;

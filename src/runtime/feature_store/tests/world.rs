@@ -13,7 +13,7 @@ use provender_core::registry::{OnlineTable, Registry, TableId};
 use provender_core::time::{Duration, NANOS_PER_SECOND, Timestamp};
 use serde_json::Value as Json;
 
-use super::super::{Applied, Entities, FeatureStore, OnlineRequest, OnlineResponse};
+use super::super::{Applied, Entities, EntityColumns, FeatureStore, OnlineRequest, OnlineResponse, Spelling};
 use crate::feature_request::FeatureRequest;
 use crate::testing::{Bench, MemoryProvider, feature_view, online_row, online_table, times};
 use crate::{Error, Result};
@@ -115,8 +115,45 @@ impl World {
         FeatureStore::new(applied, Arc::new(self.memory.clone()))
     }
 
+    /// Asks in both ways: for values, and for text from text. They must say the same, also in what they refuse.
     pub(super) async fn ask(&self, request: &OnlineRequest) -> Result<OnlineResponse> {
-        self.feature_store().get_online_features(request, Timestamp::from_nanos(NOW)).await
+        let (store, now) = (self.feature_store(), Timestamp::from_nanos(NOW));
+        let answer = store.get_online_features(request, now).await;
+        if let Entities::Columns(columns) = &request.entities {
+            let entities = serde_json::to_string(columns).unwrap();
+            let text = Self::text(&store, request, &entities, now).await;
+            match (&answer, text) {
+                (Ok(answer), Ok(text)) => assert_eq!(text, serde_json::to_string(answer).unwrap()),
+                (Err(error), Err(of_text)) => {
+                    assert_eq!((error.kind(), error.chain()), (of_text.kind(), of_text.chain()));
+                }
+                (answer, text) => panic!("{answer:?} and {text:?} for {request:?}"),
+            }
+        }
+        answer
+    }
+
+    async fn text(
+        store: &FeatureStore,
+        request: &OnlineRequest,
+        entities: &str,
+        now: Timestamp,
+    ) -> Result<String> {
+        let asked = match &request.features {
+            FeatureRequest::Service(name) => name.clone(),
+            FeatureRequest::Features(features) => {
+                features.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+            }
+        };
+        let spelling = match &request.features {
+            FeatureRequest::Service(_) => Spelling::Service(&asked),
+            FeatureRequest::Features(_) => Spelling::Lines(&asked),
+        };
+        let plan = store.plan(spelling, request.full_feature_names, now)?;
+        let again = store.plan(spelling, request.full_feature_names, now)?;
+        assert!(Arc::ptr_eq(&plan, &again), "the second request is not compiled again");
+        let entities = EntityColumns::of_json(entities, &plan)?;
+        Ok(String::from_utf8(store.read_json(plan, entities, now).await?).unwrap())
     }
 
     pub(super) async fn refusal(&self, request: &OnlineRequest) -> Error {

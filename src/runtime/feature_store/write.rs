@@ -1,0 +1,298 @@
+//! Rows from clients into the online store. They go to every live table of a view, so that while a new table is filled
+//! readers of the old one see them too; the rule of which row wins is the store's, the same as for materialize.
+
+use std::sync::Arc;
+
+use provender_core::encoding::{Cell, EntityKey, PackedRow, RowHeader, RowSchema};
+use provender_core::model::{DataSource, FeatureView, Objects, SourceKind, Value, ValueType};
+use provender_core::registry::{OnlineTable, Registry, TableId, TableState};
+use provender_core::time::{Duration, Timestamp};
+
+use super::FeatureStore;
+use super::frame::Frame;
+use crate::blocking::on_blocking_thread;
+use crate::feature_request::not_found;
+use crate::materialize::newest_table;
+use crate::provider::{OnlineRow, WriteMode, WriteOutcome};
+use crate::{Error, Result};
+
+/// An event time may be this far ahead of the clock here.
+const CLOCK_DIFFERENCE: Duration = Duration::from_seconds(300);
+
+/// What became of rows that were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteReport {
+    /// Rows of the frame.
+    pub rows: usize,
+    /// One for each table that was written.
+    pub tables: Vec<TableReport>,
+}
+
+/// What became of them in one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableReport {
+    /// The view.
+    pub view: String,
+    /// The table.
+    pub table: TableId,
+    /// Rows that are stored now, and those that a newer stored row kept out.
+    pub outcome: WriteOutcome,
+    /// Rows that do not fit an older table, and were left out there.
+    pub skipped: usize,
+}
+
+impl FeatureStore {
+    /// Stores rows for every view on a push source. `now` is the time of arrival.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown source; `Invalid` for a source that is no push source or that no view served online is
+    /// on, a frame that lacks a column of one of the views, a value that does not fit, a null key, an event time more than
+    /// five minutes ahead. Then nothing is written. `Unavailable` where the store fails; then some may be written, and the
+    /// same again does no harm.
+    pub async fn push(&self, source: &str, frame: Frame, now: Timestamp) -> Result<WriteReport> {
+        let serving = self.serving.load_full();
+        let registry = &serving.definitions.applied().registry;
+        let views = views_on(source, &registry.objects)?;
+        self.write_views(registry, &views, frame, now).await
+    }
+
+    /// Stores rows for one view. `now` is the time of arrival.
+    ///
+    /// # Errors
+    /// As [`FeatureStore::push`], for a view.
+    pub async fn write_to_online_store(
+        &self,
+        view: &str,
+        frame: Frame,
+        now: Timestamp,
+    ) -> Result<WriteReport> {
+        let serving = self.serving.load_full();
+        let registry = &serving.definitions.applied().registry;
+        let objects = &registry.objects;
+        let (name, definition) = objects
+            .feature_views()
+            .find(|(name, _)| *name == view)
+            .ok_or_else(|| not_found("feature view", view, objects.feature_views().map(|(name, _)| name)))?;
+        if !definition.online {
+            return Err(Error::invalid(format!("feature view `{view}` is not served online"))
+                .with_hint("set `online = true` in its block, then apply"));
+        }
+        self.write_views(registry, &[(name, definition)], frame, now).await
+    }
+
+    async fn write_views(
+        &self,
+        registry: &Registry,
+        views: &[(&str, &FeatureView)],
+        frame: Frame,
+        now: Timestamp,
+    ) -> Result<WriteReport> {
+        let mut writes = Vec::new();
+        let frame = Arc::new(frame);
+        for (name, view) in views {
+            let tables = live_tables(registry, name)?;
+            let input = ViewInput::of(name, view, &registry.objects)?;
+            input.refuse_missing(&frame)?;
+            let of_view = (*name).to_owned();
+            let frame = frame.clone();
+            let encoded = on_blocking_thread(move || input.encode(&frame, tables, now)).await?;
+            writes.extend(encoded.into_iter().map(|encoded| (of_view.clone(), encoded)));
+        }
+        let store = self.online_store()?;
+        let mut report = WriteReport { rows: frame.row_count(), tables: Vec::new() };
+        for (view, Encoded { table, rows, skipped }) in writes {
+            let outcome = store.write(&table, WriteMode::Newest, &rows).await?;
+            report.tables.push(TableReport { view, table: table.id, outcome, skipped });
+        }
+        Ok(report)
+    }
+}
+
+/// The views on a push source that are served online.
+fn views_on<'a>(source: &str, objects: &'a Objects) -> Result<Vec<(&'a str, &'a FeatureView)>> {
+    let definition = objects.data_source(source).ok_or_else(|| {
+        let sources = objects.0.keys().filter(|address| objects.data_source(&address.name).is_some());
+        not_found("push source", source, sources.map(|address| address.name.as_str()))
+    })?;
+    if !matches!(definition.kind, SourceKind::Push { .. }) {
+        return Err(Error::invalid(format!(
+            "data source `{source}` is a {} source; rows are pushed to push sources",
+            definition.kind.as_str()
+        )));
+    }
+    let views: Vec<_> =
+        objects.feature_views().filter(|(_, view)| view.source == source && view.online).collect();
+    if views.is_empty() {
+        return Err(Error::invalid(format!("no feature view on push source `{source}` is served online"))
+            .with_hint("set `online = true` in a view on it, then apply"));
+    }
+    Ok(views)
+}
+
+/// The tables to write, the newest first.
+fn live_tables(registry: &Registry, view: &str) -> Result<Vec<OnlineTable>> {
+    let newest = newest_table(registry, view).ok_or_else(|| {
+        Error::unavailable(format!("feature view `{view}` has no online table yet"))
+            .with_hint("`provender apply` creates it")
+    })?;
+    let of_view = |table: &&OnlineTable| {
+        table.view.name == view && table.state == TableState::Live && table.id != newest.id
+    };
+    Ok(std::iter::once(newest).chain(registry.tables.values().filter(of_view)).cloned().collect())
+}
+
+/// What a frame must have for a view.
+struct ViewInput {
+    name: String,
+    source: DataSource,
+    history: DataSource,
+    join_keys: Vec<(String, ValueType)>,
+    features: Vec<(String, ValueType)>,
+}
+
+/// A column as the view has it now.
+struct TypedColumn {
+    name: String,
+    values: Vec<Option<Value>>,
+}
+
+/// Rows for one table.
+struct Encoded {
+    table: OnlineTable,
+    rows: Vec<OnlineRow>,
+    skipped: usize,
+}
+
+impl ViewInput {
+    fn of(name: &str, view: &FeatureView, objects: &Objects) -> Result<Self> {
+        let missing = |what: &str| Error::corrupt(format!("feature view `{name}` has {what}"));
+        let source = objects.data_source(&view.source);
+        let (_, history) = objects.history_of(view).ok_or_else(|| missing("no source of its history"))?;
+        let join_keys = objects.join_keys(name).ok_or_else(|| missing("an entity that is not registered"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            source: source.unwrap_or(history).clone(),
+            history: history.clone(),
+            join_keys: join_keys.into_iter().map(|key| (key.name, key.value_type)).collect(),
+            features: view
+                .features
+                .iter()
+                .map(|feature| (feature.name.clone(), feature.value_type.clone()))
+                .collect(),
+        })
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &(String, ValueType)> {
+        self.join_keys.iter().chain(&self.features)
+    }
+
+    fn refuse_missing(&self, frame: &Frame) -> Result<()> {
+        let missing = self.columns().filter(|(name, _)| self.find(frame, name).is_none());
+        let missing: Vec<String> = missing.map(|(name, _)| format!("`{name}`")).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let has: Vec<String> = frame.names().take(20).map(|name| format!("`{name}`")).collect();
+        let error =
+            Error::invalid(format!("the frame lacks {} of feature view `{}`", missing.join(", "), self.name));
+        Err(if has.is_empty() {
+            error.with_hint("it has no column")
+        } else {
+            error.with_hint(format!("it has {}", has.join(", ")))
+        })
+    }
+
+    /// A column by the view's name, or by that in its source or in the history.
+    fn find<'a>(&self, frame: &'a Frame, name: &str) -> Option<(&'a str, &'a [serde_json::Value])> {
+        frame.column(name, &self.source).or_else(|| frame.column(name, &self.history))
+    }
+
+    /// Rows for each table, the first of which is the newest.
+    fn encode(&self, frame: &Frame, tables: Vec<OnlineTable>, now: Timestamp) -> Result<Vec<Encoded>> {
+        let headers = self.headers(frame, now)?;
+        let mut columns = Vec::new();
+        for (name, value_type) in self.columns() {
+            let Some((as_sent, values)) = self.find(frame, name) else { continue };
+            let values = Frame::typed(as_sent, values, value_type)?;
+            let is_key = self.join_keys.iter().any(|(key, _)| key == name);
+            if let Some(row) = values.iter().position(Option::is_none).filter(|_| is_key) {
+                return Err(Error::invalid(format!("value {} of join key `{name}` is null", row + 1)));
+            }
+            columns.push(TypedColumn { name: name.clone(), values });
+        }
+        let encoded = tables.into_iter().map(|table| encode_for(table, &headers, &columns));
+        encoded.collect()
+    }
+
+    fn headers(&self, frame: &Frame, now: Timestamp) -> Result<Vec<RowHeader>> {
+        let event_times = frame.event_times(&self.source, &self.history)?;
+        let created_times = frame.created_times(&self.source, &self.history, now)?;
+        let latest = now.saturating_add(CLOCK_DIFFERENCE);
+        if let Some(row) = event_times.iter().position(|time| *time > latest) {
+            return Err(Error::invalid(format!(
+                "the event time of row {} is {}, which is more than five minutes ahead",
+                row + 1,
+                event_times[row]
+            ))
+            .with_hint("a row from the future would keep out all that come before it"));
+        }
+        let times = event_times.into_iter().zip(created_times);
+        Ok(times.map(|(event_time, created)| RowHeader { event_time, created_time: Some(created) }).collect())
+    }
+}
+
+fn encode_for(table: OnlineTable, headers: &[RowHeader], columns: &[TypedColumn]) -> Result<Encoded> {
+    let schema = RowSchema::of(&table);
+    let find = |name: &str| columns.iter().find(|column| column.name == name);
+    let cells: Vec<_> = table.columns.iter().map(|column| (find(&column.name), &column.value_type)).collect();
+    let keys: Vec<_> = table.join_keys.iter().map(|key| (find(&key.name), &key.value_type)).collect();
+    let (mut rows, mut skipped) = (Vec::with_capacity(headers.len()), 0);
+    for (at, header) in headers.iter().enumerate() {
+        let key = keys.iter().map(|(column, value_type)| {
+            let value = column.and_then(|column| column.values.get(at)?.clone());
+            value.and_then(|value| fit(value, value_type))
+        });
+        let cells = cells.iter().map(|(column, value_type)| match column {
+            None => Some(Cell::Absent),
+            Some(column) => match column.values.get(at)? {
+                None => Some(Cell::Null),
+                Some(value) => fit(value.clone(), value_type).map(Cell::Value),
+            },
+        });
+        let (Some(key), Some(cells)) = (key.collect::<Option<Vec<_>>>(), cells.collect::<Option<Vec<_>>>())
+        else {
+            skipped += 1;
+            continue;
+        };
+        let wrong = |error: &dyn std::fmt::Display| {
+            Error::corrupt(format!("online table `{}` cannot take a row: {error}", table.id))
+        };
+        let key = EntityKey::encode(&key).map_err(|error| wrong(&error))?;
+        let row = PackedRow::encode(*header, &schema, &cells).map_err(|error| wrong(&error))?;
+        rows.push(OnlineRow { key, row });
+    }
+    Ok(Encoded { table, rows, skipped })
+}
+
+/// A value in the type of an older table, where it can be that.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to float32 is what the older table's type asks for"
+)]
+fn fit(value: Value, value_type: &ValueType) -> Option<Value> {
+    if value.has_type(value_type) {
+        return Some(value);
+    }
+    match (value, value_type) {
+        (Value::Int64(value), ValueType::Int32) => i32::try_from(value).ok().map(Value::Int32),
+        (Value::Float64(value), ValueType::Float32) => Some(Value::Float32(value as f32)),
+        (Value::List(values), ValueType::List(element)) => {
+            let fitted = values.into_iter().map(|value| match value {
+                None => Some(None),
+                Some(value) => fit(value, element).map(Some),
+            });
+            fitted.collect::<Option<Vec<_>>>().map(Value::List)
+        }
+        (value, wider) => value.widen_to(wider),
+    }
+}

@@ -1,0 +1,194 @@
+//! The gRPC interface, wire-compatible with Feast's serving API, with health checking and reflection.
+
+mod values;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use provender_core::time::{NANOS_PER_SECOND, Timestamp};
+use provender_runtime::feature_store::{Entities, FieldStatus, OnlineResponse, OnlineResult, Spelling};
+use provender_runtime::{Error, Result};
+use serde_json::Value as Json;
+use tonic::service::Routes;
+use tonic::{Response as Reply, Status};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use self::interface::serving::get_online_features_request::Kind;
+use self::interface::serving::get_online_features_response::FeatureVector;
+use self::interface::serving::serving_service_server::{ServingService, ServingServiceServer};
+use self::interface::serving::{
+    FeatureList, FieldStatus as StatusNumber, GetFeastServingInfoRequest, GetFeastServingInfoResponse,
+    GetOnlineFeaturesRequest, GetOnlineFeaturesResponse, GetOnlineFeaturesResponseMetadata,
+};
+use self::interface::types::RepeatedValue;
+use crate::keys::Scope;
+use crate::refusal::{Code, Refusal};
+use crate::request_log::with_request_id;
+use crate::service::{Service, invalid};
+
+/// What was compiled from `proto/`.
+#[expect(
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes,
+    reason = "generated; the interface is documented in proto/"
+)]
+pub(crate) mod interface {
+    pub mod types {
+        tonic::include_proto!("feast.types");
+    }
+    pub mod serving {
+        tonic::include_proto!("feast.serving");
+    }
+}
+
+/// The interface, for reflection.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/serving_descriptors.bin"));
+/// Probes send no key.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// Tells clients of the health service how the server is.
+pub(crate) struct Health(HealthReporter);
+
+impl Health {
+    /// No new request should come.
+    pub(crate) async fn stopping(&self) {
+        self.0.set_service_status("", ServingStatus::NotServing).await;
+        self.0.set_not_serving::<ServingServiceServer<Serving>>().await;
+    }
+}
+
+/// All services.
+pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<ServingServiceServer<Serving>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|error| {
+            Error::new(provender_runtime::ErrorKind::Bug, "the interface cannot be shown").with_source(error)
+        })?;
+    let serving = ServingServiceServer::new(Serving(service.clone()))
+        .max_decoding_message_size(service.settings.max_body)
+        .max_encoding_message_size(usize::MAX);
+    let mut routes = Routes::builder();
+    routes.add_service(health).add_service(reflection).add_service(serving);
+    let router = routes
+        .routes()
+        .into_axum_router()
+        .layer(middleware::from_fn_with_state(service.clone(), let_in))
+        .layer(middleware::from_fn(with_request_id));
+    Ok((Health(reporter), router))
+}
+
+/// Looks at the key of everything but health checks.
+async fn let_in(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with(HEALTH)
+        && let Err(refusal) = service.authorize(request.headers(), Scope::Read)
+    {
+        return Status::from(refusal).into_http();
+    }
+    next.run(request).await
+}
+
+/// The serving service.
+#[derive(Debug)]
+pub(crate) struct Serving(Arc<Service>);
+
+#[tonic::async_trait]
+impl ServingService for Serving {
+    async fn get_feast_serving_info(
+        &self,
+        _: tonic::Request<GetFeastServingInfoRequest>,
+    ) -> Result<Reply<GetFeastServingInfoResponse>, Status> {
+        Ok(Reply::new(GetFeastServingInfoResponse { version: self.0.settings.version.clone() }))
+    }
+
+    async fn get_online_features(
+        &self,
+        request: tonic::Request<GetOnlineFeaturesRequest>,
+    ) -> Result<Reply<GetOnlineFeaturesResponse>, Status> {
+        let service = &self.0;
+        let _permit = service.admit()?;
+        let limit = service.settings.request_timeout;
+        let answer = tokio::time::timeout(limit, read(service, request.into_inner())).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
+        });
+        Ok(Reply::new(message(answer?)))
+    }
+}
+
+async fn read(service: &Service, request: GetOnlineFeaturesRequest) -> Result<OnlineResponse, Refusal> {
+    let lines;
+    let spelling = match &request.kind {
+        Some(Kind::FeatureService(name)) => Spelling::Service(name),
+        Some(Kind::Features(FeatureList { val })) => {
+            if let Some(odd) = val.iter().find(|reference| reference.contains(['\n', '\r'])) {
+                return Err(invalid(format!("{odd:?} is not a feature such as `driver_stats:conv_rate`")));
+            }
+            lines = val.join("\n");
+            Spelling::Lines(&lines)
+        }
+        None => {
+            return Err(
+                invalid("the request names no features").with_help("give `features` or `feature_service`")
+            );
+        }
+    };
+    let columns = columns(request.entities, request.request_context)?;
+    service.read(spelling, request.full_feature_names, Entities::Columns(columns)).await
+}
+
+/// Entities and request fields are one thing here.
+fn columns(
+    entities: HashMap<String, RepeatedValue>,
+    request_context: HashMap<String, RepeatedValue>,
+) -> Result<BTreeMap<String, Vec<Json>>, Refusal> {
+    let mut columns = BTreeMap::new();
+    for (name, values) in entities.into_iter().chain(request_context) {
+        if columns.contains_key(&name) {
+            return Err(invalid(format!("`{name}` is in `entities` and in `request_context`")));
+        }
+        let values = values.val.into_iter().map(values::to_json).collect();
+        columns.insert(name, values);
+    }
+    Ok(columns)
+}
+
+fn message(answer: OnlineResponse) -> GetOnlineFeaturesResponse {
+    GetOnlineFeaturesResponse {
+        metadata: Some(GetOnlineFeaturesResponseMetadata {
+            feature_names: Some(FeatureList { val: answer.names }),
+        }),
+        results: answer.results.into_iter().map(vector).collect(),
+    }
+}
+
+fn vector(result: OnlineResult) -> FeatureVector {
+    FeatureVector {
+        values: result.values.into_iter().map(values::of_value).collect(),
+        statuses: result.statuses.into_iter().map(|status| status_number(status).into()).collect(),
+        event_timestamps: result.event_timestamps.into_iter().map(timestamp).collect(),
+    }
+}
+
+const fn status_number(status: FieldStatus) -> StatusNumber {
+    match status {
+        FieldStatus::Present => StatusNumber::Present,
+        FieldStatus::NullValue => StatusNumber::NullValue,
+        FieldStatus::NotFound => StatusNumber::NotFound,
+        FieldStatus::OutsideMaxAge => StatusNumber::OutsideMaxAge,
+    }
+}
+
+fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = time.as_nanos().rem_euclid(NANOS_PER_SECOND);
+    prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or(0) }
+}

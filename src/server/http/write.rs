@@ -1,0 +1,75 @@
+//! The four routes that write. They answer 403 unless the server was started to write.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Answer, in_time, json_body, json_response};
+use crate::keys::Scope;
+use crate::refusal::{Code, Refusal};
+use crate::service::{Service, of_json};
+use crate::writes::{MaterializeRequest, PushRequest, WriteRequest};
+
+pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) -> Answer {
+    enter(&service, &request)?;
+    in_time(&service, async {
+        let request: PushRequest = read(&service, request).await?;
+        let _permit = service.admit()?;
+        let now = service.clock.now();
+        answer(&request.run(&service.store, now, |rows| service.refuse_many_rows(rows)).await?)
+    })
+    .await
+}
+
+pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, request: Request) -> Answer {
+    enter(&service, &request)?;
+    in_time(&service, async {
+        let request: WriteRequest = read(&service, request).await?;
+        let _permit = service.admit()?;
+        let now = service.clock.now();
+        answer(&request.run(&service.store, now, |rows| service.refuse_many_rows(rows)).await?)
+    })
+    .await
+}
+
+pub(super) async fn materialize(State(service): State<Arc<Service>>, request: Request) -> Answer {
+    // A run takes as long as it takes, so it holds no place among the requests; there is one at a time anyway.
+    enter(&service, &request)?;
+    let request: MaterializeRequest = read(&service, request).await?;
+    let kind = request.range()?;
+    answer(&service.writes()?.materialize(request, kind).await?)
+}
+
+pub(super) async fn materialize_incremental(State(service): State<Arc<Service>>, request: Request) -> Answer {
+    enter(&service, &request)?;
+    let request: MaterializeRequest = read(&service, request).await?;
+    let kind = request.incremental()?;
+    answer(&service.writes()?.materialize(request, kind).await?)
+}
+
+/// Who is this, and may this server write at all.
+fn enter(service: &Service, request: &Request) -> Result<(), Refusal> {
+    service.authorize(request.headers(), Scope::Write)?;
+    service.writes()?;
+    Ok(())
+}
+
+/// Reads the body; a frame may be large, so it is taken apart on a blocking thread.
+async fn read<T: DeserializeOwned + Send + 'static>(
+    service: &Service,
+    request: Request,
+) -> Result<T, Refusal> {
+    let body: Bytes = json_body(service, request).await?;
+    tokio::task::spawn_blocking(move || of_json(&body))
+        .await
+        .map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))?
+}
+
+fn answer(report: &impl Serialize) -> Answer {
+    let body =
+        serde_json::to_vec(report).map_err(|_| Refusal::new(Code::Internal, "a report has no JSON"))?;
+    Ok(json_response(body))
+}

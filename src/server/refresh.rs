@@ -1,0 +1,62 @@
+//! The registry behind the answers: looked at again and again, never in the way of a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provender_runtime::feature_store::Applied;
+use provender_runtime::registry::RegistryLog;
+use provender_runtime::{Error, Result};
+use tokio::sync::{Notify, watch};
+
+use crate::service::Service;
+
+/// A look at the registry may take this long.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+
+/// Keeps a service at the registry's present state. Reads only.
+#[derive(Debug)]
+pub(crate) struct Refresher {
+    pub(crate) log: RegistryLog,
+    pub(crate) applied: Applied,
+    pub(crate) service: Arc<Service>,
+    pub(crate) every: Duration,
+    /// Somebody knows that there is news.
+    pub(crate) now: Arc<Notify>,
+}
+
+impl Refresher {
+    /// Runs until the server stops.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.every) => {}
+                () = self.now.notified() => {}
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+            let looked = tokio::time::timeout(LONGEST_LOOK, self.look()).await.unwrap_or_else(|_| {
+                Err(Error::unavailable(format!("the registry did not answer within {LONGEST_LOOK:?}")))
+            });
+            self.service.readiness.registry(looked.as_ref().err());
+        }
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        let mut state = self.applied.registry.clone();
+        if self.log.entry(state.revision).await?.is_none() {
+            return Err(Error::unavailable(format!(
+                "entry {} of the registry, which answers are given by, is not there any more",
+                state.revision
+            )));
+        }
+        self.log.refresh(&mut state).await?;
+        let read = Applied::of(&self.log, state).await?;
+        let is_news = read.registry.revision != self.applied.registry.revision
+            || read.complete != self.applied.complete;
+        if is_news {
+            tracing::info!(revision = read.registry.revision, "the registry has a new state");
+            self.service.store.update(read.clone());
+            self.applied = read;
+        }
+        Ok(())
+    }
+}

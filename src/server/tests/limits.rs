@@ -1,0 +1,203 @@
+//! Limits, keys, slow clients, overload and the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provender_runtime::testing::{Moment, Operation};
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::world::{Answer, World};
+
+const BODY: &str = r#"{"features": ["stats:rate"], "entities": {"driver_id": [1, 2, 3]}}"#;
+
+#[tokio::test]
+async fn large_bodies_and_many_rows_are_refused() {
+    let mut world = World::new().await;
+    (world.settings.max_body, world.settings.max_rows) = (100, 2);
+    let server = world.start().await;
+    let answer = server.post("/get-online-features", BODY).await;
+    assert_eq!((answer.status, answer.code().as_str()), (413, "too_many_rows"));
+    let answer = server.post("/get-online-features", &" ".repeat(101)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"));
+    let chunked = "POST /get-online-features HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = format!("{chunked}80\r\n{}\r\n0\r\n\r\n", " ".repeat(128));
+    let answer = server.exchange(body.as_bytes()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"));
+}
+
+#[tokio::test]
+async fn keys_are_asked_for_when_there_are_keys() {
+    let mut world = World::new().await;
+    let digest =
+        |key: &str| -> String { Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let keys = format!("model read {}\nloader write {}", digest("reader"), digest("writer"));
+    world.settings.keys = Some(keys.parse().unwrap());
+    world.settings.allow_write = true;
+    let server = world.start().await;
+    let json = "Content-Type: application/json";
+    let frame =
+        r#"{"push_source_name": "events", "df": {"driver_id": [1], "city": ["a"], "fare": [1], "at": [0]}}"#;
+    let (no_key, reader, writer) = ("X-Nothing: 1", "Authorization: Bearer reader", "X-Api-Key: writer");
+    for (header, path, body, status) in [
+        (no_key, "/get-online-features", BODY, 401),
+        (reader, "/get-online-features", BODY, 200),
+        (writer, "/get-online-features", BODY, 403),
+        ("Authorization: Bearer nobody", "/get-online-features", BODY, 401),
+        ("Authorization: Basic reader", "/get-online-features", BODY, 401),
+        ("Authorization: reader", "/get-online-features", BODY, 401),
+        ("Authorization: bearer  reader ", "/get-online-features", BODY, 200),
+        (no_key, "/push", frame, 401),
+        (reader, "/push", frame, 403),
+        (reader, "/write-to-online-store", frame, 403),
+        (reader, "/materialize", "{}", 403),
+        (reader, "/materialize-incremental", "{}", 403),
+        (no_key, "/materialize", "{}", 401),
+        (writer, "/push", frame, 200),
+    ] {
+        let answer = server.ask("POST", path, &[json, header], body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{path} with {header}: {}", answer.text);
+    }
+    for (path, status) in [("/openapi.json", 401), ("/health", 200), ("/ready", 200)] {
+        assert_eq!(server.ask("GET", path, &[], b"").await.status, status, "{path}");
+    }
+    assert!(!server.ask("GET", "/ready", &[], b"").await.text.contains("revision"));
+    assert!(server.ask("GET", "/ready", &[reader], b"").await.text.contains("revision"));
+}
+
+#[tokio::test]
+async fn slow_clients_are_given_up() {
+    let mut world = World::new().await;
+    world.settings.header_timeout = Duration::from_millis(200);
+    world.settings.request_timeout = Duration::from_millis(600);
+    let server = world.start().await;
+    for beginning in ["", "P", "POST /get-online-features HTTP/1.1\r\nHost: x\r\n"] {
+        let mut stream = TcpStream::connect(server.http).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "{beginning:?} holds a connection");
+    }
+    let mut stream = TcpStream::connect(server.http).await.unwrap();
+    let head =
+        "POST /get-online-features HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = Answer::read(&mut stream).await;
+    assert_eq!((answer.status, answer.code().as_str()), (408, "request_timeout"));
+    // A client that says that it has sent everything, and has not.
+    let mut stream = TcpStream::connect(server.http).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert!(Answer::read(&mut stream).await.status < 500);
+    let mut quiet = TcpStream::connect(server.grpc).await.unwrap();
+    let mut rest = Vec::new();
+    assert!(tokio::time::timeout(Duration::from_secs(5), quiet.read_to_end(&mut rest)).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_sends_large_bodies_slowly_keeps_out_nobody_else() {
+    let mut world = World::new().await;
+    world.settings.max_in_flight = 1;
+    let server = world.start().await;
+    let head = "POST /get-online-features HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n";
+    let mut slow = TcpStream::connect(server.http).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut small = TcpStream::connect(server.http).await.unwrap();
+    small.write_all(head.replace("100000", "100").as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(server.post("/get-online-features", BODY).await.status, 200);
+    let large = server.post("/get-online-features", &" ".repeat(100_000)).await;
+    assert_eq!((large.status, large.code().as_str()), (503, "overloaded"));
+}
+
+/// A memory whose reads wait until they are let go.
+fn held_back(world: &mut World) -> Arc<Semaphore> {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    world.memory = world.memory.clone().with_hook(Arc::new(move |operation, moment| {
+        let held = held.clone();
+        Box::pin(async move {
+            if let (Operation::Read(_), Moment::Before) = (operation, moment) {
+                held.acquire().await.unwrap().forget();
+            }
+            Ok(())
+        })
+    }));
+    gate
+}
+
+#[tokio::test]
+async fn more_requests_than_there_is_room_for_are_refused_at_once() {
+    let mut world = World::new().await;
+    world.settings.max_in_flight = 1;
+    let gate = held_back(&mut world);
+    let server = world.start().await;
+    let first = server.post("/get-online-features", BODY);
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let answer = server.post("/get-online-features", BODY).await;
+        gate.add_permits(10);
+        answer
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.status, 200);
+    assert_eq!((second.status, second.code().as_str()), (503, "overloaded"));
+    assert!(second.head.contains("retry-after: 1"), "{}", second.head);
+    assert_eq!(server.post("/get-online-features", BODY).await.status, 200, "there is room again");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_told() {
+    let mut world = World::new().await;
+    world.settings.store_timeout = Duration::from_millis(100);
+    let gate = held_back(&mut world);
+    let server = world.start().await;
+    let answer = server.post("/get-online-features", BODY).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
+    let ready = server.ask("GET", "/ready", &[], b"").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.text.contains("online_store"), "{}", ready.text);
+    assert_eq!(server.ask("GET", "/health", &[], b"").await.status, 200, "the process lives all the same");
+    gate.add_permits(100);
+    assert_eq!(server.post("/get-online-features", BODY).await.status, 200);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(server.ask("GET", "/ready", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_has_begun_is_answered_when_the_server_stops() {
+    let mut world = World::new().await;
+    let gate = held_back(&mut world);
+    let server = world.start().await;
+    let mut idle = TcpStream::connect(server.http).await.unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let asked = server.post("/get-online-features", BODY);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        server.stop();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(TcpStream::connect(server.http).await.is_err(), "no new connection");
+        gate.add_permits(10);
+    };
+    let (answer, ()) = tokio::join!(asked, stopping);
+    assert_eq!(answer.status, 200);
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.unwrap();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn requests_have_ids() {
+    let mut world = World::new().await;
+    let server = world.start().await;
+    let answer = server.ask("GET", "/health", &["X-Request-Id: trace-1"], b"").await;
+    assert!(answer.head.contains("x-request-id: trace-1"), "{}", answer.head);
+    for odd in ["X-Request-Id: a b", "X-Request-Id: {}", "X-Nothing: 1"] {
+        let answer = server.ask("GET", "/health", &[odd], b"").await;
+        let id = answer.head.split("x-request-id: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    }
+}

@@ -1,0 +1,101 @@
+//! The registry changes, breaks and goes away while requests are answered.
+
+use std::time::Duration;
+
+use provender_core::model::{Address, Fingerprint, ObjectKind};
+use provender_core::registry::{
+    ApplyBegin, ApplyEnd, ApplyOutcome, ApplyProgress, Author, EntryBody, Registry, StateChange,
+};
+use provender_core::time::Timestamp;
+use provender_runtime::registry::Appended;
+use serde_json::json;
+
+use super::world::{Running, World};
+
+async fn append(world: &World, body: EntryBody) -> Registry {
+    let log = world.log();
+    let state = log.state().await.unwrap();
+    match log.append(&state, "apply", &Author::default(), Timestamp::from_nanos(1), body).await.unwrap() {
+        Appended::Yes(state) => *state,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Applies a change.
+async fn apply(world: &World, change: StateChange) -> Registry {
+    append(
+        world,
+        EntryBody::ApplyBegin(ApplyBegin {
+            plan_digest: Fingerprint::of_bytes(b"plan"),
+            steps: Vec::new(),
+            process: 1,
+            summary: String::new(),
+        }),
+    )
+    .await;
+    append(world, EntryBody::ApplyProgress(ApplyProgress { change, ..ApplyProgress::default() })).await;
+    append(world, EntryBody::ApplyEnd(ApplyEnd { outcome: ApplyOutcome::Succeeded, closed_by: None })).await
+}
+
+async fn started() -> (World, Running) {
+    let mut world = World::new().await;
+    let mut change = StateChange::default();
+    let objects = world.registry.objects.0.iter();
+    change.objects.extend(objects.map(|(address, object)| (address.clone(), Some(object.clone()))));
+    let tables = world.registry.tables.iter();
+    change.tables.extend(tables.map(|(id, table)| (id.clone(), Some(table.clone()))));
+    world.registry = apply(&world, change).await;
+    world.settings.refresh = Duration::from_millis(50);
+    let server = world.start().await;
+    (world, server)
+}
+
+async fn until(server: &Running, status: u16) -> String {
+    for _ in 0..100 {
+        let answer = server.ask("GET", "/ready", &[], b"").await;
+        if answer.status == status {
+            return answer.text;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("`/ready` never became {status}");
+}
+
+const ASKED: &str = r#"{"features": ["stats:rate"], "entities": {"driver_id": [1]}}"#;
+
+#[tokio::test]
+async fn new_definitions_are_served_without_a_restart() {
+    let (world, server) = started().await;
+    assert_eq!(server.post("/get-online-features", ASKED).await.status, 200);
+    let mut change = StateChange::default();
+    change.objects.insert(Address::new(ObjectKind::FeatureService, "model"), None);
+    apply(&world, change).await;
+    let asked =
+        json!({"feature_service": "model", "entities": {"driver_id": [1], "city": ["a"]}}).to_string();
+    for _ in 0..100 {
+        if server.post("/get-online-features", &asked).await.status == 404 {
+            assert_eq!(server.post("/get-online-features", ASKED).await.status, 200);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the service that was deleted is still served");
+}
+
+#[tokio::test]
+async fn a_registry_that_is_gone_or_damaged_is_told_and_answers_go_on() {
+    let (world, server) = started().await;
+    until(&server, 200).await;
+    let (here, away) = (world.folder().join("registry"), world.folder().join("away"));
+    std::fs::rename(&here, &away).unwrap();
+    assert!(until(&server, 503).await.contains("\"registry\""));
+    assert_eq!(server.post("/get-online-features", ASKED).await.status, 200);
+    std::fs::rename(&away, &here).unwrap();
+    until(&server, 200).await;
+    let next = here.join(format!("log/{:020}.json", world.registry.revision + 1));
+    std::fs::write(&next, "{ no entry").unwrap();
+    assert!(until(&server, 503).await.contains("\"registry\""));
+    assert_eq!(server.post("/get-online-features", ASKED).await.status, 200);
+    std::fs::remove_file(&next).unwrap();
+    until(&server, 200).await;
+}

@@ -1,0 +1,222 @@
+//! The four write routes: what they do, apart from how they are called.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use provender_core::registry::Author;
+use provender_core::time::Timestamp;
+use provender_runtime::clock::Clock;
+use provender_runtime::feature_store::{FeatureStore, Frame, WriteReport};
+use provender_runtime::materialize::{
+    MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome, materialize,
+};
+use provender_runtime::provider::Provider;
+use provender_runtime::registry::{RegistryLog, random_id};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use tokio::sync::{Mutex, Notify};
+
+use crate::refusal::{Code, Refusal};
+use crate::service::invalid;
+
+/// What writing needs.
+#[derive(Debug)]
+pub(crate) struct Writes {
+    pub(crate) log: RegistryLog,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) author: Author,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Told when a table may have begun to serve.
+    pub(crate) changed: Arc<Notify>,
+    /// One materialization at a time.
+    pub(crate) running: Arc<Mutex<()>>,
+}
+
+/// `POST /push`
+#[derive(Deserialize)]
+pub(crate) struct PushRequest {
+    push_source_name: String,
+    df: BTreeMap<String, Vec<Json>>,
+    #[serde(default)]
+    to: PushTo,
+}
+
+/// Where pushed rows go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PushTo {
+    #[default]
+    Online,
+    Offline,
+    OnlineAndOffline,
+}
+
+/// `POST /write-to-online-store`
+#[derive(Deserialize)]
+pub(crate) struct WriteRequest {
+    feature_view_name: String,
+    df: BTreeMap<String, Vec<Json>>,
+}
+
+/// `POST /materialize` and `/materialize-incremental`
+#[derive(Deserialize)]
+pub(crate) struct MaterializeRequest {
+    #[serde(default)]
+    start_ts: Option<String>,
+    #[serde(default)]
+    end_ts: Option<String>,
+    #[serde(default)]
+    feature_views: Option<Vec<String>>,
+}
+
+/// What became of written rows, by view.
+#[derive(Serialize)]
+pub(crate) struct Written {
+    rows: usize,
+    tables: Vec<WrittenTable>,
+}
+
+#[derive(Serialize)]
+struct WrittenTable {
+    feature_view: String,
+    table: String,
+    written: u64,
+    kept: u64,
+    skipped: usize,
+}
+
+/// What became of a materialization, by view.
+#[derive(Serialize)]
+pub(crate) struct Materialized {
+    feature_views: Vec<MaterializedView>,
+}
+
+#[derive(Serialize)]
+struct MaterializedView {
+    feature_view: String,
+    table: String,
+    rows_read: u64,
+    rows_written: u64,
+}
+
+impl PushRequest {
+    pub(crate) async fn run(
+        self,
+        store: &FeatureStore,
+        now: Timestamp,
+        refuse_many: impl Fn(usize) -> Result<(), Refusal>,
+    ) -> Result<Written, Refusal> {
+        if self.to != PushTo::Online {
+            return Err(invalid("rows cannot be pushed to the offline store by this version")
+                .with_help("push them `online`, and write them to the batch source yourself"));
+        }
+        let frame = Frame::of_columns(self.df)?;
+        refuse_many(frame.row_count())?;
+        Ok(Written::of(store.push(&self.push_source_name, frame, now).await?))
+    }
+}
+
+impl WriteRequest {
+    pub(crate) async fn run(
+        self,
+        store: &FeatureStore,
+        now: Timestamp,
+        refuse_many: impl Fn(usize) -> Result<(), Refusal>,
+    ) -> Result<Written, Refusal> {
+        let frame = Frame::of_columns(self.df)?;
+        refuse_many(frame.row_count())?;
+        Ok(Written::of(store.write_to_online_store(&self.feature_view_name, frame, now).await?))
+    }
+}
+
+impl Written {
+    fn of(report: WriteReport) -> Self {
+        let tables = report.tables.into_iter().map(|table| WrittenTable {
+            feature_view: table.view,
+            table: table.table.to_string(),
+            written: table.outcome.written,
+            kept: table.outcome.kept,
+            skipped: table.skipped,
+        });
+        Self { rows: report.rows, tables: tables.collect() }
+    }
+}
+
+impl MaterializeRequest {
+    /// The range of `/materialize`.
+    pub(crate) fn range(&self) -> Result<MaterializeKind, Refusal> {
+        let time = |name, text: &Option<String>| match text {
+            Some(text) => instant(name, text),
+            None => Err(invalid(format!("`{name}` is missing")).with_help("give `start_ts` and `end_ts`")),
+        };
+        Ok(MaterializeKind::Range {
+            start: time("start_ts", &self.start_ts)?,
+            end: time("end_ts", &self.end_ts)?,
+        })
+    }
+
+    /// The end of `/materialize-incremental`.
+    pub(crate) fn incremental(&self) -> Result<MaterializeKind, Refusal> {
+        let end = self.end_ts.as_ref().map(|text| instant("end_ts", text)).transpose()?;
+        Ok(MaterializeKind::Incremental { end })
+    }
+}
+
+fn instant(name: &str, text: &str) -> Result<Timestamp, Refusal> {
+    text.parse().map_err(|_| {
+        invalid(format!("`{name}` is no time")).with_help("write a time such as `2026-11-25T08:00:00Z`")
+    })
+}
+
+impl Writes {
+    /// Loads values. It goes on to its end when the client is gone: what is half loaded would be loaded again.
+    pub(crate) async fn materialize(
+        &self,
+        request: MaterializeRequest,
+        kind: MaterializeKind,
+    ) -> Result<Materialized, Refusal> {
+        let Ok(turn) = self.running.clone().try_lock_owned() else {
+            return Err(Refusal::new(Code::Conflict, "another materialization is running on this server"));
+        };
+        let job = MaterializeJob {
+            views: request.feature_views.unwrap_or_default(),
+            kind,
+            allow_future: false,
+            dry_run: false,
+            lookback: None,
+            job_id: random_id(),
+            by: self.author.clone(),
+            now: self.clock.now(),
+            clock: self.clock.clone(),
+        };
+        let (log, provider, changed) = (self.log.clone(), self.provider.clone(), self.changed.clone());
+        let run = tokio::spawn(async move {
+            let _turn = turn;
+            let state = log.state().await?;
+            let report =
+                materialize(&job, &state, &log.ledger(), provider.as_ref(), &(Arc::new(|_| {}) as _)).await;
+            changed.notify_one();
+            report
+        });
+        let report = run.await.map_err(|_| Refusal::new(Code::Internal, "a materialization broke off"))??;
+        Materialized::of(report)
+    }
+}
+
+impl Materialized {
+    fn of(report: MaterializeReport) -> Result<Self, Refusal> {
+        let mut feature_views = Vec::new();
+        for view in report.views {
+            let (rows_read, rows_written) = match view.outcome {
+                ViewOutcome::Loaded(loaded) => (loaded.rows_read, loaded.rows_written),
+                ViewOutcome::Nothing { .. } => (0, 0),
+                ViewOutcome::Failed(error) => {
+                    return Err(error.context(format!("feature view `{}` was not loaded", view.view)).into());
+                }
+            };
+            let table = view.table.to_string();
+            feature_views.push(MaterializedView { feature_view: view.view, table, rows_read, rows_written });
+        }
+        Ok(Self { feature_views })
+    }
+}
