@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::{DataType, Schema};
-use futures::TryStreamExt as _;
+use arrow::record_batch::RecordBatch;
 use provender_core::model::{DataSource, FileFormat, Lifecycle, Metadata, SourceKind, ValueType};
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
@@ -90,8 +91,14 @@ impl Reader {
 }
 
 async fn count(store: &FileStore, scan: &SourceScan) -> Result<usize> {
-    let batches = store.scan(scan).await?.batches;
-    batches.try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) }).await
+    let rows = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&rows);
+    let take = move |batch: RecordBatch| {
+        counted.fetch_add(batch.num_rows(), Ordering::Relaxed);
+        Ok(())
+    };
+    store.scan(scan, Arc::new(take)).await?;
+    Ok(rows.load(Ordering::Relaxed))
 }
 
 /// A type to ask for where a file has this one.

@@ -5,21 +5,27 @@
 //! leads it ([`Leaders`]); the second time only values, and only those of rows that lead at the end ([`Chosen`]).
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array as _, ArrayRef, Int64Array, UInt64Array, new_null_array};
+use arrow::array::{Array as _, ArrayRef, Int64Array, UInt32Array, UInt64Array, new_null_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::blocking::{on_blocking_thread, processors};
+use crate::blocking::{on_blocking_thread, processors, sort_side_by_side};
 use crate::columns::KeyColumns;
 use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are looked up together: so few that what they touch stays in the processor's cache.
-const BLOCK: usize = 2 * 1024;
+pub(crate) const BLOCK: usize = 2 * 1024;
+
+/// So many rows in blocks that are looked up together.
+pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(rows))
+}
 
 /// The row that leads a slot: ordered by event time, created time (none first), place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +54,7 @@ impl<'a> Candidates<'a> {
 
     /// All rows, in blocks that are looked up together.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let rows = self.event_times.len();
-        (0..rows).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(rows))
+        blocks(self.event_times.len())
     }
 
     /// The row as one that may lead.
@@ -92,6 +97,11 @@ impl Leaders {
         }
     }
 
+    /// Adds the slots of others behind these.
+    pub(crate) fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Lets each slot of a run start from the slot before it: afterwards a slot is led by the newest row of the run up to
     /// there.
     pub(crate) fn accumulate(&mut self, run: Range<usize>) {
@@ -113,9 +123,12 @@ impl Leaders {
 pub(crate) struct Chosen {
     /// Their places, sorted, each once.
     places: Arc<[u64]>,
-    /// For each slot, which of the places it has chosen.
-    of_slot: Vec<Option<u32>>,
+    /// For each slot, which of the places it has chosen; [`NONE`] where it has chosen nothing.
+    of_slot: Vec<u32>,
 }
+
+/// No place: there are fewer.
+const NONE: u32 = u32::MAX;
 
 impl Chosen {
     /// What each slot chooses.
@@ -123,19 +136,21 @@ impl Chosen {
     /// # Errors
     /// More slots than can be numbered.
     pub(crate) fn new(by_slot: impl ExactSizeIterator<Item = Option<u64>>) -> Result<Self> {
-        let mut of_slot = vec![None; by_slot.len()];
-        u32::try_from(by_slot.len()).map_err(|_| {
+        let slots = u32::try_from(by_slot.len()).map_err(|_| {
             Error::invalid("more than four billion rows are asked for at once").with_hint("ask in parts")
         })?;
-        let mut pairs: Vec<(u64, u32)> =
-            by_slot.zip(0..).filter_map(|(place, slot)| Some((place?, slot))).collect();
-        pairs.sort_unstable();
+        let mut of_slot = vec![NONE; by_slot.len()];
+        let pairs = by_slot.zip(0..slots).filter_map(|(place, slot)| Some((place?, slot)));
+        let mut pairs: Vec<(u64, u32)> = pairs.collect();
+        sort_side_by_side(&mut pairs, Ord::cmp);
         let mut places: Vec<u64> = Vec::with_capacity(pairs.len());
+        let mut number = NONE;
         for (place, slot) in pairs {
             if places.last() != Some(&place) {
                 places.push(place);
+                number = number.wrapping_add(1);
             }
-            of_slot[slot as usize] = u32::try_from(places.len() - 1).ok();
+            of_slot[slot as usize] = number;
         }
         Ok(Self { places: places.into(), of_slot })
     }
@@ -148,14 +163,17 @@ impl Chosen {
         columns: &SchemaRef,
         slots: impl Iterator<Item = Option<usize>> + Send,
     ) -> Result<Vec<ArrayRef>> {
-        let indices: UInt64Array = slots.map(|slot| self.of_slot[slot?].map(u64::from)).collect();
+        let of_slot = |slot: usize| Some(self.of_slot[slot]).filter(|number| *number != NONE);
+        let indices: UInt32Array = slots.map(|slot| of_slot(slot?)).collect();
         let (rows, indices) = (self.places.len(), Arc::new(indices));
         let parts = self.parts(source, columns).await?;
         let columns = columns.fields().iter().zip(parts).map(|(field, parts)| {
             let (indices, kind) = (Arc::clone(&indices), field.data_type().clone());
             on_blocking_thread(move || match parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice() {
                 [] if rows == 0 => Ok(new_null_array(&kind, indices.len())),
-                parts => concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(bug),
+                parts => {
+                    concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain)
+                }
             })
         });
         stream::iter(columns.collect::<Vec<_>>()).buffered(processors()).try_collect().await
@@ -166,13 +184,17 @@ impl Chosen {
         if self.places.is_empty() || columns.fields().is_empty() {
             return Ok(vec![Vec::new(); columns.fields().len()]);
         }
-        let mut chunks: Vec<(u64, RecordBatch)> = Vec::new();
-        let mut batches = source.read(columns, Arc::clone(&self.places)).await?;
-        while let Some(batch) = batches.try_next().await? {
-            if batch.num_rows() > 0 {
-                chunks.push((places(&batch)?.value(0), batch));
+        let chunks: Arc<Mutex<Vec<(u64, RecordBatch)>>> = Arc::default();
+        let take = {
+            let chunks = Arc::clone(&chunks);
+            move |batch: RecordBatch| {
+                let first = places(&batch)?.value(0);
+                locked(&chunks).push((first, batch));
+                Ok(())
             }
-        }
+        };
+        source.read(columns, Arc::clone(&self.places), Arc::new(take)).await?;
+        let mut chunks = std::mem::take(&mut *locked(&chunks));
         let found: usize = chunks.iter().map(|(_, batch)| batch.num_rows()).sum();
         if found != self.places.len() {
             let asked = self.places.len();
@@ -185,6 +207,17 @@ impl Chosen {
     }
 }
 
-fn bug(error: arrow::error::ArrowError) -> Error {
-    Error::new(ErrorKind::Bug, "could not put rows together").with_source(error)
+/// What a scan gathers. After a panic the scan fails, and nobody looks at what is half done.
+pub(crate) fn locked<T>(gathered: &Mutex<T>) -> MutexGuard<'_, T> {
+    gathered.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn explain(error: ArrowError) -> Error {
+    match error {
+        ArrowError::OffsetOverflowError(_) => {
+            Error::invalid("the values of one column take more than 2 GiB, which is more than fits at once")
+                .with_hint("ask for fewer entity rows, or load shorter intervals, one after the other")
+        }
+        error => Error::new(ErrorKind::Bug, "could not put rows together").with_source(error),
+    }
 }

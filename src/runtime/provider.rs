@@ -9,7 +9,6 @@ use arrow::array::{ArrayRef, AsArray as _, Int64Array, PrimitiveArray, UInt64Arr
 use arrow::datatypes::{ArrowPrimitiveType, Int64Type, SchemaRef, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use futures::stream::BoxStream;
 use provender_core::encoding::{EntityKey, PackedRow};
 use provender_core::model::{DataSource, StoreIdentity};
 use provender_core::plan::InfraStep;
@@ -120,17 +119,9 @@ pub struct SourceScan {
 /// order of places is the order of the source: path in byte order, then row.
 pub const PLACE: &str = "__place";
 
-/// Rows of a source: batches with the scan's columns, then [`EVENT_TIME`], [`CREATED_TIME`] and [`PLACE`].
-pub struct SourceRows {
-    /// The batches, in any order; places grow within each. Rows without event time are left out and counted in
-    /// [`SourceRows::skipped`].
-    pub batches: BatchStream,
-    /// Rows read that had no event time; final once `batches` has ended.
-    pub skipped: Arc<std::sync::atomic::AtomicU64>,
-}
-
-/// Batches as they are read.
-pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
+/// Takes the batches of a source. It is called on the threads that decode them, by several at a time and in any order of
+/// batches; places grow within each. An error of it ends the reading and is its outcome.
+pub type TakeBatch = dyn Fn(RecordBatch) -> Result<()> + Send + Sync;
 
 /// Event times, created times and places of a scanned batch.
 ///
@@ -201,19 +192,21 @@ pub trait OfflineStore: Debug + Send + Sync {
     /// that is not there is [`crate::ErrorKind::NotFound`].
     async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>>;
 
-    /// Reads a source. A column that is missing is an error with the nearest name suggested.
-    async fn scan(&self, scan: &SourceScan) -> Result<SourceRows> {
-        self.pin(&scan.source).await?.scan(&scan.columns, scan.range).await
+    /// Reads a source; see [`PinnedSource::scan`].
+    async fn scan(&self, scan: &SourceScan, take: Arc<TakeBatch>) -> Result<u64> {
+        self.pin(&scan.source).await?.scan(&scan.columns, scan.range, take).await
     }
 }
 
 /// A source that can be read more than once, and has the same rows each time.
 #[async_trait]
 pub trait PinnedSource: Debug + Send + Sync {
-    /// Rows with these columns, which are as in [`SourceScan::columns`], and with event times in the range; none: all.
-    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>) -> Result<SourceRows>;
+    /// Gives all rows with event times in the range (none: all rows): batches with these columns, which are as in
+    /// [`SourceScan::columns`], then [`EVENT_TIME`], [`CREATED_TIME`] and [`PLACE`]. Rows without event time are left out;
+    /// how many of them were read is the answer. A column that is missing is an error with the nearest name suggested.
+    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64>;
 
-    /// The rows at these places, which are sorted and distinct and come from a scan: batches, in any order, with these
-    /// columns, then [`PLACE`], which grows within each.
-    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>) -> Result<BatchStream>;
+    /// Gives the rows at these places, which are sorted and distinct and come from a scan: batches with these columns,
+    /// then [`PLACE`].
+    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()>;
 }

@@ -69,7 +69,7 @@ fn crates_know_only_whom_they_may() {
         ("provender-local", &["provender-core", "provender-runtime"]),
         ("provender-aws", &["provender-core"]),
         ("provender-gcp", &["provender-core"]),
-        ("provender-redis", &["provender-core"]),
+        ("provender-redis", &["provender-core", "provender-runtime"]),
         (
             "provender",
             &[

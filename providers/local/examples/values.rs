@@ -21,7 +21,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
 use litemap::LiteMap;
 use provender_core::encoding::{EntityKey, RowSchema};
 use provender_core::model::{Address, Fingerprint, ObjectKind, Objects, StoreIdentity};
@@ -43,6 +42,7 @@ use provender_runtime::materialize::{
     MaterializeJob, MaterializeKind, TableLedgers, ViewOutcome, materialize,
 };
 use provender_runtime::provider::{OfflineStore, Provider as _, SourceScan, TableRead, asked_columns};
+use provender_runtime::testing::scanned;
 
 #[derive(Default)]
 struct Ledgers(Mutex<BTreeMap<TableId, Ledger>>);
@@ -171,11 +171,10 @@ async fn print_rows(
 ) -> Result<()> {
     let fields = table.join_keys.iter().map(|key| columns::field(&key.name, &key.value_type));
     let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
-    let mut rows =
-        FileStore::new(".", "/").scan(&SourceScan { source, columns: schema, range: None }).await?;
+    let scan = SourceScan { source, columns: schema, range: None };
+    let (batches, _) = scanned(&FileStore::new(".", "/"), &scan).await?;
     let mut keys = std::collections::BTreeSet::new();
-    while let Some(batch) = rows.batches.next().await {
-        let batch = batch?;
+    for batch in batches {
         let columns = KeyColumns::new(asked_columns(&batch))?;
         let mut key = EntityKey::empty();
         for row in 0..batch.num_rows() {

@@ -14,8 +14,7 @@ use provender_runtime::decoding::{encoding_hint, looks_like};
 use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
-use super::scan::{Output, Stop};
-use super::shape::Shape;
+use super::scan::Output;
 use super::source_file::SourceFile;
 
 /// Rows of one decoded batch.
@@ -70,14 +69,9 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
 }
 
 /// Sends the rows of one file. `first` is the place of its first row.
-pub(super) async fn send(
-    file: &SourceFile,
-    first: u64,
-    shape: &Arc<Shape>,
-    output: &Output,
-) -> Result<(), Stop> {
+pub(super) async fn send(file: &SourceFile, first: u64, output: &Output) -> Result<()> {
     let header = sample(file, 0).await?;
-    let positions = shape.positions(&file.label, &header)?;
+    let positions = output.shape.positions(&file.label, &header)?;
     let text = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
     let decoder = ReaderBuilder::new(Arc::new(Schema::new(text.collect::<Vec<_>>())))
         .with_header(true)
@@ -93,7 +87,7 @@ pub(super) async fn send(
         rest: Bytes::new(),
         at: Place::Start,
     };
-    output.send_all(shape, &file.label, first, batches).await
+    output.decode(&file.label, first, || Ok(batches)).await
 }
 
 /// Decodes the text of a file as it arrives. For a blocking thread: it waits for the chunks.

@@ -18,6 +18,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -25,13 +26,14 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::{DataSource, FileFormat, SourceKind};
 use provender_core::registry::Interval;
 use provender_runtime::provider::{
-    BatchStream, OfflineStore, PinnedSource, ScanSize, SourceDescription, SourceRows, SourceScan,
+    OfflineStore, PinnedSource, ScanSize, SourceDescription, SourceScan, TakeBatch,
 };
 use provender_runtime::{Error, Result};
 
 pub use self::buckets::BucketSettings;
 use self::buckets::Buckets;
 use self::locate::{Reach, locate};
+use self::scan::Decoders;
 use self::shape::{Shape, Wanted};
 use self::source_file::SourceFile;
 
@@ -47,13 +49,14 @@ pub struct FileStore {
     base: PathBuf,
     top: PathBuf,
     buckets: Buckets,
+    decoders: Decoders,
 }
 
 impl FileStore {
     /// A store whose relative paths start at `base` (the project folder), and which reads nothing that lies outside of `top`
     /// (the repository) on this machine, however it is named.
     pub fn new(base: impl Into<PathBuf>, top: impl Into<PathBuf>) -> Self {
-        Self { base: base.into(), top: top.into(), buckets: Buckets::default() }
+        Self { base: base.into(), top: top.into(), buckets: Buckets::default(), decoders: scan::decoders() }
     }
 
     /// The same store with another way to reach buckets; without it, nothing but their paths is known of them.
@@ -111,7 +114,12 @@ impl OfflineStore for FileStore {
 
     async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>> {
         let (files, format) = self.files(source).await?;
-        Ok(Arc::new(PinnedFiles { source: source.clone(), format, files: files.into() }))
+        Ok(Arc::new(PinnedFiles {
+            source: source.clone(),
+            format,
+            files: files.into(),
+            decoders: Arc::clone(&self.decoders),
+        }))
     }
 }
 
@@ -121,22 +129,24 @@ struct PinnedFiles {
     source: DataSource,
     format: FileFormat,
     files: Arc<[SourceFile]>,
+    decoders: Decoders,
 }
 
 #[async_trait]
 impl PinnedSource for PinnedFiles {
-    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>) -> Result<SourceRows> {
+    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64> {
         let shape = Shape::new(&self.source, self.format, columns, Wanted::InRange(range))?;
-        // The first file's columns are checked before anything is promised; each later file's when it is opened.
+        // A column that is nowhere is told before anything is read.
         let (first, _) = describe_file(self.files[0].clone(), self.format).await?;
         shape.positions(&self.files[0].label, &first)?;
         let skipped = Arc::clone(&shape.skipped);
-        Ok(SourceRows { batches: scan::batches(&self.files, shape), skipped })
+        scan::scan(&self.files, shape, take, &self.decoders).await?;
+        Ok(skipped.load(Ordering::Relaxed))
     }
 
-    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>) -> Result<BatchStream> {
+    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()> {
         let shape = Shape::new(&self.source, self.format, columns, Wanted::At(places))?;
-        Ok(scan::batches(&self.files, shape))
+        scan::scan(&self.files, shape, take, &self.decoders).await
     }
 }
 

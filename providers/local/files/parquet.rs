@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use arrow::array::Array as _;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -20,7 +21,7 @@ use provender_runtime::decoding::{decoding, looks_like};
 use provender_runtime::{Error, Result};
 
 use super::disk_bytes::DiskBytes;
-use super::scan::{Output, Stop};
+use super::scan::Output;
 use super::shape::{Shape, Wanted};
 use super::source_file::SourceFile;
 
@@ -142,58 +143,55 @@ impl RowGroup {
     }
 
     /// Sends its rows.
-    pub(super) async fn send(self, shape: &Arc<Shape>, output: &Output) -> Result<(), Stop> {
+    pub(super) async fn send(self, output: &Output) -> Result<()> {
         let OpenFile { file, footer, mask } = self.file.as_ref();
         let ranges = column_ranges(file, footer, self.number, mask)?;
         match file.path() {
             Some(path) => {
                 let bytes =
                     DiskBytes::open(&path, file.meta.size).map_err(|error| file.cannot_open(error))?;
-                self.send_from(bytes, shape, output).await
+                self.send_from(bytes, output).await
             }
-            None => self.send_from(RowGroupBytes::fetch(file, ranges).await?, shape, output).await,
+            None => self.send_from(RowGroupBytes::fetch(file, ranges).await?, output).await,
         }
     }
 
-    async fn send_from(
-        &self,
-        bytes: impl ChunkReader + 'static,
-        shape: &Arc<Shape>,
-        output: &Output,
-    ) -> Result<(), Stop> {
-        let OpenFile { file, footer, mask } = self.file.as_ref();
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
-            .with_row_groups(vec![self.number])
-            .with_projection(mask.clone())
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| damaged(file, error))?;
-        let opened = Arc::clone(&self.file);
-        let batches = reader.map(move |batch| batch.map_err(|error| damaged(&opened.file, error.into())));
-        let rows = usize::try_from(footer.metadata().row_group(self.number).num_rows()).unwrap_or(0);
-        let batches = all_of(rows, batches, file.clone());
-        output.send_all(shape, &file.label, self.first, batches).await
+    async fn send_from(&self, bytes: impl ChunkReader + 'static, output: &Output) -> Result<()> {
+        let (opened, number) = (Arc::clone(&self.file), self.number);
+        let batches = move || {
+            let OpenFile { file, footer, mask } = opened.as_ref();
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
+                .with_row_groups(vec![number])
+                .with_projection(mask.clone())
+                .with_batch_size(BATCH_ROWS)
+                .build()
+                .map_err(|error| damaged(file, error))?;
+            let rows = usize::try_from(footer.metadata().row_group(number).num_rows()).unwrap_or(0);
+            Ok(all_of(rows, reader, file.clone()))
+        };
+        output.decode(&self.file.file.label, self.first, batches).await
     }
 }
 
 /// The batches, and an error where they hold fewer rows than the footer says.
 fn all_of(
     rows: usize,
-    mut batches: impl Iterator<Item = Result<RecordBatch>> + Send,
+    mut batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     file: SourceFile,
-) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+) -> impl Iterator<Item = Result<RecordBatch>> {
     let mut missing = rows;
     std::iter::from_fn(move || match batches.next() {
         Some(Ok(batch)) => {
             missing = missing.saturating_sub(batch.num_rows());
             Some(Ok(batch))
         }
+        Some(Err(error)) => Some(Err(damaged(&file, error.into()))),
         None if missing > 0 => {
             let error = ParquetError::EOF(format!("a row group ends {missing} rows before it should"));
             missing = 0;
             Some(Err(damaged(&file, error)))
         }
-        other => other,
+        None => None,
     })
 }
 

@@ -1,39 +1,30 @@
-//! A scan as a stream: parts of files (row groups of Parquet, whole CSV files) side by side, decoded on blocking threads, with
-//! a few batches in flight. Batches come in any order; their places say what the order is.
+//! A scan: parts of files (row groups of Parquet, whole CSV files) decoded side by side on blocking threads, each of which hands
+//! its batches on. They come in any order; their places say what the order is.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::record_batch::RecordBatch;
-use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::FileFormat;
-use provender_runtime::decoding::{decoding, stopped};
-use provender_runtime::provider::BatchStream;
+use provender_runtime::decoding::decoding;
+use provender_runtime::provider::TakeBatch;
 use provender_runtime::{Error, ErrorKind, Result, processors};
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
 use super::parquet::RowGroup;
 use super::shape::Shape;
 use super::source_file::SourceFile;
 
-/// Batches that may wait for the reader.
-const IN_FLIGHT: usize = 4;
 /// Files that are opened before their turn.
 const OPENED_AHEAD: usize = 4;
 
-/// Why a scan is over before its end.
-pub(super) enum Stop {
-    /// The reader is gone.
-    NobodyListens,
-    /// Something is wrong with the source.
-    Failed(Error),
-}
+/// Decoders that may run at a time, whoever asks: more than there are processors would only take memory.
+pub(super) type Decoders = Arc<Semaphore>;
 
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
+/// As many as there are processors.
+pub(super) fn decoders() -> Decoders {
+    Arc::new(Semaphore::new(processors()))
 }
 
 /// A part of a source that is read at a stretch.
@@ -43,79 +34,94 @@ pub(super) enum Part {
 }
 
 impl Part {
-    async fn send(self, shape: &Arc<Shape>, output: &Output) -> Result<(), Stop> {
+    async fn send(self, output: &Output) -> Result<()> {
         match self {
             Self::RowGroup(group) => {
                 let file = group.file().clone();
-                file.unless_changed(group.send(shape, output).await).await
+                file.unless_changed(group.send(output).await).await
             }
             Self::Csv { file, first } => {
-                file.unless_changed(super::csv::send(&file, first, shape, output).await).await
+                file.unless_changed(super::csv::send(&file, first, output).await).await
             }
         }
     }
 }
 
-/// Where batches go.
-pub(super) struct Output(mpsc::Sender<Result<RecordBatch>>);
+/// What becomes of batches as a file has them.
+pub(super) struct Output {
+    pub(super) shape: Arc<Shape>,
+    take: Arc<TakeBatch>,
+    decoders: Decoders,
+    /// Nobody waits for more: the scan failed, or was given up.
+    is_over: Arc<AtomicBool>,
+}
 
 impl Output {
-    /// Shapes and sends batches of one file, from a blocking thread. `first` is the place of the first row.
-    pub(super) async fn send_all(
+    /// Decodes one part of a file on a blocking thread, and hands its batches on. `first` is the place of its first row.
+    pub(super) async fn decode<Batches: Iterator<Item = Result<RecordBatch>>>(
         &self,
-        shape: &Arc<Shape>,
         file: &str,
         first: u64,
-        batches: impl Iterator<Item = Result<RecordBatch>> + Send + 'static,
-    ) -> Result<(), Stop> {
-        let (sender, shape, file) = (self.0.clone(), Arc::clone(shape), file.to_owned());
-        let name = file.clone();
+        open: impl FnOnce() -> Result<Batches> + Send + 'static,
+    ) -> Result<()> {
+        let (shape, take, is_over) =
+            (Arc::clone(&self.shape), Arc::clone(&self.take), Arc::clone(&self.is_over));
+        let file = file.to_owned();
         let decode = move || {
             let mut place = first;
-            for batch in batches {
-                let batch = batch?;
-                let shaped = shape.apply(&file, place, &batch)?;
-                place += batch.num_rows() as u64;
-                if shaped.num_rows() > 0 && sender.blocking_send(Ok(shaped)).is_err() {
-                    return Ok(Err(Stop::NobodyListens));
+            let mut batches = decoding(&file, open)?;
+            while !is_over.load(Ordering::Relaxed) {
+                let shaped = decoding(&file, || {
+                    let Some(batch) = batches.next().transpose()? else { return Ok(None) };
+                    let shaped = shape.apply(&file, place, &batch)?;
+                    place += batch.num_rows() as u64;
+                    Ok(Some(shaped))
+                })?;
+                match shaped {
+                    None => break,
+                    Some(shaped) if shaped.num_rows() > 0 => take(shaped)?,
+                    Some(_) => {}
                 }
             }
-            Ok(Ok(()))
+            Ok(())
         };
-        tokio::task::spawn_blocking(move || decoding(&name, decode)).await.map_err(|error| {
-            Error::new(ErrorKind::Bug, "a thread that decodes a file stopped").with_source(error)
-        })??
+        let stopped = "a thread that decodes a file stopped";
+        let _turn = self
+            .decoders
+            .acquire()
+            .await
+            .map_err(|error| Error::new(ErrorKind::Bug, stopped).with_source(error))?;
+        tokio::task::spawn_blocking(decode)
+            .await
+            .map_err(|error| Error::new(ErrorKind::Bug, stopped).with_source(error))?
     }
 }
 
-/// The rows of these files, in any order.
-pub(super) fn batches(files: &Arc<[SourceFile]>, shape: Shape) -> BatchStream {
-    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
-    let (files, shape) = (Arc::clone(files), Arc::new(shape));
-    tokio::spawn(async move {
-        let output = Output(sender);
-        let parts = (0..files.len()).map(|number| parts(&files[number], number, &shape));
-        let send = stream::iter(parts)
-            .buffered(OPENED_AHEAD)
-            .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
-            .try_flatten()
-            .try_for_each_concurrent(processors(), |part| part.send(&shape, &output));
-        // A task that panics would drop the sender, and its reader would take that for the end of the rows.
-        let sent = AssertUnwindSafe(send).catch_unwind().await;
-        let sent = sent.unwrap_or_else(|panic| {
-            let label = files.first().map_or("", |file| file.label.as_str());
-            Err(Stop::Failed(stopped(label, panic.as_ref())))
-        });
-        if let Err(Stop::Failed(error)) = sent {
-            // Nobody to tell when the reader is gone.
-            let _ = output.0.send(Err(error)).await;
-        }
-    });
-    stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) }).boxed()
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Gives the rows of these files, in any order.
+pub(super) async fn scan(
+    files: &[SourceFile],
+    shape: Shape,
+    take: Arc<TakeBatch>,
+    decoders: &Decoders,
+) -> Result<()> {
+    let output =
+        &Output { shape: Arc::new(shape), take, decoders: Arc::clone(decoders), is_over: Arc::default() };
+    stream::iter((0..files.len()).map(|number| parts(&files[number], number, &output.shape)))
+        .buffered(OPENED_AHEAD)
+        .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
+        .try_flatten()
+        .try_for_each_concurrent(processors(), |part| part.send(output))
+        .await
 }
 
 /// The parts of a file that hold rows that are wanted, as far as that can be told.
-async fn parts(file: &SourceFile, number: usize, shape: &Arc<Shape>) -> Result<Vec<Part>, Stop> {
+async fn parts(file: &SourceFile, number: usize, shape: &Shape) -> Result<Vec<Part>> {
     let first = first_place(number)?;
     if !shape.wants(first, ROWS_OF_A_FILE) {
         return Ok(Vec::new());

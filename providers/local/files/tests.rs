@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::file::properties::WriterProperties;
@@ -23,7 +22,6 @@ use arrow::array::*;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float32Type, Int64Type, Schema, SchemaRef, UInt32Type};
 use arrow::record_batch::RecordBatch;
-use futures::TryStreamExt as _;
 use provender_core::model::{
     DataSource, FileFormat, Lifecycle, Metadata, SourceKind, TimestampUnit, ValueType,
 };
@@ -31,6 +29,7 @@ use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 use provender_runtime::columns;
 use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, OfflineStore as _, PLACE, SourceScan};
+use provender_runtime::testing::scanned;
 use provender_runtime::{Error, ErrorKind};
 
 use super::FileStore;
@@ -101,11 +100,10 @@ impl Read {
 
 fn read(folder: &Path, scan: SourceScan) -> Result<Read, Error> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap().block_on(async {
-        let rows = FileStore::new(folder, folder).scan(&scan).await?;
-        let batches: Vec<RecordBatch> = rows.batches.try_collect().await?;
+        let (batches, skipped) = scanned(&FileStore::new(folder, folder), &scan).await?;
         let schema = batches.first().map_or_else(|| Arc::clone(&scan.columns), |batch| batch.schema());
         let batch = in_order(&concat_batches(&schema, &batches).unwrap());
-        Ok(Read { batch, skipped: rows.skipped.load(Ordering::Relaxed) })
+        Ok(Read { batch, skipped })
     })
 }
 

@@ -4,24 +4,23 @@
 //! along the slots of a key then give every slot the newest row it may see, and the ttl decides whether that is too old.
 //! The values of what leads at the end are read last.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int64Array, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use futures::{StreamExt as _, TryStreamExt as _};
 use provender_core::model::{DataSource, FeatureView, JoinKey, Objects};
 use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
 
 use super::slots::{Slots, Visibility};
 use super::{EntityFrame, HistoricalRequest};
-use crate::blocking::{on_blocking_thread, processors};
+use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
-use crate::newest_rows::{Candidates, Chosen, Leader, Leaders};
-use crate::provider::{OfflineStore, SourceRows};
+use crate::newest_rows::{Candidates, Chosen, Leader, Leaders, locked};
+use crate::provider::OfflineStore;
 use crate::{Error, ErrorKind, Result};
 
 /// What a view gave: one column for each requested feature, as long as the frame.
@@ -67,14 +66,25 @@ pub(super) async fn join_view(
     let context = |error: Error| error.context(format!("could not read the history of `{}`", requested.view));
 
     let source = offline.pin(source).await.map_err(context)?;
-    let rows = source.scan(&keys, Some(range)).await.map_err(context)?;
-    let skipped = Arc::clone(&rows.skipped);
-    let leaders = leaders(rows, &slots, visibility).await.map_err(context)?;
+    let leaders = Arc::new(Mutex::new(Leaders::new(slots.len())));
+    let take = {
+        let (slots, leaders) = (Arc::clone(&slots), Arc::clone(&leaders));
+        move |batch: RecordBatch| {
+            let candidates = Candidates::new(&batch)?;
+            for rows in candidates.blocks() {
+                let offers = offers(&slots, &candidates, rows, visibility);
+                locked(&leaders).offer(&offers);
+            }
+            Ok(())
+        }
+    };
+    let skipped = source.scan(&keys, Some(range), Arc::new(take)).await.map_err(context)?;
+    let leaders = std::mem::take(&mut *locked(&leaders));
     let ttl = view.ttl;
     let of_slots = Arc::clone(&slots);
     let chosen = on_blocking_thread(move || choose(leaders, &of_slots, ttl)).await?;
     let columns = chosen.read(source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
-    Ok(JoinedView { columns, skipped: skipped.load(Ordering::Relaxed) })
+    Ok(JoinedView { columns, skipped })
 }
 
 fn feature_schema(requested: &RequestedView, view: &FeatureView) -> Result<SchemaRef> {
@@ -99,39 +109,15 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
 
-/// The newest row that belongs to each slot.
-async fn leaders(rows: SourceRows, slots: &Arc<Slots>, visibility: Visibility) -> Result<Leaders> {
-    let mut leaders = Leaders::new(slots.len());
-    let mut offers = rows
-        .batches
-        .map(|batch| {
-            let slots = Arc::clone(slots);
-            async move {
-                let batch = batch?;
-                on_blocking_thread(move || offers(&slots, &batch, visibility)).await
-            }
-        })
-        .buffer_unordered(processors());
-    while let Some(offered) = offers.try_next().await? {
-        leaders = on_blocking_thread(move || {
-            leaders.offer(&offered);
-            Ok(leaders)
-        })
-        .await?;
-    }
-    Ok(leaders)
-}
-
-/// The rows of a batch that some slot sees, with the first that does.
-fn offers(slots: &Slots, batch: &RecordBatch, visibility: Visibility) -> Result<Vec<(usize, Leader)>> {
-    let candidates = Candidates::new(batch)?;
-    let mut offers = Vec::with_capacity(batch.num_rows());
-    for rows in candidates.blocks() {
-        let seen = slots.first_that_see(&candidates, rows.clone(), visibility);
-        offers
-            .extend(rows.zip(seen).filter_map(|(row, slot)| Some((slot? as usize, candidates.leader(row)))));
-    }
-    Ok(offers)
+/// Those of some rows that some slot sees, with the first that does.
+fn offers(
+    slots: &Slots,
+    candidates: &Candidates<'_>,
+    rows: Range<usize>,
+    visibility: Visibility,
+) -> Vec<(usize, Leader)> {
+    let seen = slots.first_that_see(candidates, rows.clone(), visibility);
+    rows.zip(seen).filter_map(|(row, slot)| Some((slot? as usize, candidates.leader(row)))).collect()
 }
 
 /// What each slot sees at the end.

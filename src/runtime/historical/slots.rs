@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use arrow::array::{Array as _, Int64Array};
-use provender_core::encoding::EntityKey;
 
 use super::EventTimeMatch;
+use crate::blocking::processors;
 use crate::columns::KeyColumns;
-use crate::key_index::KeyIndex;
-use crate::newest_rows::{Candidates, Leader};
+use crate::key_index::{Hashed, KeyIndex};
+use crate::newest_rows::{Candidates, Leader, blocks};
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -25,8 +25,12 @@ pub(super) struct Slots {
     /// By number of a key: its first slot; one more at the end.
     starts: Vec<u32>,
     times: Vec<i64>,
-    of_row: Vec<Option<u32>>,
+    /// By entity row; [`NONE`] where it has no slot.
+    of_row: Vec<u32>,
 }
+
+/// No key, no slot: there are fewer of either.
+const NONE: u32 = u32::MAX;
 
 impl Slots {
     /// Sorts the times of a frame's rows. A row with a null key or a null time has no slot: it finds nothing.
@@ -34,42 +38,46 @@ impl Slots {
     /// # Errors
     /// More rows than can be numbered.
     pub(super) fn new(columns: &KeyColumns, times: &Int64Array) -> Result<Self> {
-        let too_many =
-            || Error::invalid("an entity frame of more than four billion rows").with_hint("ask in parts");
         let rows = u32::try_from(times.len()).map_err(|_| too_many())?;
         let mut keys = KeyIndex::default();
-        let mut key = EntityKey::empty();
-        let mut key_of_row = Vec::with_capacity(times.len());
-        for row in 0..times.len() {
-            let found = times.is_valid(row) && columns.encode(row, &mut key);
-            key_of_row.push(if found { Some(keys.insert(&key).ok_or_else(too_many)?) } else { None });
-        }
-        let mut slots = Self {
-            starts: Vec::with_capacity(keys.len() + 1),
-            keys,
-            times: Vec::with_capacity(times.len()),
-            of_row: vec![None; times.len()],
-        };
-        let (starts, mut by_key) = grouped(&key_of_row, slots.keys.len(), rows);
-        for run in starts.windows(2) {
-            slots.starts.push(slots.next()?);
-            let rows = &mut by_key[run[0]..run[1]];
-            rows.sort_unstable_by_key(|row| times.value(*row as usize));
-            let first = slots.times.len();
-            for row in rows {
-                let time = times.value(*row as usize);
-                if slots.times.len() == first || slots.times.last() != Some(&time) {
-                    slots.times.push(time);
-                }
-                slots.of_row[*row as usize] = Some(slots.next()? - 1);
+        let mut key_of_row = vec![NONE; times.len()];
+        for block in blocks(times.len()) {
+            let hashed = keys.hashed(columns, block).filter(|hashed| times.is_valid(hashed.row));
+            let hashed: Vec<Hashed> = hashed.collect();
+            for (hashed, number) in hashed.iter().zip(keys.number(columns, &hashed)?) {
+                key_of_row[hashed.row] = number;
             }
         }
-        slots.starts.push(slots.next()?);
+        let (ends, mut by_key) =
+            grouped(&key_of_row, keys.len(), (0..rows).zip(times.values().iter().copied()));
+        drop(key_of_row);
+        sort_runs(&mut by_key, &ends);
+        let mut slots = Self {
+            keys,
+            starts: Vec::with_capacity(ends.len() + 1),
+            times: Vec::with_capacity(by_key.len()),
+            of_row: vec![NONE; times.len()],
+        };
+        let mut first = 0;
+        for end in ends {
+            slots.starts.push(slots.next());
+            let mut last = None;
+            for (time, row) in &by_key[first..end as usize] {
+                if last != Some(time) {
+                    slots.times.push(*time);
+                    last = Some(time);
+                }
+                slots.of_row[*row as usize] = slots.next() - 1;
+            }
+            first = end as usize;
+        }
+        slots.starts.push(slots.next());
         Ok(slots)
     }
 
-    fn next(&self) -> Result<u32> {
-        u32::try_from(self.times.len()).map_err(|_| too_many())
+    /// The number of the next slot: there are no more slots than rows, and those were counted.
+    fn next(&self) -> u32 {
+        u32::try_from(self.times.len()).unwrap_or(NONE)
     }
 
     /// How many slots there are.
@@ -89,7 +97,7 @@ impl Slots {
 
     /// The slot of each entity row.
     pub(super) fn of_rows(&self) -> impl Iterator<Item = Option<usize>> {
-        self.of_row.iter().map(|slot| slot.map(|slot| slot as usize))
+        self.of_row.iter().map(|slot| (*slot != NONE).then_some(*slot as usize))
     }
 
     /// For each of some source rows the first slot that may see it; the later ones of its key may too.
@@ -145,22 +153,52 @@ fn too_many() -> Error {
     Error::invalid("the entity frame has more than four billion rows").with_hint("ask in parts")
 }
 
-/// Rows by key, each key's in their order: where those of each key start, with one more at the end, and the rows.
-fn grouped(key_of_row: &[Option<usize>], keys: usize, rows: u32) -> (Vec<usize>, Vec<u32>) {
-    let mut starts = vec![0; keys + 1];
-    for key in key_of_row.iter().flatten() {
-        starts[key + 1] += 1;
+/// An entity row by its time.
+type TimedRow = (i64, u32);
+
+/// Rows by key, which each of them has the number of: where those of each key end, and the rows.
+fn grouped(
+    key_of_row: &[u32],
+    keys: usize,
+    rows: impl Iterator<Item = (u32, i64)>,
+) -> (Vec<u32>, Vec<TimedRow>) {
+    let mut next = vec![0_u32; keys + 1];
+    for key in key_of_row.iter().filter(|key| **key != NONE) {
+        next[*key as usize + 1] += 1;
     }
     for key in 0..keys {
-        starts[key + 1] += starts[key];
+        next[key + 1] += next[key];
     }
-    let mut next = starts.clone();
-    let mut by_key = vec![0; starts[keys]];
-    for (row, key) in (0..rows).zip(key_of_row) {
-        if let Some(key) = key {
-            by_key[next[*key]] = row;
-            next[*key] += 1;
+    let mut by_key = vec![(0, 0); next[keys] as usize];
+    for ((row, time), key) in rows.zip(key_of_row) {
+        if *key != NONE {
+            let place = &mut next[*key as usize];
+            by_key[*place as usize] = (time, row);
+            *place += 1;
         }
     }
-    (starts, by_key)
+    // Each start has moved to where the next key starts.
+    next.truncate(keys);
+    (next, by_key)
+}
+
+/// Sorts the rows of each key by time, the keys in as many parts as there are processors.
+fn sort_runs(by_key: &mut [TimedRow], ends: &[u32]) {
+    let in_part = ends.len().div_ceil(processors()).max(1);
+    let (mut rest, mut start) = (by_key, 0);
+    std::thread::scope(|threads| {
+        for ends in ends.chunks(in_part) {
+            let end = ends.last().copied().unwrap_or(start);
+            let (mut part, others) = std::mem::take(&mut rest).split_at_mut((end - start) as usize);
+            rest = others;
+            let mut first = std::mem::replace(&mut start, end);
+            threads.spawn(move || {
+                for end in ends {
+                    let (run, others) = std::mem::take(&mut part).split_at_mut((end - first) as usize);
+                    run.sort_unstable();
+                    (part, first) = (others, *end);
+                }
+            });
+        }
+    });
 }

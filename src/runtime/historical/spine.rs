@@ -1,12 +1,11 @@
 //! Entity rows without an entity frame: every (key, event time) that the views' sources have in a range.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int64Array, TimestampNanosecondArray};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
-use futures::StreamExt as _;
 use provender_core::encoding::EntityKey;
 use provender_core::model::{JoinKey, Objects, Value, ValueType};
 use provender_core::registry::Interval;
@@ -17,7 +16,7 @@ use super::join::history;
 use crate::blocking::on_blocking_thread;
 use crate::columns;
 use crate::feature_request::{RequestedView, ResolvedRequest};
-use crate::newest_rows::Candidates;
+use crate::newest_rows::{Candidates, locked};
 use crate::provider::{OfflineStore, SourceScan};
 use crate::{Error, ErrorKind, Result};
 
@@ -38,7 +37,7 @@ pub(super) async fn of_range(
     }
     let views = views_with_rows(resolved)?;
     let keys = views.first().map(|view| view.join_keys.clone()).unwrap_or_default();
-    let mut pairs = Pairs::new(&keys);
+    let pairs = Arc::new(Mutex::new(Pairs::new(&keys)));
     for view in views {
         let (_, source) = history(objects, &view.view)?;
         let fields = view.join_keys.iter().map(|(key, _)| columns::field(&key.name, &key.value_type));
@@ -48,12 +47,11 @@ pub(super) async fn of_range(
             range: Some(Interval { from: start, to: end }),
         };
         let context = |error: Error| error.context(format!("could not read the history of `{}`", view.view));
-        let mut rows = offline.scan(&scan).await.map_err(context)?;
-        while let Some(batch) = rows.batches.next().await {
-            let batch = batch.map_err(context)?;
-            pairs = on_blocking_thread(move || pairs.take_in(&batch)).await?;
-        }
+        let pairs = Arc::clone(&pairs);
+        let take = move |batch| locked(&pairs).take_in(&batch);
+        offline.scan(&scan, Arc::new(take)).await.map_err(context)?;
     }
+    let pairs = std::mem::take(&mut *locked(&pairs));
     on_blocking_thread(move || pairs.finish()).await
 }
 
@@ -81,6 +79,7 @@ fn views_with_rows(resolved: &ResolvedRequest) -> Result<Vec<&RequestedView>> {
 }
 
 /// The distinct pairs of key and event time.
+#[derive(Default)]
 struct Pairs {
     known: HashSet<(EntityKey, i64)>,
     keys: Vec<(String, ValueType)>,
@@ -92,7 +91,7 @@ impl Pairs {
         Self { known: HashSet::new(), keys: keys.collect() }
     }
 
-    fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
+    fn take_in(&mut self, batch: &RecordBatch) -> Result<()> {
         let candidates = Candidates::new(batch)?;
         for row in 0..batch.num_rows() {
             let mut key = EntityKey::empty();
@@ -100,7 +99,7 @@ impl Pairs {
                 self.known.insert((key, candidates.leader(row).event_time));
             }
         }
-        Ok(self)
+        Ok(())
     }
 
     fn finish(self) -> Result<EntityFrame> {

@@ -18,8 +18,8 @@ use parquet::schema::types::ColumnPath;
 use crate::blocking::{on_blocking_thread, processors};
 use crate::{Error, Result};
 
-/// Rows of one row group of a Parquet file.
-const ROW_GROUP_ROWS: usize = 1 << 20;
+/// Rows of one row group of a Parquet file. What is encoded of one lies in memory until it is written.
+const ROW_GROUP_ROWS: usize = 1 << 18;
 
 /// Formats of entity frames and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

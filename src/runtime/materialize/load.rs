@@ -1,26 +1,25 @@
 //! Loads one interval of a source into one table: the newest row per key, written in key order.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use futures::TryStreamExt as _;
-use provender_core::encoding::{EntityKey, RowHeader, RowSchema};
+use provender_core::encoding::{RowHeader, RowSchema};
 use provender_core::model::DataSource;
 use provender_core::registry::{Interval, OnlineTable};
 use provender_core::time::Timestamp;
 
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, RowColumns};
-use crate::key_index::KeyIndex;
-use crate::newest_rows::{Candidates, Chosen, Leaders};
+use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
+use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, locked};
 use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of one write.
-const WRITE_ROWS: usize = 16 * 1024;
+const WRITE_ROWS: usize = 32 * 1024;
 
 /// What loading an interval did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub(super) struct Loaded {
 }
 
 /// Called with rows read and rows written so far.
-pub(super) type Report<'a> = &'a (dyn Fn(u64, u64) + Sync);
+pub(super) type Report = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 fn join_keys(table: &OnlineTable) -> SchemaRef {
     let keys = table.join_keys.iter().map(|key| columns::field(&key.name, &key.value_type));
@@ -51,12 +50,14 @@ pub(super) async fn count(
     offline: &dyn OfflineStore,
 ) -> Result<u64> {
     let source = offline.pin(source).await?;
-    let mut rows = source.scan(&Arc::new(Schema::empty()), Some(interval)).await?;
-    let mut count = 0;
-    while let Some(batch) = rows.batches.try_next().await? {
-        count += batch.num_rows() as u64;
-    }
-    Ok(count)
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let take = move |batch: RecordBatch| {
+        counted.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        Ok(())
+    };
+    source.scan(&Arc::new(Schema::empty()), Some(interval), Arc::new(take)).await?;
+    Ok(count.load(Ordering::Relaxed))
 }
 
 /// Reads an interval and writes the newest row per key.
@@ -66,19 +67,25 @@ pub(super) async fn load(
     (interval, mode): (Interval, WriteMode),
     offline: &dyn OfflineStore,
     online: &dyn OnlineStore,
-    report: Report<'_>,
+    report: Report,
 ) -> Result<Loaded> {
-    let mut loaded = Loaded::default();
     let source = offline.pin(source).await?;
-    let mut newest = NewestPerKey::default();
-    let mut rows = source.scan(&join_keys(table), Some(interval)).await?;
-    while let Some(batch) = rows.batches.try_next().await? {
-        loaded.rows_read += batch.num_rows() as u64;
-        newest = on_blocking_thread(move || newest.take_in(&batch)).await?;
-        report(loaded.rows_read, 0);
-    }
-    loaded.null_keys = newest.null_keys;
-    loaded.no_event_time = rows.skipped.load(Ordering::Relaxed);
+    let newest = Arc::new(NewestPerKey::new());
+    let take = {
+        let (newest, report) = (Arc::clone(&newest), Arc::clone(&report));
+        move |batch: RecordBatch| {
+            newest.take_in(&batch)?;
+            report(newest.rows_read.load(Ordering::Relaxed), 0);
+            Ok(())
+        }
+    };
+    let no_event_time = source.scan(&join_keys(table), Some(interval), Arc::new(take)).await?;
+    let mut loaded = Loaded {
+        rows_read: newest.rows_read.load(Ordering::Relaxed),
+        null_keys: newest.null_keys.load(Ordering::Relaxed),
+        no_event_time,
+        outcome: WriteOutcome::default(),
+    };
     let sorted = newest.sorted(source.as_ref(), table).await?;
     // One write at least: a table that is gone is an error even when the interval holds no rows.
     let (mut rest, mut rows) = on_blocking_thread(move || sorted.next_rows()).await?;
@@ -98,77 +105,96 @@ pub(super) async fn load(
     }
 }
 
-fn too_many() -> Error {
-    Error::invalid("the interval has more than four billion keys").with_hint("load it in parts")
-}
+/// Parts of the keys, by their hash: decoders that look keys up at the same time seldom wait for each other.
+const PARTS: usize = 16;
 
 /// The newest row per key of a source.
-#[derive(Default)]
 struct NewestPerKey {
+    hasher: KeyHasher,
+    parts: Vec<Mutex<Part>>,
+    rows_read: AtomicU64,
+    null_keys: AtomicU64,
+}
+
+#[derive(Default)]
+struct Part {
     keys: KeyIndex,
+    /// By number of a key.
     leaders: Leaders,
-    null_keys: u64,
 }
 
 impl NewestPerKey {
-    fn take_in(mut self, batch: &RecordBatch) -> Result<Self> {
-        let candidates = Candidates::new(batch)?;
-        let mut key = EntityKey::empty();
-        let mut offers = Vec::with_capacity(batch.num_rows());
-        for rows in candidates.blocks() {
-            let known = self.keys.numbers(&candidates.keys, rows.clone());
-            for (row, known) in rows.zip(known) {
-                let slot = match known {
-                    Some(number) => number as usize,
-                    None if !candidates.keys.encode(row, &mut key) => {
-                        self.null_keys += 1;
-                        continue;
-                    }
-                    None => self.keys.insert(&key).ok_or_else(too_many)?,
-                };
-                offers.push((slot, candidates.leader(row)));
+    fn new() -> Self {
+        let hasher = KeyHasher::default();
+        let part = || Part { keys: KeyIndex::new(hasher.clone()), leaders: Leaders::default() };
+        let parts = (0..PARTS).map(|_| Mutex::new(part())).collect();
+        Self { hasher, parts, rows_read: AtomicU64::new(0), null_keys: AtomicU64::new(0) }
+    }
+
+    fn take_in(&self, batch: &RecordBatch) -> Result<()> {
+        let (candidates, rows) = (Candidates::new(batch)?, batch.num_rows());
+        let mut by_part: Vec<Vec<Hashed>> = vec![Vec::with_capacity(rows * 5 / 4 / PARTS); PARTS];
+        for hashed in self.hasher.hashed(&candidates.keys, 0..rows) {
+            // Bits in the middle: tables use the others.
+            by_part[(hashed.hash >> 32) as usize % PARTS].push(hashed);
+        }
+        let keys: usize = by_part.iter().map(Vec::len).sum();
+        self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+        self.null_keys.fetch_add((rows - keys) as u64, Ordering::Relaxed);
+        for (keys, part) in by_part.iter().zip(&self.parts) {
+            let Part { keys: index, leaders } = &mut *locked(part);
+            for keys in keys.chunks(BLOCK) {
+                let numbers = index.number(&candidates.keys, keys)?;
+                let offers = keys.iter().zip(numbers);
+                let offers = offers.map(|(key, number)| (number as usize, candidates.leader(key.row)));
+                leaders.offer(&offers.collect::<Vec<_>>());
             }
         }
-        self.leaders.offer(&offers);
-        Ok(self)
+        Ok(())
     }
 
     /// The rows in the order of their encoded keys.
-    async fn sorted(self, source: &dyn PinnedSource, table: &OnlineTable) -> Result<SortedRows> {
-        let Self { keys, leaders, .. } = self;
+    async fn sorted(self: Arc<Self>, source: &dyn PinnedSource, table: &OnlineTable) -> Result<SortedRows> {
         let (keys, leaders, chosen) = on_blocking_thread(move || {
-            let mut keys: Vec<(EntityKey, usize)> = keys.into_keys().collect();
-            keys.sort_unstable();
+            let parts = self.parts.iter().map(|part| std::mem::take(&mut *locked(part)));
+            let mut leaders = Leaders::default();
+            let indexes: Vec<KeyIndex> = parts
+                .map(|part| {
+                    leaders.append(part.leaders);
+                    part.keys
+                })
+                .collect();
+            let keys = SortedKeys::new(indexes)?;
             let places = leaders.by_slot().iter().map(|leader| leader.map(|leader| leader.place));
             let chosen = Chosen::new(places)?;
             Ok((keys, leaders, chosen))
         })
         .await?;
-        let slots = keys.iter().map(|(_, slot)| Some(*slot));
-        let values = chosen.read(source, &features(table), slots).await?;
-        Ok(SortedRows { keys: keys.into_iter(), leaders, values, next: 0, schema: RowSchema::of(table) })
+        let values = chosen.read(source, &features(table), keys.numbers().map(Some)).await?;
+        Ok(SortedRows { keys, leaders, values, next: 0, schema: RowSchema::of(table) })
     }
 }
 
 struct SortedRows {
-    keys: std::vec::IntoIter<(EntityKey, usize)>,
+    keys: SortedKeys,
     leaders: Leaders,
     /// In the order of keys.
     values: Vec<ArrayRef>,
+    /// The first key whose row was not made yet.
     next: usize,
     schema: RowSchema,
 }
 
 impl SortedRows {
     fn is_done(&self) -> bool {
-        self.keys.as_slice().is_empty()
+        self.next == self.keys.len()
     }
 
     fn next_rows(mut self) -> Result<(Self, Vec<OnlineRow>)> {
-        let many = WRITE_ROWS.min(self.keys.len());
+        let many = WRITE_ROWS.min(self.keys.len() - self.next);
         let values = self.values.iter().map(|column| Some(column.slice(self.next, many))).collect();
         let values = RowColumns::new(&self.schema, values)?;
-        let rows = self.keys.by_ref().take(many).enumerate().map(|(at, (key, slot))| {
+        let rows = self.keys.range(self.next..self.next + many).enumerate().map(|(at, (key, slot))| {
             let leader =
                 self.leaders.by_slot()[slot].ok_or_else(|| Error::new(ErrorKind::Bug, "a key has no row"))?;
             let header = RowHeader {

@@ -350,15 +350,16 @@ impl Run<'_> {
     }
 
     async fn load(&self, chosen: &ChosenView<'_>, load: &Load, figures: &mut LoadedView) -> Result<()> {
-        let report = |rows_read, rows_stored| {
-            (self.progress)(MaterializeEvent::Progress { view: chosen.name.clone(), rows_read, rows_stored });
-        };
+        let (progress, view) = (Arc::clone(self.progress), chosen.name.clone());
+        let report = Arc::new(move |rows_read, rows_stored| {
+            progress(MaterializeEvent::Progress { view: view.clone(), rows_read, rows_stored });
+        });
         #[cfg(any(test, feature = "testing"))]
         if crate::testing::sabotage::skips(crate::testing::sabotage::Guard::LedgerAfterValues) {
             self.append_interval(chosen.table, load, (0, 0)).await?;
         }
         let what = (load.interval, load.mode);
-        let loaded = load::load(chosen.table, chosen.source, what, self.offline, self.online, &report)
+        let loaded = load::load(chosen.table, chosen.source, what, self.offline, self.online, report)
             .await
             .map_err(|error| explain(error, chosen.table))?;
         self.append_interval(chosen.table, load, (loaded.rows_read, loaded.outcome.written)).await?;

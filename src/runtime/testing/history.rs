@@ -1,24 +1,39 @@
 //! An offline store in memory: sources by the path of their `file` kind, given out in small batches.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array as _, ArrayRef, BooleanArray, Int64Array, UInt64Array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use futures::StreamExt as _;
 use provender_core::model::{DataSource, SourceKind};
 use provender_core::registry::Interval;
 
 use crate::columns::{CellError, cast, to_nanos};
+use crate::newest_rows::locked;
 use crate::provider::{
-    BatchStream, CREATED_TIME, EVENT_TIME, OfflineStore, PLACE, PinnedSource, ScanSize, SourceDescription,
-    SourceRows, SourceScan,
+    CREATED_TIME, EVENT_TIME, OfflineStore, PLACE, PinnedSource, ScanSize, SourceDescription, SourceScan,
+    TakeBatch,
 };
 use crate::{Error, ErrorKind, Result};
+
+/// What a scan gives: its batches, in the order in which they came, and how many rows had no event time.
+///
+/// # Errors
+/// Those of the scan.
+pub async fn scanned(store: &dyn OfflineStore, scan: &SourceScan) -> Result<(Vec<RecordBatch>, u64)> {
+    let batches: Arc<Mutex<Vec<RecordBatch>>> = Arc::default();
+    let gathered = Arc::clone(&batches);
+    let take = move |batch| {
+        locked(&gathered).push(batch);
+        Ok(())
+    };
+    let skipped = store.scan(scan, Arc::new(take)).await?;
+    let batches = std::mem::take(&mut *locked(&batches));
+    Ok((batches, skipped))
+}
 
 /// Histories in memory.
 #[derive(Clone, Debug, Default)]
@@ -92,13 +107,14 @@ impl PinnedMemory {
         to_nanos(self.column(name)?, self.source.timestamp_unit).map_err(bad)
     }
 
-    /// The rows to keep with these columns and those of the source's own, in small batches, the last first.
-    fn batches(
+    /// Gives the rows to keep with these columns and those of the source's own, in small batches, the last first.
+    fn give(
         &self,
         columns: &SchemaRef,
         own: Vec<(Field, ArrayRef)>,
         keep: &BooleanArray,
-    ) -> Result<BatchStream> {
+        take: &TakeBatch,
+    ) -> Result<()> {
         let mut fields: Vec<_> = columns.fields().iter().map(|field| field.as_ref().clone()).collect();
         let mut values = Vec::new();
         for field in &fields {
@@ -114,16 +130,14 @@ impl PinnedMemory {
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), values)
             .and_then(|batch| filter_record_batch(&batch, keep))
             .map_err(|error| Error::invalid("rows do not fit together").with_source(error))?;
-        let starts = (0..batch.num_rows()).step_by(self.batch_rows).rev();
-        let batches: Vec<Result<RecordBatch>> =
-            starts.map(|at| Ok(batch.slice(at, self.batch_rows.min(batch.num_rows() - at)))).collect();
-        Ok(futures::stream::iter(batches).boxed())
+        let mut starts = (0..batch.num_rows()).step_by(self.batch_rows).rev();
+        starts.try_for_each(|at| take(batch.slice(at, self.batch_rows.min(batch.num_rows() - at))))
     }
 }
 
 #[async_trait]
 impl PinnedSource for PinnedMemory {
-    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>) -> Result<SourceRows> {
+    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64> {
         let event_times = self.times(self.source.timestamp_field.as_deref().unwrap_or_default())?;
         let created_times = match &self.source.created_timestamp_column {
             Some(name) => self.times(name)?,
@@ -133,18 +147,19 @@ impl PinnedSource for PinnedMemory {
             range.is_none_or(|range| range.from.as_nanos() <= time && time <= range.to.as_nanos())
         };
         let keep: BooleanArray = event_times.iter().map(|time| Some(time.is_some_and(seen))).collect();
-        let skipped = Arc::new(AtomicU64::new(event_times.null_count() as u64));
+        let skipped = event_times.null_count() as u64;
         let own: Vec<(Field, ArrayRef)> = vec![
             (Field::new(EVENT_TIME, DataType::Int64, true), Arc::new(event_times)),
             (Field::new(CREATED_TIME, DataType::Int64, true), Arc::new(created_times)),
         ];
-        Ok(SourceRows { batches: self.batches(columns, own, &keep)?, skipped })
+        self.give(columns, own, &keep, take.as_ref())?;
+        Ok(skipped)
     }
 
-    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>) -> Result<BatchStream> {
+    async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()> {
         let rows = 0..self.rows.num_rows() as u64;
         let keep: BooleanArray = rows.map(|row| Some(places.binary_search(&row).is_ok())).collect();
-        self.batches(columns, Vec::new(), &keep)
+        self.give(columns, Vec::new(), &keep, take.as_ref())
     }
 }
 

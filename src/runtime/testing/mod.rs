@@ -26,7 +26,7 @@ pub mod simulator;
 
 pub use definitions::{entity, feature, feature_view, file_source};
 pub use fixture::{Backend, Bench, int, int_key, online_row, online_table, string_key, times};
-pub use history::MemoryHistory;
+pub use history::{MemoryHistory, scanned};
 pub use lifetime::{Lifetimes, random_lifetimes};
 pub use memory::{Hook, MemoryProvider, MemorySpec, Moment, Operation};
 pub use online_store::online_store;

@@ -183,3 +183,25 @@ fn a_changed_byte_of_parquet_loses_no_rows() {
         }
     }
 }
+
+/// Where pages have checksums, a changed byte of a value is an error and never another value.
+#[test]
+fn a_changed_byte_of_a_page_with_a_checksum_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = include_bytes!("../../../../fixtures/tables/checksums.parquet");
+    let ids = |bytes: &[u8]| {
+        fs::write(folder.path().join("f.parquet"), bytes).unwrap();
+        let read = read_all(folder.path(), parquet("f.parquet"), &ID)?;
+        Ok::<_, Error>(read.batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+    };
+    assert_eq!(ids(whole).unwrap(), (0..900).collect::<Vec<_>>());
+    // The values of a page lie as they are, so its bytes can be found.
+    let first_page: Vec<u8> = (0..300_i64).flat_map(i64::to_le_bytes).collect();
+    let start = whole.windows(first_page.len()).position(|bytes| bytes == first_page).unwrap();
+    for at in (start..start + first_page.len()).step_by(101) {
+        let mut bytes = whole.to_vec();
+        bytes[at] ^= 0x10;
+        let said = ids(&bytes).unwrap_err().chain().join(": ");
+        assert!(said.contains("`f.parquet`") && said.contains("CRC"), "byte {at}: {said}");
+    }
+}

@@ -3,8 +3,8 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use arrow::datatypes::{DataType, Field};
-use futures::StreamExt as _;
 
+use super::places::read_while;
 use super::*;
 
 const ID: [(&str, ValueType); 1] = [("id", ValueType::Int64)];
@@ -92,12 +92,7 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
         one_row(folder, "d/2.parquet", 1);
         let scan = SourceScan { source: parquet("d"), columns: ask(&ID), range: None };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        runtime.block_on(async {
-            let mut batches = FileStore::new(folder, folder).scan(&scan).await.unwrap().batches;
-            batches.next().await.unwrap().unwrap();
-            change();
-            batches.try_for_each(|_| async { Ok(()) }).await
-        })
+        read_while(&runtime, &FileStore::new(folder, folder), &scan, change)
     };
     assert!(after_the_first_batch(&|| {}).is_ok());
     let gone = after_the_first_batch(&|| fs::remove_file(folder.join("d/2.parquet")).unwrap()).unwrap_err();

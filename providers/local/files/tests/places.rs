@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, mpsc};
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
-use futures::TryStreamExt as _;
 use object_store::memory::InMemory;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt as _};
@@ -15,7 +13,7 @@ use provender_core::model::{BucketKind, BucketPath, DataSource, ValueType};
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 use provender_runtime::Error;
-use provender_runtime::provider::{OfflineStore as _, SourceDescription, SourceScan};
+use provender_runtime::provider::{OfflineStore as _, SourceDescription, SourceScan, TakeBatch};
 use tokio::runtime::Runtime;
 
 use super::super::{BucketSettings, FileStore};
@@ -120,18 +118,43 @@ impl Place {
         let range = range
             .map(|(from, to)| Interval { from: Timestamp::from_nanos(from), to: Timestamp::from_nanos(to) });
         let scan = SourceScan { source, columns: ask(columns), range };
-        let mut rows = self.runtime.block_on(self.store.scan(&scan))?;
-        let first = self.runtime.block_on(rows.batches.try_next())?;
-        meanwhile();
-        let rest: Vec<RecordBatch> = match &first {
-            None => Vec::new(),
-            Some(_) => self.runtime.block_on(rows.batches.try_collect())?,
-        };
-        let batches: Vec<RecordBatch> = first.into_iter().chain(rest).collect();
+        let (batches, skipped) = read_while(&self.runtime, &self.store, &scan, meanwhile)?;
         let schema = batches.first().map_or_else(|| Arc::clone(&scan.columns), |batch| batch.schema());
         let batch = super::in_order(&concat_batches(&schema, &batches).unwrap());
-        Ok(Read { batch, skipped: rows.skipped.load(Ordering::Relaxed) })
+        Ok(Read { batch, skipped })
     }
+}
+
+/// Scans a source; when its first batch has come, no more is read until `meanwhile` is done.
+pub(super) fn read_while(
+    runtime: &Runtime,
+    store: &FileStore,
+    scan: &SourceScan,
+    meanwhile: impl FnOnce(),
+) -> Result<(Vec<RecordBatch>, u64), Error> {
+    let gathered: Arc<Mutex<Vec<RecordBatch>>> = Arc::default();
+    let (first, has_begun) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let doors = Mutex::new(Some((first, may_go_on)));
+    let into = Arc::clone(&gathered);
+    let take: Arc<TakeBatch> = Arc::new(move |batch| {
+        into.lock().unwrap().push(batch);
+        if let Some((first, may_go_on)) = doors.lock().unwrap().take() {
+            first.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        }
+        Ok(())
+    });
+    let skipped = std::thread::scope(|threads| {
+        let reading = threads.spawn(move || runtime.block_on(store.scan(scan, take)));
+        if has_begun.recv().is_ok() {
+            meanwhile();
+            go_on.send(()).unwrap();
+        }
+        reading.join().unwrap()
+    })?;
+    let batches = std::mem::take(&mut *gathered.lock().unwrap());
+    Ok((batches, skipped))
 }
 
 /// Settings with these variables and nothing else.

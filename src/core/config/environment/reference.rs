@@ -218,9 +218,17 @@ const ABOUT: [(&str, &str); 8] = [
     ),
     (
         "redis",
-        "Online store for every provider. An online table is a `redis_prefix` named `PROJECT.TABLE`: all keys \
-         that begin with `PROJECT:TABLE:`. To plan: \
-         `GET`; to apply: `SET`, `SCAN`, `UNLINK` on that prefix. Plans only in this version.",
+        "Online store for every provider: a server or a cluster. An online table is a `redis_prefix` named `PROJECT.TABLE`: all \
+         keys that begin with `PROJECT:TABLE:`, one for each row; `PROJECT:tables` lists the tables. Rows of one entity key lie in one \
+         slot of a cluster, whatever their view. A request costs one round trip, and no row goes back in time, whoever writes. The \
+         server must not delete keys to make room (`maxmemory-policy noeviction`), and what it acknowledged is as safe as its \
+         `appendfsync` makes it. `${NAME}` in `connection_string` stands for the value as it is, so a password from a variable may hold \
+         any character; what is written out has `%…` for those that mean something else. With TLS the certificate must be for the host \
+         and from an authority that this machine trusts; `SSL_CERT_FILE` names another. After `online_store` became another Redis, \
+         tables in the old one are reached with user, password and `ssl` of the new one. Deleting a table looks at every key of the \
+         server once. To plan: `TYPE`, `HMGET`; to serve: \
+         `HEXISTS`, `HGET`, `MGET`; to materialize, besides: `EVAL`, `EVALSHA`, `GET`, `GETRANGE`, `SET`, `HSETNX`, `UNLINK`; to \
+         apply, besides: `EXISTS`, `HSET`, `HDEL`, `SADD`, `SREM`, `SMEMBERS`, `SCAN`. A cluster needs `CLUSTER SLOTS` always.",
     ),
     (
         "file",

@@ -8,6 +8,8 @@ use arrow::array::{
     ArrayRef, AsArray as _, Float32Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::ValueType;
 
@@ -85,6 +87,24 @@ async fn csv_keys_that_are_strings_stay_text_and_times_of_many_forms_are_read() 
     fs::write(&path, "event_timestamp,id\n2026-01-01,1\nyesterday,2\n").unwrap();
     let error = read(&path, &[]).await.unwrap_err();
     assert!(error.to_string().contains("in row 2"), "{error}");
+}
+
+#[tokio::test]
+async fn compressed_arrow_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.arrow");
+    let batch = training();
+    for compression in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+        let options = IpcWriteOptions::default().try_with_compression(Some(compression)).unwrap();
+        let file = fs::File::create(&path).unwrap();
+        let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let frame = read(&path, &[("id", ValueType::Int64)]).await.unwrap();
+        assert_eq!(frame.batch.column(0), batch.column(0));
+        assert_eq!(frame.batch.column(1), batch.column(1));
+    }
 }
 
 #[tokio::test]
