@@ -50,10 +50,11 @@ impl KeyHasher {
     ) -> impl Iterator<Item = Hashed> + 'a {
         let mut key = EntityKey::empty();
         rows.filter_map(move |row| {
-            columns.encode(row, &mut key).then(|| {
-                let word = word(key.as_bytes());
-                Hashed { row, word, hash: self.hash(word, key.as_bytes()) }
-            })
+            if !columns.encode(row, &mut key) {
+                return None;
+            }
+            let word = word(key.as_bytes());
+            Some(Hashed { row, word, hash: self.hash(word, key.as_bytes()) })
         })
     }
 

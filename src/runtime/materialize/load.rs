@@ -1,5 +1,6 @@
 //! Loads one interval of a source into one table: the newest row per key, written in key order.
 
+use std::array::from_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -133,7 +134,7 @@ impl NewestPerKey {
 
     fn take_in(&self, batch: &RecordBatch) -> Result<()> {
         let (candidates, rows) = (Candidates::new(batch)?, batch.num_rows());
-        let mut by_part: Vec<Vec<Hashed>> = vec![Vec::with_capacity(rows * 5 / 4 / PARTS); PARTS];
+        let mut by_part: [Vec<Hashed>; PARTS] = from_fn(|_| Vec::with_capacity(rows * 5 / 4 / PARTS));
         for hashed in self.hasher.hashed(&candidates.keys, 0..rows) {
             // Bits in the middle: tables use the others.
             by_part[(hashed.hash >> 32) as usize % PARTS].push(hashed);
