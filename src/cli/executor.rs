@@ -17,6 +17,12 @@ pub(crate) fn block_on<T>(future: impl Future<Output = CommandResult<T>>) -> Com
     result
 }
 
+/// Lets every other process have the processor first, from here on: work in bulk must not make answers late that a server
+/// on the same machine owes somebody. Where that is not allowed it is not done.
+pub(crate) fn yield_to_others() {
+    let _ = rustix::process::nice(19);
+}
+
 /// What is said at the first signal and at the second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StopWords {

@@ -17,7 +17,7 @@ use provender_runtime::registry::{RegistryLog, random_id};
 use crate::arguments::GlobalArguments;
 use crate::clock;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::executor::block_on;
+use crate::executor::{block_on, yield_to_others};
 use crate::metrics::{MetricsArgs, measured};
 use crate::output::{Progress, Ui};
 use crate::workspace::{Workspace, author};
@@ -64,6 +64,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
         (Some(start), Some(end)) => MaterializeKind::Range { start, end },
         _ => MaterializeKind::Pending,
     };
+    yield_to_others();
     block_on(load(ui, &workspace, kind, &args.selection, args.allow_future))
 }
 

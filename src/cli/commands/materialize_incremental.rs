@@ -6,7 +6,7 @@ use provender_runtime::materialize::MaterializeKind;
 use crate::arguments::GlobalArguments;
 use crate::commands::materialize::{SelectionArgs, load};
 use crate::error::CommandResult;
-use crate::executor::block_on;
+use crate::executor::{block_on, yield_to_others};
 use crate::output::Ui;
 use crate::workspace::Workspace;
 
@@ -26,5 +26,6 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
     let workspace = Workspace::open(ui, global)?;
     let kind = MaterializeKind::Incremental { end: args.end };
+    yield_to_others();
     block_on(load(ui, &workspace, kind, &args.selection, args.allow_future))
 }

@@ -1,12 +1,14 @@
 //! Loads one interval of a source into one table: the newest row per key, written in key order.
 
 use std::array::from_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::encoding::{RowHeader, RowSchema};
 use provender_core::model::DataSource;
 use provender_core::registry::{Interval, OnlineTable};
@@ -21,6 +23,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// Rows of one write.
 const WRITE_ROWS: usize = 32 * 1024;
+
+/// Writes that a store has at a time: while one is carried out, the next is there already.
+const WRITES_AT_ONCE: usize = 2;
 
 /// What loading an interval did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,22 +93,24 @@ pub(super) async fn load(
         outcome: WriteOutcome::default(),
     };
     let sorted = newest.sorted(source.as_ref(), table).await?;
-    // One write at least: a table that is gone is an error even when the interval holds no rows.
-    let (mut rest, mut rows) = on_blocking_thread(move || sorted.next_rows()).await?;
-    loop {
-        let is_last = rest.is_done();
-        // The next rows are made while these are written.
-        let next = on_blocking_thread(move || rest.next_rows());
-        let (outcome, next) = futures::join!(online.write(table, mode, &rows), next);
-        let outcome = outcome?;
+    // One batch at least: a table that is gone is an error even when the interval holds no rows.
+    let batches = stream::unfold(Some(sorted), |rest| async move {
+        let rest = rest?;
+        let made = on_blocking_thread(move || rest.next_rows()).await;
+        Some(made.map_or_else(
+            |error| (Err(error), None),
+            |(rest, rows)| (Ok(rows), (!rest.is_done()).then_some(rest)),
+        ))
+    });
+    // The next rows are made, and wait at the store, while these are written.
+    let writes = batches.map(|rows| async move { online.write(table, mode, &rows?).await });
+    let mut writes = pin!(writes.buffered(WRITES_AT_ONCE));
+    while let Some(outcome) = writes.try_next().await? {
         loaded.outcome.written += outcome.written;
         loaded.outcome.kept += outcome.kept;
         report(loaded.rows_read, loaded.outcome.written + loaded.outcome.kept);
-        if is_last {
-            return Ok(loaded);
-        }
-        (rest, rows) = next?;
     }
+    Ok(loaded)
 }
 
 /// Parts of the keys, by their hash: decoders that look keys up at the same time seldom wait for each other.
