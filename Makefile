@@ -38,6 +38,8 @@ bench: release
 	benches/plan
 	benches/join
 	benches/materialize
+	benches/reads_while_materializing
+	benches/serving
 
 install: toolchain
 	$(CARGO) install --locked --path src/cli
