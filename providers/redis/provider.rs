@@ -133,7 +133,12 @@ impl RedisStore {
 
 #[async_trait]
 impl OnlineStore for RedisStore {
-    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome> {
+    async fn write(
+        &self,
+        table: &OnlineTable,
+        mode: WriteMode,
+        rows: Vec<OnlineRow>,
+    ) -> Result<WriteOutcome> {
         let name = rows::name(self.project(), table);
         let schema = RowSchema::of(table);
         if let Some(row) = rows.iter().find(|row| row.row.schema_id() != schema.id) {
@@ -149,7 +154,7 @@ impl OnlineStore for RedisStore {
             return Ok(WriteOutcome::default());
         }
         let keys = TableKeys::new(self.project(), &table.id);
-        Writing { server: self.server()?, keys, name, schema }.write(mode, rows).await
+        Writing { server: self.server()?, keys, name, schema }.write(mode, &rows).await
     }
 
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {

@@ -106,7 +106,12 @@ impl Provider for Places {
 
 #[async_trait]
 impl OnlineStore for Places {
-    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome> {
+    async fn write(
+        &self,
+        table: &OnlineTable,
+        mode: WriteMode,
+        rows: Vec<OnlineRow>,
+    ) -> Result<WriteOutcome> {
         self.online_at(table)?.write(table, mode, rows).await
     }
 
@@ -178,7 +183,7 @@ mod tests {
             places.execute(&InfraStep::Create { object: object.clone() }).await.unwrap();
             objects.push(object);
             let row = online_row(table, &int_key(1), times(1, None), &[int(value)]);
-            assert_eq!(places.write(table, WriteMode::Newest, &[row]).await.unwrap().written, 1);
+            assert_eq!(places.write(table, WriteMode::Newest, vec![row]).await.unwrap().written, 1);
         }
         assert_eq!((new.row_count(&tables[0].id), new.row_count(&tables[1].id)), (1, 0));
         assert_eq!((old.row_count(&tables[0].id), old.row_count(&tables[1].id)), (0, 1));

@@ -84,7 +84,8 @@ pub trait OnlineStore: Debug + Send + Sync {
     /// Stores rows; each row's schema must be the table's current one. Writes the schema's description first where the
     /// store does not have it. Atomic per row. Keys may repeat within one call; the rule of the mode decides. A table
     /// that is gone is [`crate::ErrorKind::NotFound`], and nothing is written.
-    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome>;
+    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: Vec<OnlineRow>)
+    -> Result<WriteOutcome>;
 
     /// Rows by key, in one round trip for all tables: the same lengths and order as asked; `None` where nothing is
     /// stored. A table that is gone reads as empty.

@@ -35,9 +35,6 @@ pub(crate) const DEFAULT_MAP_SIZE: usize = 1 << 40;
 /// Up to this many keys are read on the calling thread: about a hundred microseconds. More leave the async threads.
 const INLINE_KEYS: usize = 64;
 
-/// Rows copied for the writer before other tasks get a turn: well under half a millisecond.
-const COPIED_AT_ONCE: usize = 1_000;
-
 /// The online store and the infrastructure of one project.
 #[derive(Debug)]
 pub(crate) struct EmbeddedStore {
@@ -168,28 +165,25 @@ fn table_gone(name: &str) -> Error {
 
 #[async_trait]
 impl OnlineStore for EmbeddedStore {
-    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome> {
+    async fn write(
+        &self,
+        table: &OnlineTable,
+        mode: WriteMode,
+        rows: Vec<OnlineRow>,
+    ) -> Result<WriteOutcome> {
         let name = self.table_name(table);
         let schema = RowSchema::of(table);
-        let mut copied = Vec::with_capacity(rows.len());
-        for rows in rows.chunks(COPIED_AT_ONCE) {
-            if let Some(row) = rows.iter().find(|row| row.row.schema_id() != schema.id) {
-                return Err(Error::new(
-                    ErrorKind::Bug,
-                    format!(
-                        "a row of schema {} was written to table `{name}`, which is at schema {}",
-                        row.row.schema_id(),
-                        schema.id
-                    ),
-                ));
-            }
-            copied.extend_from_slice(rows);
-            tokio::task::yield_now().await;
+        if let Some(row) = rows.iter().find(|row| row.row.schema_id() != schema.id) {
+            let (given, expected) = (row.row.schema_id(), schema.id);
+            let message = format!(
+                "a row of schema {given} was written to table `{name}`, which is at schema {expected}"
+            );
+            return Err(Error::new(ErrorKind::Bug, message));
         }
         let environment = self.existing().await?.ok_or_else(|| table_gone(&name))?;
         // Sorting is the writer thread's first act on the rows; a retry finds them sorted.
-        let weight = copied.len();
-        let mut batch = rows::Batch::new(name, schema, mode, copied);
+        let weight = rows.len();
+        let mut batch = rows::Batch::new(name, schema, mode, rows);
         environment.submit(weight, move |databases, txn| batch.write(databases, txn)).await
     }
 

@@ -145,7 +145,7 @@ async fn nothing_acknowledged_is_lost_when_a_server_dies() {
                 .iter()
                 .map(|key| online_row(&table, &int_key(*key), times(event, None), &[int(event)]))
                 .collect();
-            match bench.online().write(&table, WriteMode::Newest, &rows).await {
+            match bench.online().write(&table, WriteMode::Newest, rows).await {
                 Ok(_) => acknowledged.extend(keys.into_iter().map(|key| (key, event))),
                 Err(error) => {
                     errors.push(error);

@@ -103,7 +103,7 @@ impl FeatureStore {
         let mut report = WriteReport { rows: frame.row_count(), tables: Vec::new() };
         for (view, Encoded { table, rows, skipped }) in writes {
             let began = Instant::now();
-            let outcome = store.write(&table, WriteMode::Newest, &rows).await;
+            let outcome = store.write(&table, WriteMode::Newest, rows).await;
             self.meters.write(&outcome, began.elapsed());
             let outcome = outcome?;
             self.meters.pushed(&view, outcome.written, outcome.kept, skipped);

@@ -103,7 +103,7 @@ pub(super) async fn load(
         ))
     });
     // The next rows are made, and wait at the store, while these are written.
-    let writes = batches.map(|rows| async move { online.write(table, mode, &rows?).await });
+    let writes = batches.map(|rows| async move { online.write(table, mode, rows?).await });
     let mut writes = pin!(writes.buffered(WRITES_AT_ONCE));
     while let Some(outcome) = writes.try_next().await? {
         loaded.outcome.written += outcome.written;

@@ -80,7 +80,7 @@ impl<'a> Bench<'a> {
         mode: WriteMode,
         rows: &[OnlineRow],
     ) -> Result<WriteOutcome> {
-        self.online().write(table, mode, rows).await
+        self.online().write(table, mode, rows.to_vec()).await
     }
 
     /// Reads rows of one table.

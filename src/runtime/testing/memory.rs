@@ -187,7 +187,12 @@ fn gone(what: &impl fmt::Display) -> Error {
 
 #[async_trait]
 impl OnlineStore for MemoryProvider {
-    async fn write(&self, table: &OnlineTable, mode: WriteMode, rows: &[OnlineRow]) -> Result<WriteOutcome> {
+    async fn write(
+        &self,
+        table: &OnlineTable,
+        mode: WriteMode,
+        rows: Vec<OnlineRow>,
+    ) -> Result<WriteOutcome> {
         self.around(Operation::Write(table.id.clone(), rows.len()), |world| {
             let stored = world
                 .tables
@@ -196,7 +201,7 @@ impl OnlineStore for MemoryProvider {
             let schema = RowSchema::of(table);
             stored.schemas.insert(schema.id, schema.clone());
             let mut outcome = WriteOutcome::default();
-            for row in rows {
+            for row in &rows {
                 match stored.merge(&schema, mode, row)? {
                     Some(merged) => {
                         stored.rows.insert(row.key.clone(), merged);

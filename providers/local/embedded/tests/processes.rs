@@ -54,7 +54,7 @@ async fn child_writer() {
     let store = provider.online().unwrap();
     for round in 1.. {
         let rows: Vec<_> = (0..BATCH).map(|key| row(key, round)).chain([row(1_000 + round, round)]).collect();
-        store.write(&table(), provender_runtime::provider::WriteMode::Newest, &rows).await.unwrap();
+        store.write(&table(), provender_runtime::provider::WriteMode::Newest, rows).await.unwrap();
         println!("acknowledged {round}");
     }
 }

@@ -297,7 +297,7 @@ impl<'a> World<'a> {
                 .map(|column| cell(pushed(self.pushes, &column.name), &column.value_type))
                 .collect();
             let row = online_row(table, &int_key(key), times(event, created), &cells);
-            self.provider.online().unwrap().write(table, WriteMode::Newest, &[row]).await.unwrap();
+            self.provider.online().unwrap().write(table, WriteMode::Newest, vec![row]).await.unwrap();
         }
         self.pushes
     }
