@@ -5,12 +5,16 @@ order of their times or in no order. Entity rows ask for keys of the history, on
 """
 
 import pathlib
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 SEED = 7
 FIRST = 1_767_225_600_000_000  # 2026-01-01, in microseconds
 SPAN = 90 * 86_400_000_000
+# What materializes all of it.
+START, END = "2026-01-01T00:00:00Z", "2026-04-02T00:00:00Z"
 CHUNK = 1_000_000
 FEATURES = [(f"f{number}", ["float32", "float64", "int64", "float32", "string"][number % 5]) for number in range(10)]
 
@@ -101,3 +105,42 @@ def project(folder, views, ttl="10d"):
                       f'  created_timestamp_column = "created"\n}}\n')
         blocks.append(f'feature_view "{name}" {{\n  entities = [entity.key]\n  source   = data_source.{name}\n  ttl      = "{ttl}"\n{features}}}\n')
     (folder / "views.hcl").write_text("\n".join(blocks))
+
+
+FEAST_PROJECT = """project: history
+provider: local
+registry: {{ path: registry.db, cache_ttl_seconds: {cache_ttl} }}
+offline_store: {{ type: {engine} }}
+online_store: {{ type: sqlite, path: online.db }}
+entity_key_serialization_version: 3
+"""
+FEAST_DEFINITIONS = """
+from datetime import timedelta
+from feast import Entity, FeatureView, Field, FileSource, ValueType
+from feast.types import Float32, Float64, Int64, String
+key = Entity(name="key", join_keys=["key"], value_type=ValueType.INT64)
+KINDS = [Float32, Float64, Int64, Float32, String]
+"""
+FEAST_VIEW = """{name} = FeatureView(
+    name="{name}", entities=[key], ttl=timedelta(days={ttl_days}), schema=[Field(name=f"f{{n}}", dtype=KINDS[n % 5]) for n in range(10)],
+    source=FileSource(path="{path}", timestamp_field="event_timestamp", created_timestamp_column="created"))
+"""
+
+
+def feast_project(folder, views, ttl_days, engine="file", cache_ttl=600):
+    """Writes a project of Feast with views of all features, one over each `(name, path)`, and applies it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "feature_store.yaml").write_text(FEAST_PROJECT.format(engine=engine, cache_ttl=cache_ttl))
+    text = "".join(FEAST_VIEW.format(name=name, path=path, ttl_days=ttl_days) for name, path in views)
+    (folder / "views.py").write_text(FEAST_DEFINITIONS + text)
+    feast = pathlib.Path(sys.executable).with_name("feast")
+    subprocess.run([feast, "apply"], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+# Loads a project of Feast from one time to another: `python -c FEAST_LOAD START END`.
+FEAST_LOAD = """
+import sys
+from datetime import datetime
+from feast import FeatureStore
+FeatureStore(".").materialize(*(datetime.fromisoformat(text) for text in sys.argv[1:]))
+"""

@@ -104,6 +104,17 @@ impl Service {
         place.map(Some).map_err(|_| overloaded("too many large requests at once"))
     }
 
+    /// Gives up on a request that takes too long.
+    pub(crate) async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let limit = self.settings.request_timeout;
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
+        })
+    }
+
     /// The answer to the JSON of a request, as JSON.
     pub(crate) async fn read_json(self: &Arc<Self>, body: bytes::Bytes) -> Result<Vec<u8>, Refusal> {
         let now = self.clock.now();
@@ -111,9 +122,7 @@ impl Service {
             self.understand(&body, now)?
         } else {
             let service = self.clone();
-            tokio::task::spawn_blocking(move || service.understand(&body, now))
-                .await
-                .map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))??
+            on_blocking_thread(move || service.understand(&body, now)).await??
         };
         Ok(self.store.read_json(plan, entities, now).await?)
     }
@@ -177,6 +186,14 @@ impl Service {
                 .with_help("it does when it is started with `--allow-write`")
         })
     }
+}
+
+/// Runs work that would keep an async thread too long.
+pub(crate) async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))
 }
 
 /// Reads a body. Text that is no JSON is another refusal than JSON that says something else.

@@ -103,13 +103,13 @@ impl Drop for Output {
     }
 }
 
-/// Gives the rows of these files, in any order.
+/// Gives the rows of these files, in any order; says how many had no event time.
 pub(super) async fn scan(
     files: &[SourceFile],
     shape: Shape,
     take: Arc<TakeBatch>,
     decoders: &Decoders,
-) -> Result<()> {
+) -> Result<u64> {
     let output =
         &Output { shape: Arc::new(shape), take, decoders: Arc::clone(decoders), is_over: Arc::default() };
     stream::iter((0..files.len()).map(|number| parts(&files[number], number, &output.shape)))
@@ -117,7 +117,8 @@ pub(super) async fn scan(
         .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
         .try_flatten()
         .try_for_each_concurrent(processors(), |part| part.send(output))
-        .await
+        .await?;
+    Ok(output.shape.skipped.load(Ordering::Relaxed))
 }
 
 /// The parts of a file that hold rows that are wanted, as far as that can be told.

@@ -26,14 +26,15 @@ pub(super) enum Wanted {
 }
 
 /// What is asked for, in the names of the source.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Shape {
     columns: Vec<(String, DataType)>,
     times: Times,
     pub(super) wanted: Wanted,
     pub(super) format: FileFormat,
     schema: SchemaRef,
-    pub(super) skipped: Arc<AtomicU64>,
+    /// Rows without event time that were met so far.
+    pub(super) skipped: AtomicU64,
 }
 
 /// The time columns of a source.
@@ -74,7 +75,7 @@ impl Shape {
             wanted,
             format,
             schema: Arc::new(Schema::new(fields)),
-            skipped: Arc::default(),
+            skipped: AtomicU64::new(0),
         })
     }
 

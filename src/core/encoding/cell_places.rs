@@ -1,8 +1,7 @@
 //! Where the cells of a packed row lie, so that a reader can take from its bytes what it needs and copy nothing before.
 
-use super::packed_row::{
-    ABSENT, HEADER, NULL, VALUE, state_bytes, take_slice, take_value, unused_bits_are_zero,
-};
+use super::packed_row::{ABSENT, HEADER, NULL, VALUE, state_bytes, take_value, unused_bits_are_zero};
+use super::value_bytes::{take_count, take_counted, take_slice};
 use super::{PackedRow, PackedRowError, RowSchema};
 use crate::model::{Value, ValueType};
 
@@ -83,17 +82,6 @@ fn skip_value(rest: &mut &[u8], value_type: &ValueType) -> Option<()> {
                 .try_for_each(|_| skip_value(rest, element))
         }
     }
-}
-
-fn take_count(rest: &mut &[u8]) -> Option<usize> {
-    let (count, after) = rest.split_first_chunk::<4>()?;
-    *rest = after;
-    Some(u32::from_le_bytes(*count) as usize)
-}
-
-fn take_counted<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = take_count(rest)?;
-    take_slice(rest, length)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod cell_places;
 mod entity_key;
 mod evolution;
 mod packed_row;
+pub mod value_bytes;
 
 pub use cell_places::{CellPlace, decode_value};
 pub use entity_key::{EntityKey, EntityKeyError};

@@ -17,6 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::value_bytes::{take, take_count, take_counted, take_slice};
 use crate::model::{Value, ValueType};
 use crate::registry::{ColumnId, OnlineTable};
 use crate::time::Timestamp;
@@ -311,18 +312,6 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value, value_type: &ValueType) -> Opti
     Some(())
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (bytes, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*bytes)
-}
-
-pub(super) fn take_slice<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (bytes, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    Some(bytes)
-}
-
 pub(super) fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Value> {
     Some(match value_type {
         ValueType::Bool => match take::<1>(rest)? {
@@ -336,8 +325,7 @@ pub(super) fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Val
         ValueType::Float64 => Value::Float64(f64::from_le_bytes(take(rest)?)),
         ValueType::Timestamp => Value::Timestamp(Timestamp::from_nanos(i64::from_le_bytes(take(rest)?))),
         ValueType::String | ValueType::Bytes => {
-            let length = u32::from_le_bytes(take(rest)?) as usize;
-            let bytes = take_slice(rest, length)?.to_vec();
+            let bytes = take_counted(rest)?.to_vec();
             if *value_type == ValueType::String {
                 Value::String(String::from_utf8(bytes).ok()?)
             } else {
@@ -345,7 +333,7 @@ pub(super) fn take_value(rest: &mut &[u8], value_type: &ValueType) -> Option<Val
             }
         }
         ValueType::List(element) => {
-            let count = u32::from_le_bytes(take(rest)?) as usize;
+            let count = take_count(rest)?;
             let bits = take_slice(rest, count.div_ceil(8))?;
             if !unused_bits_are_zero(bits, count) {
                 return None;

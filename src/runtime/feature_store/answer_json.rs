@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use provender_core::encoding::value_bytes::{take, take_count, take_counted, take_slice};
 use provender_core::model::{Value, ValueType};
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use serde::Serialize;
@@ -151,25 +152,27 @@ fn put_encoded(text: &mut Vec<u8>, mut bytes: &[u8], value_type: &ValueType) -> 
 /// The value that the bytes begin with.
 fn put_next(text: &mut Vec<u8>, bytes: &mut &[u8], value_type: &ValueType) -> Result<()> {
     match value_type {
-        ValueType::Bool => put(text, &(take::<1>(bytes)? != [0])),
-        ValueType::Int32 => put(text, &i32::from_le_bytes(take(bytes)?)),
-        ValueType::Int64 => put(text, &i64::from_le_bytes(take(bytes)?)),
+        ValueType::Bool => put(text, &(whole(take::<1>(bytes))? != [0])),
+        ValueType::Int32 => put(text, &i32::from_le_bytes(whole(take(bytes))?)),
+        ValueType::Int64 => put(text, &i64::from_le_bytes(whole(take(bytes))?)),
         // NaN and infinities become null.
-        ValueType::Float32 => put(text, &f32::from_le_bytes(take(bytes)?)),
-        ValueType::Float64 => put(text, &f64::from_le_bytes(take(bytes)?)),
-        ValueType::Timestamp => put(text, &i64::from_le_bytes(take(bytes)?).div_euclid(NANOS_PER_SECOND)),
+        ValueType::Float32 => put(text, &f32::from_le_bytes(whole(take(bytes))?)),
+        ValueType::Float64 => put(text, &f64::from_le_bytes(whole(take(bytes))?)),
+        ValueType::Timestamp => {
+            put(text, &i64::from_le_bytes(whole(take(bytes))?).div_euclid(NANOS_PER_SECOND))
+        }
         ValueType::String => {
-            let value = std::str::from_utf8(take_counted(bytes)?).map_err(|_| damaged())?;
+            let value = std::str::from_utf8(whole(take_counted(bytes))?).map_err(|_| damaged())?;
             put(text, value)
         }
-        ValueType::Bytes => put(text, &BASE64.encode(take_counted(bytes)?)),
+        ValueType::Bytes => put(text, &BASE64.encode(whole(take_counted(bytes))?)),
         ValueType::List(element) => put_list(text, bytes, element),
     }
 }
 
 fn put_list(text: &mut Vec<u8>, bytes: &mut &[u8], element: &ValueType) -> Result<()> {
-    let count = take_count(bytes)?;
-    let bits = take_slice(bytes, count.div_ceil(8))?;
+    let count = whole(take_count(bytes))?;
+    let bits = whole(take_slice(bytes, count.div_ceil(8)))?;
     text.push(b'[');
     separated(text, 0..count, |text, index| {
         if bits[index / 8] >> (index % 8) & 1 == 1 { put_next(text, bytes, element) } else { put_null(text) }
@@ -182,25 +185,9 @@ fn damaged() -> Error {
     Error::corrupt("the stored row is damaged")
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk::<N>().ok_or_else(damaged)?;
-    *bytes = rest;
-    Ok(*taken)
-}
-
-fn take_slice<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8]> {
-    let (taken, rest) = bytes.split_at_checked(length).ok_or_else(damaged)?;
-    *bytes = rest;
-    Ok(taken)
-}
-
-fn take_count(bytes: &mut &[u8]) -> Result<usize> {
-    Ok(u32::from_le_bytes(take(bytes)?) as usize)
-}
-
-fn take_counted<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8]> {
-    let length = take_count(bytes)?;
-    take_slice(bytes, length)
+/// What was taken from the bytes of a value.
+fn whole<T>(taken: Option<T>) -> Result<T> {
+    taken.ok_or_else(damaged)
 }
 
 /// Writes items with commas between them.

@@ -42,7 +42,7 @@ impl EntityColumns {
             Entities::Rows(rows) => Cow::Owned(columns_of(rows)?),
         };
         check_names(columns.keys().map(String::as_str), plan)?;
-        common_length(columns.iter().map(|(name, values)| (name, values.len())))?;
+        let row_count = row_count(columns.iter().map(|(name, values)| (name, values.len())))?;
         let mut typed = BTreeMap::new();
         for (name, values) in columns.as_ref() {
             let value_type = column_type(name, plan)?;
@@ -51,15 +51,14 @@ impl EntityColumns {
             });
             typed.insert(name.clone(), values.collect::<Result<Vec<_>>>()?);
         }
-        Self::of_typed(typed, plan)
+        Ok(Self { columns: typed, row_count })
     }
 
     /// Columns whose values have been read; their names and lengths are looked at.
     pub(super) fn of_typed(columns: BTreeMap<String, Vec<Option<Value>>>, plan: &ReadPlan) -> Result<Self> {
         check_names(columns.keys().map(String::as_str), plan)?;
-        let row_count = common_length(columns.iter().map(|(name, values)| (name, values.len())))?;
-        // A view without entities has one value, for however many rows; with nothing given that is one.
-        Ok(Self { columns, row_count: row_count.unwrap_or(1) })
+        let row_count = row_count(columns.iter().map(|(name, values)| (name, values.len())))?;
+        Ok(Self { columns, row_count })
     }
 
     /// How many rows the answer has.
@@ -161,6 +160,12 @@ fn columns_of(rows: &[BTreeMap<String, Json>]) -> Result<BTreeMap<String, Vec<Js
         }
     }
     Ok(columns)
+}
+
+/// How many rows columns of these lengths ask for. A view without entities has one value, for however many rows; with
+/// nothing given that is one.
+fn row_count<'a>(lengths: impl Iterator<Item = (&'a String, usize)>) -> Result<usize> {
+    Ok(common_length(lengths)?.unwrap_or(1))
 }
 
 /// The length that all columns have; none when there is no column.

@@ -28,7 +28,7 @@ use self::interface::serving::{
 use self::interface::types::RepeatedValue;
 use crate::keys::Scope;
 use crate::meters::count_grpc;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::request_log::with_request_id;
 use crate::service::{Service, invalid};
 
@@ -118,12 +118,8 @@ impl ServingService for Serving {
     ) -> Result<Reply<GetOnlineFeaturesResponse>, Status> {
         let service = &self.0;
         let _permit = service.admit()?;
-        let limit = service.settings.request_timeout;
-        let answer = tokio::time::timeout(limit, read(service, request.into_inner())).await;
-        let answer = answer.unwrap_or_else(|_| {
-            Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
-        });
-        Ok(Reply::new(message(answer?)))
+        let answer = service.in_time(read(service, request.into_inner())).await?;
+        Ok(Reply::new(message(answer)))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::keys::Scope;
 use crate::meters::count_http;
 use crate::refusal::{Code, Refusal};
 use crate::request_log::with_request_id;
-use crate::service::Service;
+use crate::service::{Service, on_blocking_thread};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -51,12 +51,12 @@ pub(crate) fn routes(service: Arc<Service>) -> Router {
 
 async fn get_online_features(State(service): State<Arc<Service>>, request: Request) -> Answer {
     service.authorize(request.headers(), Scope::Read)?;
-    in_time(&service, async {
+    let answer = async {
         let body = json_body(&service, request).await?;
         let _permit = service.admit()?;
         Ok(json_response(service.read_json(body).await?))
-    })
-    .await
+    };
+    service.in_time(answer).await
 }
 
 async fn health() -> Response {
@@ -107,9 +107,7 @@ async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
         }
         _ => (TextFormat::Prometheus, PROMETHEUS),
     };
-    let text = tokio::task::spawn_blocking(move || recorder.prometheus(format))
-        .await
-        .map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))?;
+    let text = on_blocking_thread(move || recorder.prometheus(format)).await?;
     let mut response = Body::from(text).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
@@ -118,14 +116,6 @@ async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
 async fn openapi(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
     service.authorize(&headers, Scope::Read)?;
     Ok(json_response(OPENAPI.as_bytes().to_vec()))
-}
-
-/// Gives up on a request that takes too long.
-async fn in_time(service: &Service, work: impl Future<Output = Answer>) -> Answer {
-    let limit = service.settings.request_timeout;
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
-    })
 }
 
 /// The bytes of a body that says that it is JSON, or says nothing.

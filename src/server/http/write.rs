@@ -7,34 +7,34 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, in_time, json_body, json_response};
+use super::{Answer, json_body, json_response};
 use crate::keys::Scope;
 use crate::meters::Endpoint;
 use crate::refusal::{Code, Refusal};
-use crate::service::{Service, of_json};
+use crate::service::{Service, of_json, on_blocking_thread};
 use crate::writes::{MaterializeRequest, PushRequest, WriteRequest};
 
 pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) -> Answer {
     enter(&service, &request)?;
-    in_time(&service, async {
+    let written = async {
         let request: PushRequest = read(&service, request).await?;
         let _permit = service.admit()?;
         let now = service.clock.now();
         answer(&request.run(&service.store, now, |rows| count(&service, Endpoint::Push, rows)).await?)
-    })
-    .await
+    };
+    service.in_time(written).await
 }
 
 pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, request: Request) -> Answer {
     enter(&service, &request)?;
-    in_time(&service, async {
+    let written = async {
         let request: WriteRequest = read(&service, request).await?;
         let _permit = service.admit()?;
         let now = service.clock.now();
         let endpoint = Endpoint::WriteToOnlineStore;
         answer(&request.run(&service.store, now, |rows| count(&service, endpoint, rows)).await?)
-    })
-    .await
+    };
+    service.in_time(written).await
 }
 
 pub(super) async fn materialize(State(service): State<Arc<Service>>, request: Request) -> Answer {
@@ -70,9 +70,7 @@ async fn read<T: DeserializeOwned + Send + 'static>(
     request: Request,
 ) -> Result<T, Refusal> {
     let body: Bytes = json_body(service, request).await?;
-    tokio::task::spawn_blocking(move || of_json(&body))
-        .await
-        .map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))?
+    on_blocking_thread(move || of_json(&body)).await?
 }
 
 fn answer(report: &impl Serialize) -> Answer {
