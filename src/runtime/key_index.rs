@@ -42,24 +42,16 @@ pub(crate) struct Hashed {
 pub(crate) struct KeyHasher(DefaultHashBuilder);
 
 impl KeyHasher {
-    /// The keys of some rows; a null key is left out.
-    pub(crate) fn hashed<'a>(
-        &'a self,
-        columns: &'a KeyColumns,
-        rows: Range<usize>,
-    ) -> impl Iterator<Item = Hashed> + 'a {
-        let mut key = EntityKey::empty();
-        rows.filter_map(move |row| {
-            if !columns.encode(row, &mut key) {
-                return None;
-            }
-            let word = word(key.as_bytes());
-            Some(Hashed { row, word, hash: self.hash(word, key.as_bytes()) })
-        })
+    /// Calls `take` with the keys of some rows; a null key is left out.
+    pub(crate) fn for_each(&self, columns: &KeyColumns, rows: Range<usize>, mut take: impl FnMut(Hashed)) {
+        columns.for_each(rows, |row, bytes| {
+            let word = word(bytes);
+            take(Hashed { row, word, hash: self.hash(word, bytes) });
+        });
     }
 
     fn hash(&self, word: Word, bytes: &[u8]) -> u64 {
-        if is_long(word) { self.0.hash_one(bytes) } else { self.0.hash_one(word) }
+        if is_long(word) { self.0.hash_one(bytes) } else { self.0.hash_one(number_of(word)) }
     }
 }
 
@@ -83,28 +75,27 @@ impl KeyIndex {
     }
 
     /// The keys of some rows; a null key is left out.
-    pub(crate) fn hashed<'a>(
+    pub(crate) fn hashed(&self, columns: &KeyColumns, rows: Range<usize>) -> Vec<Hashed> {
+        let mut keys = Vec::with_capacity(rows.len());
+        self.hasher.for_each(columns, rows, |hashed| keys.push(hashed));
+        keys
+    }
+
+    /// Those of some rows whose keys have numbers, and the numbers.
+    pub(crate) fn numbers(&self, columns: &KeyColumns, rows: Range<usize>) -> Vec<(usize, u32)> {
+        // In two passes: while memory answers about one key, the processor is at the next ones.
+        let hashed = self.hashed(columns, rows);
+        let found = self.find(columns, &hashed);
+        found.zip(&hashed).filter_map(|(number, hashed)| Some((hashed.row, number?))).collect()
+    }
+
+    fn find<'a>(
         &'a self,
         columns: &'a KeyColumns,
-        rows: Range<usize>,
-    ) -> impl Iterator<Item = Hashed> + 'a {
-        self.hasher.hashed(columns, rows)
-    }
-
-    /// The numbers of the keys of some rows; `None` for a null key and for one that has none.
-    pub(crate) fn numbers(&self, columns: &KeyColumns, rows: Range<usize>) -> Vec<Option<u32>> {
-        // In two passes: while memory answers about one key, the processor is at the next ones.
-        let hashed: Vec<Hashed> = self.hasher.hashed(columns, rows.clone()).collect();
-        let mut numbers = vec![None; rows.len()];
-        for (hashed, number) in hashed.iter().zip(self.find(columns, &hashed)) {
-            numbers[hashed.row - rows.start] = number;
-        }
-        numbers
-    }
-
-    fn find(&self, columns: &KeyColumns, keys: &[Hashed]) -> Vec<Option<u32>> {
+        keys: &'a [Hashed],
+    ) -> impl Iterator<Item = Option<u32>> + 'a {
         let mut key = EntityKey::empty();
-        let find = |hashed: &Hashed| {
+        keys.iter().map(move |hashed| {
             let found = if is_long(hashed.word) {
                 columns.encode(hashed.row, &mut key);
                 self.slots.find(hashed.hash, |slot| self.is(slot, hashed.word, key.as_bytes()))
@@ -112,8 +103,7 @@ impl KeyIndex {
                 self.slots.find(hashed.hash, |slot| slot.word == hashed.word)
             };
             found.map(|slot| slot.number)
-        };
-        keys.iter().map(find).collect()
+        })
     }
 
     /// The numbers of keys, each of which gets one where it has none yet.
@@ -122,7 +112,7 @@ impl KeyIndex {
     /// More keys than can be numbered.
     pub(crate) fn number(&mut self, columns: &KeyColumns, keys: &[Hashed]) -> Result<Vec<u32>> {
         let mut key = EntityKey::empty();
-        let found = self.find(columns, keys);
+        let found: Vec<Option<u32>> = self.find(columns, keys).collect();
         let number = |(hashed, found): (&Hashed, Option<u32>)| {
             if let Some(number) = found {
                 return Ok(number);
@@ -210,7 +200,7 @@ impl SortedKeys {
     /// Some of the keys, with their numbers.
     pub(crate) fn range(&self, range: Range<usize>) -> impl Iterator<Item = (EntityKey, usize)> {
         self.keys[range].iter().map(|key| {
-            let word = bytes_of(key.word);
+            let word = number_of(key.word).to_be_bytes();
             let bytes = if is_long(key.word) {
                 bytes_of_long(&self.long, key.word, key.long)
             } else {
@@ -232,6 +222,7 @@ fn bytes_of_long(long: &[Box<[u8]>], word: Word, at: u32) -> &[u8] {
     if is_long(word) { &long[at as usize] } else { &[] }
 }
 
+#[inline]
 fn word(bytes: &[u8]) -> Word {
     let mut word = [0; INLINE + 1];
     let inline = bytes.len().min(INLINE);
@@ -242,8 +233,8 @@ fn word(bytes: &[u8]) -> Word {
     [(word >> 64) as u64, word as u64]
 }
 
-fn bytes_of([high, low]: Word) -> [u8; INLINE + 1] {
-    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+fn number_of([high, low]: Word) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
 }
 
 const fn is_long([_, low]: Word) -> bool {
@@ -270,8 +261,10 @@ mod tests {
         let mut known: Vec<&Vec<u8>> = Vec::new();
         for (row, text) in texts.iter().enumerate().chain(texts.iter().enumerate()) {
             let expected = known.iter().position(|other| *other == text);
-            assert_eq!(index.numbers(&columns, 0..texts.len())[row].map(|number| number as usize), expected);
-            let hashed: Vec<Hashed> = index.hashed(&columns, row..row + 1).collect();
+            let numbers = index.numbers(&columns, 0..texts.len());
+            let known_as = numbers.iter().find(|(numbered, _)| *numbered == row);
+            assert_eq!(known_as.map(|(_, number)| *number as usize), expected);
+            let hashed = index.hashed(&columns, row..row + 1);
             let number = index.number(&columns, &hashed).unwrap()[0] as usize;
             assert_eq!(number, expected.unwrap_or(known.len()));
             if expected.is_none() {
@@ -298,7 +291,7 @@ mod tests {
         let mut numbered: Vec<Vec<usize>> = vec![Vec::new(); indexes.len()];
         for row in (0..texts.len()).rev() {
             let (index, rows) = (&mut indexes[row % 3], &mut numbered[row % 3]);
-            let hashed: Vec<Hashed> = index.hashed(&columns, row..row + 1).collect();
+            let hashed = index.hashed(&columns, row..row + 1);
             assert_eq!(index.number(&columns, &hashed).unwrap(), [u32::try_from(rows.len()).unwrap()]);
             rows.push(row);
         }

@@ -67,6 +67,14 @@ impl<'a> Candidates<'a> {
     }
 }
 
+/// A row that may lead a slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    pub(crate) slot: usize,
+    /// Of the candidates.
+    pub(crate) row: usize,
+}
+
 /// The leaders of all slots.
 #[derive(Debug, Default)]
 pub(crate) struct Leaders(Vec<Option<Leader>>);
@@ -78,20 +86,20 @@ impl Leaders {
     }
 
     /// Offers rows to slots, in any order; a slot that is not there is made, with all before it.
-    pub(crate) fn offer(&mut self, rows: &[(usize, Leader)]) {
-        if let Some(last) = rows.iter().map(|(slot, _)| *slot).max()
+    pub(crate) fn offer(&mut self, candidates: &Candidates<'_>, offers: &[Offer]) {
+        if let Some(last) = offers.iter().map(|offer| offer.slot).max()
             && last >= self.0.len()
         {
             self.0.resize(last + 1, None);
         }
-        for block in rows.chunks(BLOCK) {
+        for block in offers.chunks(BLOCK) {
             // Asked for all at once, the leaders arrive together; the comparison below would wait for each in turn.
-            let times = block.iter().map(|(slot, _)| self.0[*slot].map_or(0, |leader| leader.event_time));
+            let times = block.iter().map(|offer| self.0[offer.slot].map_or(0, |leader| leader.event_time));
             std::hint::black_box(times.fold(0, |sum, time| sum ^ time));
-            for (slot, leader) in block {
-                let leading = &mut self.0[*slot];
-                if leading.is_none_or(|known| known < *leader) {
-                    *leading = Some(*leader);
+            for offer in block {
+                let (leading, leader) = (&mut self.0[offer.slot], candidates.leader(offer.row));
+                if leading.is_none_or(|known| known < leader) {
+                    *leading = Some(leader);
                 }
             }
         }

@@ -26,7 +26,7 @@ use super::shape::{Shape, Wanted};
 use super::source_file::SourceFile;
 
 /// Rows of one decoded batch.
-const BATCH_ROWS: usize = 32 * 1024;
+const BATCH_ROWS: usize = 8 * 1024;
 /// Bytes from the end of a file that are read for its footer at first.
 const FOOTER_BYTES: u64 = 64 * 1024;
 

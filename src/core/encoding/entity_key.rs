@@ -86,8 +86,13 @@ impl EntityKey {
 
     /// Adds an int64 field.
     pub fn push_int64(&mut self, value: i64) {
-        self.0.push(INT64);
-        self.0.extend((value.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+        self.0.extend_from_slice(&Self::of_int64(value));
+    }
+
+    /// The bytes of a key that is one int64 field: most keys are, and need no allocation.
+    pub const fn of_int64(value: i64) -> [u8; 9] {
+        let [a, b, c, d, e, f, g, h] = (value.cast_unsigned() ^ (1 << 63)).to_be_bytes();
+        [INT64, a, b, c, d, e, f, g, h]
     }
 
     /// Adds a timestamp field, in nanoseconds since the epoch.

@@ -1,5 +1,7 @@
 //! From columns to encoded keys and packed rows, without a `Value` per cell.
 
+use std::ops::Range;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int32Array, Int64Array, StringArray,
     TimestampNanosecondArray,
@@ -37,9 +39,26 @@ impl KeyColumns {
     }
 
     /// Writes the key of a row over `key`; false, with `key` in no good state, when a field is null.
+    #[inline]
     pub fn encode(&self, row: usize, key: &mut EntityKey) -> bool {
         key.clear();
         self.0.iter().all(|column| column.push(row, key))
+    }
+
+    /// Calls `take` with each of some rows whose key has no null field, and the encoded key.
+    pub fn for_each(&self, rows: Range<usize>, mut take: impl FnMut(usize, &[u8])) {
+        if let [KeyColumn::Int64(column)] = self.0.as_slice() {
+            for row in rows.filter(|row| column.is_valid(*row)) {
+                take(row, &EntityKey::of_int64(column.value(row)));
+            }
+            return;
+        }
+        let mut key = EntityKey::empty();
+        for row in rows {
+            if self.encode(row, &mut key) {
+                take(row, key.as_bytes());
+            }
+        }
     }
 }
 

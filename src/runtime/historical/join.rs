@@ -4,7 +4,6 @@
 //! along the slots of a key then give every slot the newest row it may see, and the ttl decides whether that is too old.
 //! The values of what leads at the end are read last.
 
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int64Array, new_null_array};
@@ -72,8 +71,8 @@ pub(super) async fn join_view(
         move |batch: RecordBatch| {
             let candidates = Candidates::new(&batch)?;
             for rows in candidates.blocks() {
-                let offers = offers(&slots, &candidates, rows, visibility);
-                locked(&leaders).offer(&offers);
+                let offers = slots.first_that_see(&candidates, rows, visibility);
+                locked(&leaders).offer(&candidates, &offers);
             }
             Ok(())
         }
@@ -107,17 +106,6 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     let from =
         if ttl.is_zero() { Timestamp::MIN } else { Timestamp::from_nanos(earliest).saturating_sub(ttl) };
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
-}
-
-/// Those of some rows that some slot sees, with the first that does.
-fn offers(
-    slots: &Slots,
-    candidates: &Candidates<'_>,
-    rows: Range<usize>,
-    visibility: Visibility,
-) -> Vec<(usize, Leader)> {
-    let seen = slots.first_that_see(candidates, rows.clone(), visibility);
-    rows.zip(seen).filter_map(|(row, slot)| Some((slot? as usize, candidates.leader(row)))).collect()
 }
 
 /// What each slot sees at the end.

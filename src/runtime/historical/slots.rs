@@ -7,8 +7,8 @@ use arrow::array::{Array as _, Int64Array};
 use super::EventTimeMatch;
 use crate::blocking::processors;
 use crate::columns::KeyColumns;
-use crate::key_index::{Hashed, KeyIndex};
-use crate::newest_rows::{Candidates, Leader, blocks};
+use crate::key_index::KeyIndex;
+use crate::newest_rows::{Candidates, Leader, Offer, blocks};
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -42,8 +42,8 @@ impl Slots {
         let mut keys = KeyIndex::default();
         let mut key_of_row = vec![NONE; times.len()];
         for block in blocks(times.len()) {
-            let hashed = keys.hashed(columns, block).filter(|hashed| times.is_valid(hashed.row));
-            let hashed: Vec<Hashed> = hashed.collect();
+            let mut hashed = keys.hashed(columns, block);
+            hashed.retain(|hashed| times.is_valid(hashed.row));
             for (hashed, number) in hashed.iter().zip(keys.number(columns, &hashed)?) {
                 key_of_row[hashed.row] = number;
             }
@@ -100,21 +100,19 @@ impl Slots {
         self.of_row.iter().map(|slot| (*slot != NONE).then_some(*slot as usize))
     }
 
-    /// For each of some source rows the first slot that may see it; the later ones of its key may too.
+    /// Those of some source rows that some slot may see, each for the first that does; the later ones of its key may too.
     pub(super) fn first_that_see(
         &self,
         candidates: &Candidates<'_>,
         rows: Range<usize>,
         visibility: Visibility,
-    ) -> Vec<Option<u32>> {
-        let numbers = self.keys.numbers(&candidates.keys, rows.clone());
-        // In passes of their own, as the numbers are: each looks somewhere else in memory.
-        let runs: Vec<Range<u32>> = numbers
-            .into_iter()
-            .map(|number| number.map_or(0..0, |key| self.starts[key as usize]..self.starts[key as usize + 1]))
-            .collect();
+    ) -> Vec<Offer> {
+        // In passes of their own, as those of the numbers are: each looks somewhere else in memory.
+        let run = |(row, key): (usize, u32)| (row, self.starts[key as usize]..self.starts[key as usize + 1]);
+        let runs: Vec<(usize, Range<u32>)> =
+            self.keys.numbers(&candidates.keys, rows).into_iter().map(run).collect();
         // Asked for all at once, the times of a batch arrive together; the search below would wait for each in turn.
-        let ends = |run: &Range<u32>| {
+        let ends = |(_, run): &(usize, Range<u32>)| {
             let last = (run.end as usize).saturating_sub(1);
             self.times.get(run.start as usize).copied().unwrap_or(0)
                 ^ self.times.get(last).copied().unwrap_or(0)
@@ -122,9 +120,9 @@ impl Slots {
         std::hint::black_box(runs.iter().map(ends).fold(0, |sum, times| sum ^ times));
         let first = |(row, run): (usize, Range<u32>)| {
             let seen = self.first_of(&run, candidates.leader(row), visibility);
-            (seen < run.end).then_some(seen)
+            (seen < run.end).then_some(Offer { slot: seen as usize, row })
         };
-        rows.zip(runs).map(first).collect()
+        runs.into_iter().filter_map(first).collect()
     }
 
     /// The first slot of a run that may see a row, or the end of the run.

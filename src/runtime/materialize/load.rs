@@ -17,7 +17,7 @@ use provender_core::time::Timestamp;
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, RowColumns};
 use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
-use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, locked};
+use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, Offer, locked};
 use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
 use crate::{Error, ErrorKind, Result};
 
@@ -142,10 +142,10 @@ impl NewestPerKey {
     fn take_in(&self, batch: &RecordBatch) -> Result<()> {
         let (candidates, rows) = (Candidates::new(batch)?, batch.num_rows());
         let mut by_part: [Vec<Hashed>; PARTS] = from_fn(|_| Vec::with_capacity(rows * 5 / 4 / PARTS));
-        for hashed in self.hasher.hashed(&candidates.keys, 0..rows) {
+        self.hasher.for_each(&candidates.keys, 0..rows, |hashed| {
             // Bits in the middle: tables use the others.
             by_part[(hashed.hash >> 32) as usize % PARTS].push(hashed);
-        }
+        });
         let keys: usize = by_part.iter().map(Vec::len).sum();
         self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
         self.null_keys.fetch_add((rows - keys) as u64, Ordering::Relaxed);
@@ -154,8 +154,8 @@ impl NewestPerKey {
             for keys in keys.chunks(BLOCK) {
                 let numbers = index.number(&candidates.keys, keys)?;
                 let offers = keys.iter().zip(numbers);
-                let offers = offers.map(|(key, number)| (number as usize, candidates.leader(key.row)));
-                leaders.offer(&offers.collect::<Vec<_>>());
+                let offers = offers.map(|(key, number)| Offer { slot: number as usize, row: key.row });
+                leaders.offer(&candidates, &offers.collect::<Vec<_>>());
             }
         }
         Ok(())
