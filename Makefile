@@ -40,6 +40,8 @@ bench: release
 	benches/materialize
 	benches/reads_while_materializing
 	benches/serving
+	benches/request_profile
+	benches/soak
 
 install: toolchain
 	$(CARGO) install --locked --path src/cli

@@ -93,17 +93,24 @@ def _feature(random, kind, many):
     return pa.array(random.random(many).astype(kind), mask=nulls)
 
 
-def project(folder, views, ttl="10d"):
-    """Writes a project with views of all features, one over each `(name, path)`."""
+def project(folder, views, ttl="10d", name="history", cache_ttl=60, online_store=None, pushed=False):
+    """Writes a project with views of all features, one over each `(view, path)`; with `pushed` each view takes pushed rows as well, by
+    the push source `{view}_live`."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "feature_store.yaml").write_text("project: history\nprovider: local\nregistry: data/registry\n")
+    environment = f"project: {name}\nprovider: local\nregistry: {{ path: data/registry, cache_ttl_seconds: {cache_ttl} }}\n"
+    if online_store is not None:
+        environment += f"online_store: {online_store}\n"
+    (folder / "feature_store.yaml").write_text(environment)
     blocks = ['entity "key" {\n  join_key   = "key"\n  value_type = int64\n}\n']
-    features = "".join(f'  feature "{name}" {{ type = {kind} }}\n' for name, kind in FEATURES)
-    for name, path in views:
-        blocks.append(f'data_source "file" "{name}" {{\n  path              = "{path}"\n  timestamp_field   = "event_timestamp"\n'
+    features = "".join(f'  feature "{feature}" {{ type = {kind} }}\n' for feature, kind in FEATURES)
+    for view, path in views:
+        blocks.append(f'data_source "file" "{view}" {{\n  path              = "{path}"\n  timestamp_field   = "event_timestamp"\n'
                       f'  created_timestamp_column = "created"\n}}\n')
-        blocks.append(f'feature_view "{name}" {{\n  entities = [entity.key]\n  source   = data_source.{name}\n  ttl      = "{ttl}"\n{features}}}\n')
+        if pushed:
+            blocks.append(f'data_source "push" "{view}_live" {{\n  batch_source = data_source.{view}\n}}\n')
+        source = f"{view}_live" if pushed else view
+        blocks.append(f'feature_view "{view}" {{\n  entities = [entity.key]\n  source   = data_source.{source}\n  ttl      = "{ttl}"\n{features}}}\n')
     (folder / "views.hcl").write_text("\n".join(blocks))
 
 

@@ -1,6 +1,9 @@
 //! CPU work leaves the async threads through here.
 
 use std::cmp::Ordering;
+use std::sync::LazyLock;
+
+use tokio::sync::Semaphore;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -16,6 +19,31 @@ pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::new(ErrorKind::Bug, "a worker thread stopped").with_source(error))?
+}
+
+/// So many pieces of the work of requests are done at once, or twice as many as there are processors: those that wait for
+/// a cold disk must not keep all the others.
+const LEAST_TURNS: usize = 8;
+
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(LEAST_TURNS.max(2 * processors())));
+
+/// Runs work of a request, which waits for nothing but the disk, on a blocking thread when its turn has come. The async
+/// runtime would start a thread for each piece that is waiting: that finishes nothing sooner, and every thread keeps some
+/// two MiB of freed memory for itself.
+///
+/// # Errors
+/// Those of the work; `Bug` where it panics.
+pub async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let turn = TURNS
+        .acquire()
+        .await
+        .map_err(|error| Error::new(ErrorKind::Bug, "no work is begun any more").with_source(error))?;
+    on_blocking_thread(move || {
+        // Also when nobody waits for the result any more, the turn lasts as long as the work.
+        let _turn = turn;
+        work()
+    })
+    .await
 }
 
 /// Sorts in as many parts as there are processors, then merges them; equal items come in any order.

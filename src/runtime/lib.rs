@@ -25,5 +25,5 @@ pub mod source_check;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use blocking::processors;
+pub use blocking::{in_turn, processors};
 pub use error::{Error, ErrorKind, Result};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use provender_core::time::Timestamp;
-use provender_runtime::Error;
 use provender_runtime::clock::Clock;
 use provender_runtime::feature_store::{
     Entities, EntityColumns, FeatureStore, OnlineResponse, ReadPlan, Spelling,
 };
+use provender_runtime::{Error, in_turn};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -188,12 +188,11 @@ impl Service {
     }
 }
 
-/// Runs work that would keep an async thread too long.
+/// Runs work that would keep an async thread too long, in its turn.
 pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| Refusal::new(Code::Internal, "a worker thread stopped"))
+    Ok(in_turn(move || Ok(work())).await?)
 }
 
 /// Reads a body. Text that is no JSON is another refusal than JSON that says something else.

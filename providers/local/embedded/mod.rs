@@ -23,7 +23,7 @@ use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::OnlineTable;
 use provender_runtime::provider::{OnlineRow, OnlineStore, TableRead, WriteMode, WriteOutcome};
-use provender_runtime::{Error, ErrorKind, Result};
+use provender_runtime::{Error, ErrorKind, Result, in_turn};
 
 use self::environment::{Environment, Settings};
 use self::tables::Record;
@@ -198,7 +198,7 @@ impl OnlineStore for EmbeddedStore {
         let owned: Vec<(String, Vec<EntityKey>)> =
             names.zip(reads.iter().map(|read| read.keys.to_vec())).collect();
         let absent = absent();
-        blocking(move || environment.reading(absent, |databases, txn| rows::read(databases, txn, &owned)))
+        in_turn(move || environment.reading(absent, |databases, txn| rows::read(databases, txn, &owned)))
             .await
     }
 

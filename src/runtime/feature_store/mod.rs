@@ -41,7 +41,7 @@ pub use write::{TableReport, WriteReport};
 use self::answer::{OtherSchemas, ViewRows};
 use self::meters::StoreMeters;
 use self::serving::Serving;
-use crate::blocking::on_blocking_thread;
+use crate::blocking::in_turn;
 use crate::feature_request::{FeatureRef, FeatureRequest};
 use crate::metrics::Recorder;
 use crate::provider::{OnlineStore, Provider, TableRead};
@@ -233,7 +233,7 @@ impl FeatureStore {
             let views = views.collect::<Result<Vec<_>>>()?;
             make(Answer::of(plan.clone(), entities, views)?)
         };
-        if values <= INLINE_VALUES { work() } else { on_blocking_thread(work).await }
+        if values <= INLINE_VALUES { work() } else { in_turn(work).await }
     }
 
     /// Rows of each lookup in one round trip, and the schemas of those that are not of their table's current one.

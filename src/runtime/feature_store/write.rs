@@ -11,7 +11,7 @@ use provender_core::time::{Duration, Timestamp};
 
 use super::FeatureStore;
 use super::frame::Frame;
-use crate::blocking::on_blocking_thread;
+use crate::blocking::in_turn;
 use crate::feature_request::not_found;
 use crate::materialize::newest_table;
 use crate::provider::{OnlineRow, WriteMode, WriteOutcome};
@@ -96,7 +96,7 @@ impl FeatureStore {
             input.refuse_missing(&frame)?;
             let of_view = (*name).to_owned();
             let frame = frame.clone();
-            let encoded = on_blocking_thread(move || input.encode(&frame, tables, now)).await?;
+            let encoded = in_turn(move || input.encode(&frame, tables, now)).await?;
             writes.extend(encoded.into_iter().map(|encoded| (of_view.clone(), encoded)));
         }
         let store = self.online_store()?;
