@@ -2,7 +2,7 @@
 //! many of them in one pipeline, and gives their answers in order.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
@@ -24,6 +24,8 @@ use crate::settings::Settings;
 const CONNECTING: Duration = Duration::from_secs(3);
 /// How long an answer may take. In a cluster everything that the library tries when a node is gone counts too.
 const ANSWERING: Duration = Duration::from_secs(5);
+/// Who gives up on an answer after this long has reason to take the connection for dead.
+const SUSPICIOUS: Duration = Duration::from_millis(500);
 /// How long a lost connection waits before it is made again, the first time.
 const WAITING: Duration = Duration::from_millis(50);
 /// Keys that a server looks at for one answer to `SCAN`.
@@ -113,6 +115,25 @@ enum Connection {
 /// A connection that is being made; everybody who needs it waits for the same one, and fails with it.
 type Connecting = Shared<BoxFuture<'static, RedisResult<Connection>>>;
 
+/// Somebody waits for an answer, and may be given less time than it takes to be told that there will be none. A connection
+/// that is dead would then be waited for again and again, as nobody would learn that it is dead.
+struct Waiting<'a> {
+    server: &'a Server,
+    connecting: &'a Connecting,
+    began: Instant,
+    is_over: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // One that is still being made has a limit of its own.
+        let is_made = self.connecting.peek().is_some();
+        if !self.is_over && is_made && self.began.elapsed() >= SUSPICIOUS {
+            self.server.forget(self.connecting);
+        }
+    }
+}
+
 /// A server or a cluster.
 pub(crate) struct Server {
     settings: Settings,
@@ -187,16 +208,10 @@ impl Server {
 
     async fn try_send(&self, commands: &[Command]) -> RedisResult<Vec<Value>> {
         let connecting = self.connecting();
-        let answer = match self.connected(&connecting).await? {
-            Connection::Cluster(cluster) => cluster.run(commands).await,
-            Connection::One(mut connection) => {
-                let mut pipeline = Pipeline::with_capacity(commands.len());
-                for command in commands {
-                    pipeline.add_command(command.cmd.clone());
-                }
-                connection.send_packed_commands(&pipeline, 0, commands.len()).await
-            }
-        };
+        let mut waiting =
+            Waiting { server: self, connecting: &connecting, began: Instant::now(), is_over: false };
+        let answer = self.answer(&connecting, commands).await;
+        waiting.is_over = true;
         // One that gives no answer may be dead without either end knowing. Others are made again by the library.
         if answer.as_ref().is_err_and(|error| error.is_timeout() || self.is_cluster() && error.is_io_error())
         {
@@ -205,10 +220,31 @@ impl Server {
         answer
     }
 
+    async fn answer(&self, connecting: &Connecting, commands: &[Command]) -> RedisResult<Vec<Value>> {
+        match self.connected(connecting).await? {
+            Connection::Cluster(cluster) => cluster.run(commands).await,
+            Connection::One(mut connection) => {
+                let mut pipeline = Pipeline::with_capacity(commands.len());
+                for command in commands {
+                    pipeline.add_command(command.cmd.clone());
+                }
+                connection.send_packed_commands(&pipeline, 0, commands.len()).await
+            }
+        }
+    }
+
     /// The connection, or what is being made.
     fn connecting(&self) -> Connecting {
-        let mut connecting = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
-        connecting.get_or_insert_with(|| connect(self.settings.clone()).boxed().shared()).clone()
+        let mut known = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that failed when nobody waited for it any more says nothing about now.
+        let usable = known.as_ref().filter(|known| known.peek().is_none_or(RedisResult::is_ok));
+        if let Some(usable) = usable {
+            return usable.clone();
+        }
+        let connecting = connect(self.settings.clone()).boxed().shared();
+        // It is made to its end, also when all who wait for it give up.
+        tokio::spawn(connecting.clone());
+        known.insert(connecting).clone()
     }
 
     async fn connected(&self, connecting: &Connecting) -> RedisResult<Connection> {

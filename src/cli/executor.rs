@@ -1,5 +1,6 @@
 //! The one place that builds an async runtime, and the signals that stop work in it.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{CommandError, CommandResult};
@@ -23,6 +24,16 @@ pub(crate) fn yield_to_others() {
     let _ = rustix::process::nice(19);
 }
 
+/// Takes as many open files as the system allows this process, and says how many those are. What a process is given at first
+/// is meant for old programs, and a connection is a file.
+pub(crate) fn allow_open_files() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let allowed = if raised.is_ok() { maximum } else { current };
+    allowed.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX)
+}
+
 /// What is said at the first signal and at the second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StopWords {
@@ -32,11 +43,23 @@ pub(crate) struct StopWords {
     pub(crate) second: &'static str,
 }
 
+/// Does something at each SIGHUP, which ends the process where nobody listens for it.
+pub(crate) fn on_hangup(act: impl Fn() + Send + 'static) -> CommandResult<()> {
+    let mut hangup = listen(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            act();
+        }
+    });
+    Ok(())
+}
+
+fn listen(kind: SignalKind) -> CommandResult<Signal> {
+    signal(kind).map_err(|error| CommandError::new("could not listen for signals").because(error))
+}
+
 /// Becomes `true` at the first Ctrl-C or SIGTERM; the second one ends the process at once with exit code 1.
 pub(crate) fn stop_signal(words: StopWords) -> CommandResult<watch::Receiver<bool>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen =
-        |kind| signal(kind).map_err(|error| CommandError::new("could not listen for signals").because(error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {

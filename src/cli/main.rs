@@ -6,6 +6,7 @@ mod arguments;
 mod backends;
 mod clock;
 mod commands;
+mod credentials;
 mod error;
 mod executor;
 mod habits;

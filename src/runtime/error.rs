@@ -81,6 +81,17 @@ impl Error {
         Self { kind, message: message.into(), source: Some(Box::new(cause)), hints }
     }
 
+    /// The same error of a store that somebody else's request needed: a login or a table that is gone is nothing that the
+    /// request did wrong.
+    #[must_use]
+    pub(crate) fn of_store(self) -> Self {
+        let kind = match self.kind {
+            ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Conflict => ErrorKind::Unavailable,
+            kind => kind,
+        };
+        Self { kind, ..self }
+    }
+
     /// Its message and those of its causes, outermost first. Libraries often repeat their cause in their own message; it
     /// is said once.
     pub fn chain(&self) -> Vec<String> {

@@ -21,10 +21,10 @@ pub enum Scope {
 ///
 /// As text: one key a line, its name, its scopes (`read`, `write` or `read,write`) and the SHA-256 digest of the key as 64
 /// hexadecimal digits, with spaces between. Empty lines and lines that begin with `#` are left out.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ApiKeys(Vec<ApiKey>);
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct ApiKey {
     name: String,
     read: bool,

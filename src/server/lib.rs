@@ -1,9 +1,11 @@
 //! Online features over HTTP and gRPC, from the same functions.
 //!
 //! Read `server` (what runs), then `service` (what both interfaces call), `http` and `grpc` (the interfaces), `refusal`
-//! (every way to say no, with its codes), `listen` (connections), `refresh` (the registry behind it all), `meters` (what is counted). Nothing here
+//! (every way to say no, with its codes), `listen` (connections), `refresh` (the registry behind it all), `credentials`
+//! (keys and certificate, which may change), `meters` (what is counted). Nothing here
 //! builds a runtime, names a provider or writes to a terminal; events go to `tracing`, and no value of a feature does.
 
+mod credentials;
 mod grpc;
 mod http;
 mod keys;
@@ -21,6 +23,7 @@ mod tests;
 mod tls;
 mod writes;
 
+pub use credentials::{CredentialSource, Credentials};
 pub use keys::{ApiKeys, KeysError, Scope};
 pub use server::{Parts, Server};
 pub use settings::Settings;

@@ -1,5 +1,6 @@
 //! Connections: accepted while there is room, given up when they dawdle, let go when the server stops.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::Request;
+use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -25,6 +26,9 @@ use crate::settings::Settings;
 const PAUSE: Duration = Duration::from_millis(50);
 /// A quiet gRPC connection is asked whether it still lives.
 const PING: Duration = Duration::from_secs(30);
+/// A kept HTTP connection is closed so long after the server was told to stop: who uses it all the time has a request on its
+/// way at any moment, and learns with the answer to that one that it is the last.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 /// Streams of one gRPC connection.
 const MOST_STREAMS: u32 = 256;
 
@@ -88,32 +92,31 @@ impl Listener {
     /// Answers until `stop`, then until all connections are done or their time is over.
     pub(crate) async fn run(self, routes: Router, mut stop: watch::Receiver<bool>) {
         let (give_up, given_up) = watch::channel(false);
+        let connection = Connection {
+            routes,
+            tls: self.tls.clone(),
+            interface: self.interface,
+            header_timeout: self.header_timeout,
+            idle_timeout: self.idle_timeout,
+            stop: stop.clone(),
+            is_stopping: Arc::default(),
+        };
         loop {
             let accepted = tokio::select! {
                 accepted = self.accept() => accepted,
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
-            let Some((stream, room)) = accepted else { continue };
-            let connection = Connection {
-                routes: routes.clone(),
-                tls: self.tls.clone(),
-                interface: self.interface,
-                header_timeout: self.header_timeout,
-                idle_timeout: self.idle_timeout,
-                stop: stop.clone(),
-            };
-            let mut given_up = given_up.clone();
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = connection.run(stream) => {}
-                    _ = given_up.wait_for(|given_up| *given_up) => {}
-                }
-                drop(room);
-            });
+            if let Some((stream, room)) = accepted {
+                connection.clone().begin(stream, room, given_up.clone());
+            }
         }
+        connection.is_stopping.store(true, Ordering::Relaxed);
         // No new connection from here on: the port is free for who comes next.
         let Self { tcp, room, most, drain_timeout, interface, .. } = self;
-        drop(tcp);
+        for (stream, room) in waiting(tcp, &room) {
+            connection.clone().begin(stream, room, given_up.clone());
+        }
+        drop(connection);
         let all = u32::try_from(most).unwrap_or(u32::MAX);
         if tokio::time::timeout(drain_timeout, room.acquire_many(all)).await.is_err() {
             tracing::warn!(%interface, "connections were cut off: they did not end in time");
@@ -139,6 +142,25 @@ impl Listener {
     }
 }
 
+/// Connections that the system has let in already, as far as there is room: their requests may be on their way, and closing
+/// the listener would reset them.
+fn waiting(
+    tcp: TcpListener,
+    room: &Arc<Semaphore>,
+) -> impl Iterator<Item = (TcpStream, OwnedSemaphorePermit)> {
+    // Asked of the system itself, which may know more of them than the runtime does.
+    let tcp = tcp.into_std().ok();
+    std::iter::from_fn(move || {
+        let room = room.clone().try_acquire_owned().ok()?;
+        let (stream, _) = tcp.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        let _ = stream.set_nodelay(true);
+        Some((TcpStream::from_std(stream).ok()?, room))
+    })
+}
+
+/// How connections of an interface are answered.
+#[derive(Clone)]
 struct Connection {
     routes: Router,
     tls: Option<TlsAcceptor>,
@@ -146,9 +168,22 @@ struct Connection {
     header_timeout: Duration,
     idle_timeout: Duration,
     stop: watch::Receiver<bool>,
+    /// The same for requests, which look at it each.
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl Connection {
+    /// Answers on a task of its own, until the connection ends or is given up.
+    fn begin(self, stream: TcpStream, room: OwnedSemaphorePermit, mut given_up: watch::Receiver<bool>) {
+        tokio::spawn(async move {
+            tokio::select! {
+                () = self.run(stream) => {}
+                _ = given_up.wait_for(|given_up| *given_up) => {}
+            }
+            drop(room);
+        });
+    }
+
     /// What goes wrong with a connection is the client's to notice; it is no event here.
     async fn run(self, stream: TcpStream) {
         match self.tls.clone() {
@@ -163,11 +198,18 @@ impl Connection {
 
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let spoke = Arc::new(AtomicBool::new(false));
-        let (routes, heard) = (self.routes, spoke.clone());
+        let (routes, heard, is_stopping) = (self.routes, spoke.clone(), self.is_stopping);
+        let is_http = self.interface == Interface::Http;
         let service = service_fn(move |request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
-            let routes = routes.clone();
-            async move { routes.oneshot(request.map(Body::new)).await as Result<Response, _> }
+            let (routes, is_stopping) = (routes.clone(), is_stopping.clone());
+            async move {
+                let mut answer: Response = routes.oneshot(request.map(Body::new)).await?;
+                if is_http && is_stopping.load(Ordering::Relaxed) {
+                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let io = TokioIo::new(stream);
         let mut stop = self.stop;
@@ -180,10 +222,14 @@ impl Connection {
                 let mut builder = http1::Builder::new();
                 builder.timer(TokioTimer::new()).header_read_timeout(self.idle_timeout);
                 let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+                let last = async {
+                    stopped.await;
+                    tokio::time::sleep(LAST_REQUEST).await;
+                };
                 tokio::select! {
                     _ = connection.as_mut() => return,
                     () = silent => return,
-                    () = stopped => connection.as_mut().graceful_shutdown(),
+                    () = last => connection.as_mut().graceful_shutdown(),
                 }
                 let _ = connection.await;
             }

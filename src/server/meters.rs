@@ -133,6 +133,7 @@ pub(crate) struct Meters {
     endpoints: [EndpointMeters; ENDPOINTS.len()],
     registry_age: Age,
     refresh_failures: Counter,
+    credential_failures: Counter,
 }
 
 /// Each series begins with the first request that it is about.
@@ -160,6 +161,7 @@ impl Meters {
             endpoints: std::array::from_fn(|_| EndpointMeters::default()),
             registry_age: recorder.age(&table::REGISTRY_AGE, &[]),
             refresh_failures: recorder.counter(&table::REGISTRY_REFRESH_FAILURES, &[]),
+            credential_failures: recorder.counter(&table::CREDENTIAL_REFRESH_FAILURES, &[]),
             recorder,
         }
     }
@@ -196,6 +198,13 @@ impl Meters {
         match looked {
             Ok(_) => self.registry_read(),
             Err(_) => self.refresh_failures.add(1),
+        }
+    }
+
+    /// The credentials were looked at.
+    pub(crate) fn credentials(&self, looked: &Result<(), provender_runtime::Error>) {
+        if looked.is_err() {
+            self.credential_failures.add(1);
         }
     }
 

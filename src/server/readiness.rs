@@ -12,10 +12,37 @@ use tokio::sync::Mutex;
 /// A look at the store is good for so long.
 const STORE_LOOK: Duration = Duration::from_secs(1);
 
+/// What is wrong at a moment.
+#[derive(Debug)]
+pub(crate) struct Problems {
+    /// Whether new requests should come all the same.
+    pub(crate) is_ready: bool,
+    /// What is wrong, by what it is about.
+    pub(crate) list: Vec<(&'static str, String)>,
+}
+
+/// A problem that was not known, or one that is over.
+enum News {
+    Broken(String),
+    Mended,
+}
+
+/// Keeps what is wrong with something now, and says what is new about it.
+fn news(kept: &ArcSwapOption<String>, error: Option<&Error>) -> Option<News> {
+    let problem = error.map(|error| error.chain().join(": "));
+    let before = kept.swap(problem.clone().map(Arc::new));
+    match (before, problem) {
+        (None, Some(problem)) => Some(News::Broken(problem)),
+        (Some(_), None) => Some(News::Mended),
+        _ => None,
+    }
+}
+
 /// What is known about what a server stands on.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
     registry: ArcSwapOption<String>,
+    credentials: ArcSwapOption<String>,
     store: Mutex<Option<(Instant, Option<String>)>>,
     draining: AtomicBool,
 }
@@ -23,17 +50,25 @@ pub(crate) struct Readiness {
 impl Readiness {
     /// The registry was read, or could not be. Tells when that is news.
     pub(crate) fn registry(&self, error: Option<&Error>) {
-        let problem = error.map(|error| error.chain().join(": "));
-        let before = self.registry.swap(problem.clone().map(Arc::new));
-        match (before, problem) {
-            (None, Some(problem)) => {
-                tracing::warn!(
-                    problem,
-                    "the registry cannot be read; answers go on with what was read before"
-                );
-            }
-            (Some(_), None) => tracing::info!("the registry can be read again"),
-            _ => {}
+        match news(&self.registry, error) {
+            Some(News::Broken(problem)) => tracing::warn!(
+                problem,
+                "the registry cannot be read; answers go on with what was read before"
+            ),
+            Some(News::Mended) => tracing::info!("the registry can be read again"),
+            None => {}
+        }
+    }
+
+    /// Keys and certificate were read, or could not be. Tells when that is news.
+    pub(crate) fn credentials(&self, error: Option<&Error>) {
+        match news(&self.credentials, error) {
+            Some(News::Broken(problem)) => tracing::warn!(
+                problem,
+                "API keys or certificate cannot be read again; those that were read before still count"
+            ),
+            Some(News::Mended) => tracing::info!("API keys and certificate can be read again"),
+            None => {}
         }
     }
 
@@ -42,8 +77,8 @@ impl Readiness {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// What is wrong, by what it is about; empty: nothing.
-    pub(crate) async fn problems(&self, store: &FeatureStore) -> Vec<(&'static str, String)> {
+    /// What is wrong, by what it is about.
+    pub(crate) async fn problems(&self, store: &FeatureStore) -> Problems {
         let mut problems = Vec::new();
         if self.draining.load(Ordering::Relaxed) {
             problems.push(("server", "it is stopping".to_owned()));
@@ -54,7 +89,13 @@ impl Readiness {
         if let Some(problem) = self.store_problem(store).await {
             problems.push(("online_store", problem));
         }
-        problems
+        let is_ready = problems.is_empty();
+        // Every server reads the same bad file at the same time, and answers as well as before: were they not ready,
+        // nobody would answer.
+        if let Some(problem) = &*self.credentials.load() {
+            problems.push(("credentials", problem.to_string()));
+        }
+        Problems { is_ready, list: problems }
     }
 
     /// Looks at the store, unless somebody just did.

@@ -1,4 +1,4 @@
-//! The registry behind the answers: looked at again and again, never in the way of a request.
+//! The registry behind the answers, and the credentials: looked at again and again, never in the way of a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,12 +34,19 @@ impl Refresher {
                 () = self.now.notified() => {}
                 _ = stop.wait_for(|stopped| *stopped) => return,
             }
+            self.look_at_credentials().await;
             let looked = tokio::time::timeout(LONGEST_LOOK, self.look()).await.unwrap_or_else(|_| {
                 Err(Error::unavailable(format!("the registry did not answer within {LONGEST_LOOK:?}")))
             });
             self.service.meters.registry(&looked);
             self.service.readiness.registry(looked.as_ref().err());
         }
+    }
+
+    async fn look_at_credentials(&self) {
+        let read = self.service.credentials.refresh().await;
+        self.service.meters.credentials(&read);
+        self.service.readiness.credentials(read.as_ref().err());
     }
 
     async fn look(&mut self) -> Result<()> {

@@ -14,6 +14,7 @@ use provender_runtime::{Error, Result};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, watch};
 
+use crate::credentials::CurrentCredentials;
 use crate::listen::{Interface, Listener};
 use crate::meters::Meters;
 use crate::refresh::Refresher;
@@ -47,13 +48,14 @@ pub struct Server {
     grpc_address: SocketAddr,
     service: Arc<Service>,
     refresher: Refresher,
+    refresh: Arc<Notify>,
 }
 
 impl Server {
-    /// Binds both addresses.
+    /// Reads the credentials and binds both addresses.
     ///
     /// # Errors
-    /// `Invalid` for an address that cannot be bound, or a certificate that cannot be used.
+    /// `Invalid` for an address that cannot be bound, or credentials that cannot be used.
     pub async fn bind(parts: Parts, settings: Settings) -> Result<Self> {
         let store = FeatureStore::new(parts.applied.clone(), parts.provider.clone())
             .with_store_timeout(settings.store_timeout)
@@ -68,19 +70,25 @@ impl Server {
             running: Arc::new(Mutex::new(())),
             metrics: parts.metrics.clone(),
         });
-        let (http, http_address) = bind(settings.http, &settings, Interface::Http).await?;
-        let (grpc, grpc_address) = bind(settings.grpc, &settings, Interface::Grpc).await?;
+        let credentials = CurrentCredentials::read(settings.credentials.clone())?;
+        let (http, http_address) = bind(settings.http, &settings, &credentials, Interface::Http).await?;
+        let (grpc, grpc_address) = bind(settings.grpc, &settings, &credentials, Interface::Grpc).await?;
         let every = settings.refresh;
-        let service =
-            Arc::new(Service::new(store, settings, writes, parts.clock, Meters::new(parts.metrics)));
+        let meters = Meters::new(parts.metrics);
+        let service = Arc::new(Service::new(store, settings, credentials, writes, parts.clock, meters));
         let refresher = Refresher {
             log: parts.log,
             applied: parts.applied,
             service: service.clone(),
             every,
-            now: changed,
+            now: changed.clone(),
         };
-        Ok(Self { http, grpc, http_address, grpc_address, service, refresher })
+        Ok(Self { http, grpc, http_address, grpc_address, service, refresher, refresh: changed })
+    }
+
+    /// Told by who knows that the registry or the credentials have changed: they are looked at at once.
+    pub fn refresh(&self) -> Arc<Notify> {
+        self.refresh.clone()
     }
 
     /// Where HTTP is answered.
@@ -137,6 +145,7 @@ impl fmt::Debug for Server {
 async fn bind(
     address: SocketAddr,
     settings: &Settings,
+    credentials: &CurrentCredentials,
     interface: Interface,
 ) -> Result<(Listener, SocketAddr)> {
     let failed = |error: std::io::Error| {
@@ -146,7 +155,8 @@ async fn bind(
     };
     let tcp = TcpListener::bind(address).await.map_err(failed)?;
     let bound = tcp.local_addr().map_err(failed)?;
-    let tls = settings.tls.as_ref().map(|tls| tls.acceptor(interface.protocol())).transpose();
+    let certificate = credentials.certificate();
+    let tls = certificate.map(|certificate| certificate.acceptor(interface.protocol())).transpose();
     let tls = tls.map_err(|error| Error::invalid(error.to_string()))?;
     Ok((Listener::new(tcp, tls, interface, settings), bound))
 }

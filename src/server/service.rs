@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use provender_core::time::Timestamp;
@@ -15,6 +16,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::credentials::CurrentCredentials;
 use crate::keys::{Scope, Verdict};
 use crate::meters::{Endpoint, Meters};
 use crate::readiness::Readiness;
@@ -32,6 +34,7 @@ const LARGE_BODY_SHARE: usize = 8;
 pub(crate) struct Service {
     pub(crate) store: FeatureStore,
     pub(crate) settings: Settings,
+    pub(crate) credentials: CurrentCredentials,
     pub(crate) readiness: Readiness,
     /// Present when this server writes.
     pub(crate) writes: Option<Writes>,
@@ -60,6 +63,7 @@ impl Service {
     pub(crate) fn new(
         store: FeatureStore,
         settings: Settings,
+        credentials: CurrentCredentials,
         writes: Option<Writes>,
         clock: Arc<dyn Clock>,
         meters: Meters,
@@ -67,12 +71,12 @@ impl Service {
         let in_flight = Semaphore::new(settings.max_in_flight);
         let large_bodies = Semaphore::new(settings.max_in_flight.div_ceil(LARGE_BODY_SHARE));
         let readiness = Readiness::default();
-        Self { store, settings, readiness, writes, clock, meters, in_flight, large_bodies }
+        Self { store, settings, credentials, readiness, writes, clock, meters, in_flight, large_bodies }
     }
 
     /// Lets a request in by its key; everybody where there are no keys.
     pub(crate) fn authorize(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Refusal> {
-        let Some(keys) = &self.settings.keys else { return Ok(()) };
+        let Some(keys) = self.credentials.keys() else { return Ok(()) };
         let Some(presented) = presented_key(headers) else {
             return Err(Refusal::new(Code::Unauthenticated, "a key is needed")
                 .with_help("send it as `Authorization: Bearer KEY`"));
@@ -109,10 +113,7 @@ impl Service {
         &self,
         work: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<T, Refusal> {
-        let limit = self.settings.request_timeout;
-        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
-        })
+        within(self.settings.request_timeout, work).await
     }
 
     /// The answer to the JSON of a request, as JSON.
@@ -186,6 +187,16 @@ impl Service {
                 .with_help("it does when it is started with `--allow-write`")
         })
     }
+}
+
+/// Gives up on work after a time.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(Refusal::new(Code::Timeout, format!("the request took longer than {limit:?}")))
+    })
 }
 
 /// Runs work that would keep an async thread too long, in its turn.

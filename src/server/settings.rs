@@ -1,10 +1,10 @@
 //! What a server is told when it starts.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::keys::ApiKeys;
-use crate::tls::Tls;
+use crate::credentials::{CredentialSource, Credentials};
 
 /// How a server runs.
 #[derive(Debug)]
@@ -34,12 +34,10 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long requests that have begun may go on once the server is told to stop.
     pub drain_timeout: Duration,
-    /// How often the registry is looked at.
+    /// How often the registry and the credentials are looked at.
     pub refresh: Duration,
-    /// Who may do what; none: everybody.
-    pub keys: Option<ApiKeys>,
-    /// Certificate and key; none: no TLS.
-    pub tls: Option<Tls>,
+    /// API keys and certificate, read when the server is bound and at each refresh.
+    pub credentials: Arc<dyn CredentialSource>,
     /// Version of the program, for `GetFeastServingInfo`.
     pub version: String,
 }
@@ -61,8 +59,7 @@ impl Settings {
             idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(20),
             refresh: Duration::from_secs(60),
-            keys: None,
-            tls: None,
+            credentials: Arc::new(Credentials::default()),
             version: version.into(),
         }
     }

@@ -1,18 +1,20 @@
-//! Certificate and key of a server, from PEM text.
+//! Certificate and key of a server, from PEM text, and the one that handshakes use now.
 
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate chain with its key.
-pub struct Tls {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
+#[derive(Clone)]
+pub struct Tls(Arc<CertifiedKey>);
 
 /// Why a certificate or key cannot be used.
 #[derive(Debug)]
@@ -44,31 +46,65 @@ impl Tls {
         }
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| wrong("the private key cannot be read", error.to_string()))?;
-        let tls = Self { chain, key };
-        tls.acceptor(b"http/1.1")?;
-        Ok(tls)
-    }
-
-    /// What shakes hands, for one protocol.
-    pub(crate) fn acceptor(&self, protocol: &[u8]) -> Result<TlsAcceptor, TlsError> {
-        let unusable = |error: rustls::Error| TlsError {
-            what: "the certificate cannot be used",
-            cause: error.to_string(),
-        };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(unusable)?;
-        config.alpn_protocols = vec![protocol.to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        let key = CertifiedKey::from_der(chain, key, &cryptography()).map_err(unusable)?;
+        Ok(Self(Arc::new(key)))
     }
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Tls").field("certificates", &self.chain.len()).finish_non_exhaustive()
+        formatter.debug_struct("Tls").field("certificates", &self.0.cert.len()).finish_non_exhaustive()
+    }
+}
+
+fn cryptography() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
+}
+
+fn unusable(error: rustls::Error) -> TlsError {
+    TlsError { what: "the certificate cannot be used", cause: error.to_string() }
+}
+
+/// The certificate that the next handshake shows.
+pub(crate) struct CurrentCertificate(ArcSwap<CertifiedKey>);
+
+impl CurrentCertificate {
+    pub(crate) fn new(tls: Tls) -> Self {
+        Self(ArcSwap::new(tls.0))
+    }
+
+    /// Goes over to another certificate; false: it is the same. Connections that are there stay as they are.
+    pub(crate) fn replace(&self, tls: Tls) -> bool {
+        let is_other = self.0.load().cert != tls.0.cert;
+        if is_other {
+            self.0.store(tls.0);
+        }
+        is_other
+    }
+
+    /// What shakes hands, for one protocol.
+    ///
+    /// # Errors
+    /// The cryptography cannot do what TLS needs.
+    pub(crate) fn acceptor(self: &Arc<Self>, protocol: &[u8]) -> Result<TlsAcceptor, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(cryptography()))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl ResolvesServerCert for CurrentCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+impl fmt::Debug for CurrentCertificate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CurrentCertificate")
     }
 }

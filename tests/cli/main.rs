@@ -20,8 +20,12 @@
 mod full_disk;
 mod guides;
 mod metrics;
+mod outages;
 mod processes;
+mod read_only;
+mod renewal;
 mod secrets;
+mod serving;
 
 use std::fmt::Write as _;
 use std::fs;

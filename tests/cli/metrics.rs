@@ -1,16 +1,13 @@
 //! What a StatsD collector hears from the binary, and what it costs when there is none.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpStream, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
-
-use serde_json::Value as Json;
 
 use crate::processes::{run, succeed};
 use crate::provender;
+use crate::serving::Serving;
 
 const DEFINITIONS: &str = r#"
 entity "driver" {
@@ -81,59 +78,10 @@ fn assert_heard(lines: &[String], expected: &[&str]) {
     }
 }
 
-/// A server that ends with the test.
-struct Serving {
-    child: Child,
-    http: String,
-}
-
-impl Serving {
-    fn start(folder: &Path, options: &[&str]) -> Self {
-        let mut child = provender(folder)
-            .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--log-format", "json"])
-            .args(options)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let listening = told.find(|line| line.contains("\"listening\"")).unwrap();
-        let listening: Json = serde_json::from_str(&listening).unwrap();
-        // What comes later must not fill the pipe.
-        std::thread::spawn(move || told.for_each(drop));
-        Self { child, http: listening["http"].as_str().unwrap().to_owned() }
-    }
-
-    /// The whole answer to a request.
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(&self.http).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn read(&self) -> String {
-        let body = r#"{"features": ["ratio:per_trip"], "entities": {"driver_id": [1, 2, 3], "distance": [5, 5, 5]}}"#;
-        self.ask("POST", "/get-online-features", body)
-    }
-
-    /// Ends it as an operator would.
-    fn stop(mut self) {
-        let id = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").arg(&id).status().unwrap().success());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-    }
+fn read(server: &Serving) -> String {
+    let body =
+        r#"{"features": ["ratio:per_trip"], "entities": {"driver_id": [1, 2, 3], "distance": [5, 5, 5]}}"#;
+    server.ask("POST", "/get-online-features", body)
 }
 
 #[test]
@@ -173,7 +121,7 @@ fn a_collector_hears_from_apply_materialize_push_and_the_server() {
 
     let server = Serving::start(folder, &[]);
     for _ in 0..20 {
-        assert!(server.read().starts_with("HTTP/1.1 200"), "{}", server.read());
+        assert!(read(&server).starts_with("HTTP/1.1 200"), "{}", read(&server));
     }
     server.ask("GET", "/nowhere", "");
     let text = server.ask("GET", "/metrics", "");
@@ -242,7 +190,7 @@ fn nobody_waits_for_a_collector_that_is_not_there() {
         let server = Serving::start(folder, &["--statsd", &place]);
         for _ in 0..200 {
             let began = Instant::now();
-            assert!(server.read().starts_with("HTTP/1.1 200"));
+            assert!(read(&server).starts_with("HTTP/1.1 200"));
             assert!(began.elapsed() < Duration::from_secs(1), "{place}: {:?}", began.elapsed());
         }
         server.stop();

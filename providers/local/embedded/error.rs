@@ -61,7 +61,7 @@ pub(super) fn of_lmdb(error: heed::Error, doing: Doing, path: &Path) -> Error {
 fn io_hint(error: &io::Error, doing: Doing, path: &Path) -> Option<String> {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(format!(
-            "this user needs to write to `{}`: readers too, to the lock file in it",
+            "this user needs to write to `{}`: readers too, to `lock.mdb` in it",
             path.display()
         )),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -12,12 +12,6 @@ use provender_runtime::testing;
 
 use self::servers::RedisServer;
 
-/// How many cases a test tries: `PROVENDER_CASES`, or more in a release build than in another.
-fn cases(release: usize, debug: usize) -> usize {
-    let chosen = std::env::var("PROVENDER_CASES").ok().and_then(|text| text.parse().ok());
-    chosen.unwrap_or(if cfg!(debug_assertions) { debug } else { release })
-}
-
 #[tokio::test]
 async fn a_server_keeps_the_contracts() {
     let Some(server) = RedisServer::start("the contract of stores on Redis") else { return };

@@ -1,78 +1,23 @@
 //! Several writers at once: none takes a key back in time, and none loses what another filled.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use provender_core::encoding::Cell;
 use provender_core::model::ValueType;
 use provender_runtime::ErrorKind;
 use provender_runtime::provider::WriteMode;
-use provender_runtime::testing::{Bench, int, int_key, online_row, online_table, times};
+use provender_runtime::testing::{Bench, int, int_key, online_row, online_table, times, two_writers, writes};
 
-use super::cases;
 use super::servers::{RedisCluster, RedisServer};
-
-const KEYS: i64 = 20;
-
-/// Two writers, whose times differ in the last nanosecond, write each of these keys again and again; a third one reads.
-async fn the_newest_wins(bench: &Bench<'_>, rounds: i64) {
-    // Around a time at which the lower half of its bits starts over, before and after the epoch.
-    for (view, middle) in [("after", 1_790_000_000_i64 << 32), ("before", -(7_i64 << 32))] {
-        let table = online_table(view, 1, &[(1, ValueType::Int64)]);
-        bench.create(&table).await;
-        let begin = middle - rounds;
-        let is_over = AtomicBool::new(false);
-        let writer = async |first: i64, batch: usize| {
-            let events: Vec<i64> = (0..rounds).map(|round| begin + 2 * round + first).collect();
-            for events in events.chunks(batch) {
-                let rows = events.iter().rev().flat_map(|event| (0..KEYS).map(move |key| (key, *event)));
-                let rows: Vec<_> = rows
-                    .map(|(key, event)| online_row(&table, &int_key(key), times(event, None), &[int(event)]))
-                    .collect();
-                bench.write(&table, &rows).await;
-            }
-        };
-        let reader = async {
-            let keys: Vec<_> = (0..KEYS).map(int_key).collect();
-            let mut seen = vec![None; keys.len()];
-            while !is_over.load(Ordering::Relaxed) {
-                for (row, seen) in bench.read(&table, &keys).await.into_iter().zip(&mut seen) {
-                    let now = row.map(|row| row.header());
-                    assert!(now >= *seen, "{now:?} came after {seen:?}");
-                    *seen = now;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        let writers = async {
-            tokio::join!(writer(0, 3), writer(1, 2));
-            is_over.store(true, Ordering::Relaxed);
-        };
-        tokio::join!(writers, reader);
-        let newest = begin + 2 * (rounds - 1) + 1;
-        for key in 0..KEYS {
-            let found = bench.read_one(&table, &int_key(key)).await;
-            assert_eq!(found, Some((times(newest, None), vec![int(newest)])));
-        }
-    }
-}
-
-/// In all 100,000 writes of a row in a release build.
-fn rounds() -> i64 {
-    i64::try_from(cases(100_000, 8_000)).unwrap() / (4 * KEYS)
-}
 
 #[tokio::test]
 async fn two_writers_never_go_back_in_time() {
     let Some(server) = RedisServer::start("two writers to Redis") else { return };
-    let place = server.place();
-    the_newest_wins(&Bench::new(&place, "writers"), rounds()).await;
+    two_writers(&server.place(), writes()).await;
 }
 
 #[tokio::test]
 async fn two_writers_of_a_cluster_never_go_back_in_time() {
     let Some(cluster) = RedisCluster::start("two writers to a Redis cluster") else { return };
-    let place = cluster.place();
-    the_newest_wins(&Bench::new(&place, "writers"), rounds()).await;
+    two_writers(&cluster.place(), writes()).await;
 }
 
 #[tokio::test]

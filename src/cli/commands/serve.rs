@@ -8,24 +8,26 @@ use provender_core::time::Duration;
 use provender_runtime::clock::SystemClock;
 use provender_runtime::feature_store::Applied;
 use provender_runtime::metrics::Recorder;
-use provender_server::{ApiKeys, Parts, Server, Settings, Tls};
+use provender_server::{Credentials, Parts, Server, Settings};
 
 use crate::arguments::GlobalArguments;
 use crate::commands::version::VERSION;
+use crate::credentials::CredentialFiles;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::executor::{StopWords, block_on, stop_signal};
+use crate::executor::{StopWords, allow_open_files, block_on, on_hangup, stop_signal};
 use crate::metrics::{MetricsArgs, measured};
 use crate::output::{LogFormat, LogLevel, Ui};
-use crate::workspace::{Workspace, author, read_text};
+use crate::workspace::{Workspace, author};
 
-/// Variable that may hold API keys instead of a file.
-const KEYS_VARIABLE: &str = "PROVENDER_API_KEYS";
+/// Open files that are no connections of clients: the registry's, the store's, what a materialization reads.
+const OTHER_FILES: usize = 256;
 
 /// Serve online features over HTTP and gRPC
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "API keys are lines of a name, its scopes (`read`, `write` or `read,write`) and the SHA-256 digest of the key; \
-                  PROVENDER_API_KEYS may hold them instead of a file. Without keys everybody may do everything."
+                  PROVENDER_API_KEYS may hold them instead of a file. Without keys everybody may do everything. \
+                  Files of keys and certificate are read again when the registry is looked at, and at SIGHUP."
 )]
 pub(crate) struct Args {
     /// Where HTTP is answered
@@ -107,27 +109,32 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
 }
 
 async fn serve(workspace: &Workspace, settings: Settings, metrics: Recorder) -> CommandResult {
+    let credentials = settings.credentials.read()?;
+    refuse_other_authentication(workspace, &credentials)?;
+    let settings = Settings { max_connections: connections(settings.max_connections), ..settings };
     let log = workspace.registry()?;
     let applied = Applied::of(&log, workspace.applied(&log).await?).await?;
     let provider = if settings.allow_write { workspace.provider()? } else { workspace.online_provider()? };
     let parts = Parts { log, applied, provider, clock: Arc::new(SystemClock), author: author(), metrics };
-    let (has_keys, has_tls) = (settings.keys.is_some(), settings.tls.is_some());
     let stop = stop_signal(StopWords {
         first: "stopping: requests that have begun are answered; once more stops at once",
         second: "stopped at once",
     })?;
     let server = Server::bind(parts, settings).await?;
+    let refresh = server.refresh();
+    on_hangup(move || refresh.notify_one())?;
     let (http, grpc) = (server.http_address(), server.grpc_address());
     let project = &workspace.environment.project;
-    tracing::info!(project, %http, %grpc, keys = has_keys, tls = has_tls, "listening");
+    let (keys, tls) = (credentials.keys.is_some(), credentials.tls.is_some());
+    tracing::info!(project, %http, %grpc, keys, tls, "listening");
     server.run(stop).await?;
     Ok(Exit::Done)
 }
 
 fn settings(workspace: &Workspace, args: &Args) -> CommandResult<Settings> {
     let limits = &args.limits;
-    let keys = keys(args)?;
-    refuse_other_authentication(workspace, keys.as_ref())?;
+    let tls = args.tls_certificate.clone().zip(args.tls_key.clone());
+    let credentials = CredentialFiles { api_keys: args.api_keys.clone(), tls };
     Ok(Settings {
         http: args.http,
         grpc: args.grpc,
@@ -143,10 +150,24 @@ fn settings(workspace: &Workspace, args: &Args) -> CommandResult<Settings> {
         drain_timeout: std_duration("--drain-timeout", limits.drain_timeout)?,
         // With `cache_ttl_seconds: 0` nothing may be old; a second is as good as a server can keep that.
         refresh: whole(workspace.environment.registry.cache_ttl).max(std::time::Duration::from_secs(1)),
-        keys,
-        tls: tls(args)?,
+        credentials: Arc::new(credentials),
         ..Settings::new(VERSION)
     })
+}
+
+/// Connections of each interface for which there are open files, with some left for registry and store: without those, answers
+/// would fail instead of connections wait.
+fn connections(asked: usize) -> usize {
+    let files = allow_open_files();
+    let most = (files.saturating_sub(OTHER_FILES) / 2).max(1);
+    if asked > most {
+        tracing::warn!(
+            files,
+            connections = most,
+            "fewer connections than `--max-connections` are taken: the limit of open files (`ulimit -n`) is too low"
+        );
+    }
+    asked.min(most)
 }
 
 fn at_least_one(option: &str, count: usize) -> CommandResult<usize> {
@@ -169,50 +190,14 @@ fn std_duration(option: &str, duration: Duration) -> CommandResult<std::time::Du
     Ok(whole(duration))
 }
 
-/// Keys from a file, else from the environment.
-fn keys(args: &Args) -> CommandResult<Option<ApiKeys>> {
-    let (text, place) = match &args.api_keys {
-        Some(file) => {
-            let shown = format!("`{}`", file.display());
-            let text = read_text(file).map_err(|error| {
-                CommandError::new(format!("could not read the API keys in {shown}")).because(error)
-            })?;
-            (text, shown)
-        }
-        None => match std::env::var(KEYS_VARIABLE) {
-            Ok(text) => (text, format!("the variable {KEYS_VARIABLE}")),
-            Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(error) => {
-                return Err(CommandError::new(format!("could not read {KEYS_VARIABLE}")).because(error));
-            }
-        },
-    };
-    text.parse().map(Some).map_err(|error| {
-        CommandError::new(format!("the API keys in {place} cannot be used")).because(error).with_hint(
-            "a key is a line such as `model read DIGEST`; `printf %s KEY | sha256sum` makes the digest",
-        )
-    })
-}
-
 /// A project that asks for authentication must not be served without any.
-fn refuse_other_authentication(workspace: &Workspace, keys: Option<&ApiKeys>) -> CommandResult<()> {
+fn refuse_other_authentication(workspace: &Workspace, credentials: &Credentials) -> CommandResult<()> {
     let asked = workspace.environment.authentication.get("type").map(String::as_str);
     match asked {
-        Some(kind) if kind != "no_auth" && keys.is_none() => Err(CommandError::new(format!(
+        Some(kind) if kind != "no_auth" && credentials.keys.is_none() => Err(CommandError::new(format!(
             "`auth` in feature_store.yaml asks for `{kind}`, which this server does not know"
         ))
         .with_hint("give API keys with `--api-keys FILE`, or set `auth: {type: no_auth}`")),
         _ => Ok(()),
     }
-}
-
-fn tls(args: &Args) -> CommandResult<Option<Tls>> {
-    let (Some(certificate), Some(key)) = (&args.tls_certificate, &args.tls_key) else { return Ok(None) };
-    let read = |file: &PathBuf| {
-        std::fs::read(file)
-            .map_err(|error| CommandError::new(format!("could not read `{}`", file.display())).because(error))
-    };
-    Tls::of_pem(&read(certificate)?, &read(key)?).map(Some).map_err(|error| {
-        CommandError::new("TLS cannot be used").because(error).with_hint("both files must be PEM")
-    })
 }

@@ -187,7 +187,7 @@ impl FeatureStore {
     /// The answer to a compiled request as JSON text; one round trip to the store.
     ///
     /// # Errors
-    /// `Unavailable` where the store fails or takes too long; `Corrupt` for a stored row that cannot be read.
+    /// `Unavailable` where the store fails, takes too long, or lacks a table; `Corrupt` for a stored row that cannot be read.
     pub async fn read_json(
         &self,
         plan: Arc<ReadPlan>,
@@ -222,7 +222,7 @@ impl FeatureStore {
         let began = Instant::now();
         let fetched = self.in_time(self.fetch(&lookups)).await;
         self.meters.read(&fetched, began.elapsed());
-        let (rows, schemas) = fetched?;
+        let (rows, schemas) = fetched.map_err(Error::of_store)?;
         let positions = lookups.into_iter().map(|lookup| lookup.positions).collect::<Vec<_>>();
         let values = entities.row_count() * plan.slots.len();
         let work = move || {

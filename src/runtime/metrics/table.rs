@@ -162,6 +162,15 @@ pub const REGISTRY_REFRESH_FAILURES: Metric = Metric {
     meaning: "Looks at the registry that failed; answers go on with what was read before",
 };
 
+/// Looks at API keys and certificate that failed.
+pub const CREDENTIAL_REFRESH_FAILURES: Metric = Metric {
+    name: "credential_refresh_failures",
+    kind: Kind::Counter,
+    unit: Unit::Of("failures"),
+    labels: &[],
+    meaning: "Looks at the files of API keys and certificate that failed; those that were read before still count",
+};
+
 /// Rows of materialization.
 pub const MATERIALIZE_ROWS: Metric = Metric {
     name: "materialize_rows",
@@ -226,7 +235,7 @@ pub const EXPRESSION_ERRORS: Metric = Metric {
 };
 
 /// All of them.
-pub static TABLE: [&Metric; 16] = [
+pub static TABLE: [&Metric; 17] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &REQUEST_ROWS,
@@ -237,6 +246,7 @@ pub static TABLE: [&Metric; 16] = [
     &REGISTRY_REVISION,
     &REGISTRY_AGE,
     &REGISTRY_REFRESH_FAILURES,
+    &CREDENTIAL_REFRESH_FAILURES,
     &MATERIALIZE_ROWS,
     &MATERIALIZE_DURATION,
     &FRESHNESS,

@@ -1,5 +1,6 @@
 //! The gRPC interface, wire-compatible with Feast's serving API, with health checking and reflection.
 
+mod deadline;
 mod values;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +31,7 @@ use crate::keys::Scope;
 use crate::meters::count_grpc;
 use crate::refusal::Refusal;
 use crate::request_log::with_request_id;
-use crate::service::{Service, invalid};
+use crate::service::{Service, invalid, within};
 
 /// What was compiled from `proto/`.
 #[expect(
@@ -52,6 +53,14 @@ pub(crate) mod interface {
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/serving_descriptors.bin"));
 /// Probes send no key.
 const HEALTH: &str = "/grpc.health.v1.Health/";
+/// What a probe may ask about: all together, and each service that reflection lists.
+const SERVICES: [&str; 5] = [
+    "",
+    "feast.serving.ServingService",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
 
 /// Tells clients of the health service how the server is.
 pub(crate) struct Health(HealthReporter);
@@ -59,34 +68,58 @@ pub(crate) struct Health(HealthReporter);
 impl Health {
     /// No new request should come.
     pub(crate) async fn stopping(&self) {
-        self.0.set_service_status("", ServingStatus::NotServing).await;
-        self.0.set_not_serving::<ServingServiceServer<Serving>>().await;
+        self.set(ServingStatus::NotServing).await;
+    }
+
+    async fn set(&self, status: ServingStatus) {
+        for service in SERVICES {
+            self.0.set_service_status(service, status).await;
+        }
     }
 }
 
 /// All services.
 pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ServingServiceServer<Serving>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| {
-            Error::new(provender_runtime::ErrorKind::Bug, "the interface cannot be shown").with_source(error)
-        })?;
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let health = Health(reporter);
+    health.set(ServingStatus::Serving).await;
+    let unshown = |error| {
+        Error::new(provender_runtime::ErrorKind::Bug, "the interface cannot be shown").with_source(error)
+    };
+    let reflection = reflection_builder().build_v1().map_err(unshown)?;
+    // Tools of some years ago know this one alone.
+    let old_reflection = reflection_builder().build_v1alpha().map_err(unshown)?;
     let serving = ServingServiceServer::new(Serving(service.clone()))
         .max_decoding_message_size(service.settings.max_body)
         .max_encoding_message_size(usize::MAX);
     let mut routes = Routes::builder();
-    routes.add_service(health).add_service(reflection).add_service(serving);
+    routes.add_service(health_service).add_service(reflection).add_service(old_reflection);
+    routes.add_service(serving);
     let router = routes
         .routes()
         .into_axum_router()
         .layer(middleware::from_fn_with_state(service.clone(), let_in))
+        .layer(middleware::from_fn_with_state(service.clone(), in_time))
         .layer(middleware::from_fn_with_state(service.clone(), count_grpc))
         .layer(middleware::from_fn(with_request_id));
-    Ok((Health(reporter), router))
+    Ok((health, router))
+}
+
+fn reflection_builder() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// Gives up on a call that takes longer than its client waits, or than any request may take; reading its message counts.
+async fn in_time(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let longest = service.settings.request_timeout;
+    let limit = match deadline::given(request.headers()) {
+        Ok(given) => given.map_or(longest, |given| given.min(longest)),
+        Err(refusal) => return Status::from(refusal).into_http(),
+    };
+    let answer = async { Ok(next.run(request).await) };
+    within(limit, answer).await.unwrap_or_else(|refusal| Status::from(refusal).into_http())
 }
 
 /// Looks at the key of everything but health checks.
@@ -118,7 +151,7 @@ impl ServingService for Serving {
     ) -> Result<Reply<GetOnlineFeaturesResponse>, Status> {
         let service = &self.0;
         let _permit = service.admit()?;
-        let answer = service.in_time(read(service, request.into_inner())).await?;
+        let answer = read(service, request.into_inner()).await?;
         Ok(Reply::new(message(answer)))
     }
 }

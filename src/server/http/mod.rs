@@ -66,12 +66,13 @@ async fn health() -> Response {
 /// Whether new requests should come here. What is wrong is told to who may read.
 async fn ready(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
     let problems = service.readiness.problems(&service.store).await;
-    let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if problems.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let may_know = service.authorize(&headers, Scope::Read).is_ok();
     let state = ReadyState {
-        status: if problems.is_empty() { "ready" } else { "not_ready" },
+        status: if problems.is_ready { "ready" } else { "not_ready" },
         revision: may_know.then(|| service.store.revision()),
         problems: problems
+            .list
             .iter()
             .map(|(part, problem)| Problem { part, problem: may_know.then_some(problem.as_str()) })
             .collect(),

@@ -19,11 +19,11 @@ use crate::grpc::interface::serving::{FeatureList, GetFeastServingInfoRequest, G
 use crate::grpc::interface::types::value::Val;
 use crate::grpc::interface::types::{RepeatedValue, Value as Message};
 
-async fn channel(server: &Running) -> Channel {
+pub(super) async fn channel(server: &Running) -> Channel {
     Endpoint::from_str(&format!("http://{}", server.grpc)).unwrap().connect().await.unwrap()
 }
 
-fn request(features: &[&str], entities: &[(&str, Vec<Option<Val>>)]) -> GetOnlineFeaturesRequest {
+pub(super) fn request(features: &[&str], entities: &[(&str, Vec<Option<Val>>)]) -> GetOnlineFeaturesRequest {
     let column = |(name, values): &(&str, Vec<Option<Val>>)| {
         let val = values.iter().map(|val| Message { val: val.clone() }).collect();
         ((*name).to_owned(), RepeatedValue { val })
@@ -37,7 +37,7 @@ fn request(features: &[&str], entities: &[(&str, Vec<Option<Val>>)]) -> GetOnlin
     }
 }
 
-fn key(value: i64) -> Option<Val> {
+pub(super) fn key(value: i64) -> Option<Val> {
     Some(Val::Int64Val(value))
 }
 
@@ -115,7 +115,7 @@ async fn refusals_have_their_statuses() {
 async fn health_needs_no_key_and_everything_else_does() {
     let mut world = World::new().await;
     let digest: String = Sha256::digest("reader").iter().map(|byte| format!("{byte:02x}")).collect();
-    world.settings.keys = Some(format!("model read {digest}").parse().unwrap());
+    world.keys(&format!("model read {digest}"));
     let server = world.start().await;
     let channel = channel(&server).await;
     let mut health = HealthClient::new(channel.clone());

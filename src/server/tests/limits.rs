@@ -34,7 +34,7 @@ async fn keys_are_asked_for_when_there_are_keys() {
     let digest =
         |key: &str| -> String { Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect() };
     let keys = format!("model read {}\nloader write {}", digest("reader"), digest("writer"));
-    world.settings.keys = Some(keys.parse().unwrap());
+    world.keys(&keys);
     world.settings.allow_write = true;
     let server = world.start().await;
     let json = "Content-Type: application/json";
@@ -113,7 +113,7 @@ async fn who_sends_large_bodies_slowly_keeps_out_nobody_else() {
 }
 
 /// A memory whose reads wait until they are let go.
-fn held_back(world: &mut World) -> Arc<Semaphore> {
+pub(super) fn held_back(world: &mut World) -> Arc<Semaphore> {
     let gate = Arc::new(Semaphore::new(0));
     let held = gate.clone();
     world.memory = world.memory.clone().with_hook(Arc::new(move |operation, moment| {
@@ -186,6 +186,28 @@ async fn what_has_begun_is_answered_when_the_server_stops() {
     assert_eq!(answer.status, 200);
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
+    server.ended().await;
+}
+
+/// Reads one answer without a body of interest, to the end of its head and what comes with it.
+async fn one_answer(stream: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 4_096];
+    let length = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..length]).to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn a_request_on_its_way_over_a_kept_connection_is_answered_when_the_server_stops() {
+    let server = World::new().await.start().await;
+    let mut kept = TcpStream::connect(server.http).await.unwrap();
+    let asked = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    kept.write_all(asked).await.unwrap();
+    let answer = one_answer(&mut kept).await;
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("connection: close"), "{answer}");
+    server.stop();
+    kept.write_all(asked).await.unwrap();
+    let answer = one_answer(&mut kept).await;
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
     server.ended().await;
 }
 

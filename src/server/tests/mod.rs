@@ -3,9 +3,12 @@
 
 mod answers;
 mod bad_requests;
+mod deadlines;
 mod grpc;
 mod limits;
 mod metrics;
+mod outages;
+mod reflection;
 mod registry;
 mod world;
 mod writes;

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{Parts, Server, Settings};
+use crate::{Credentials, Parts, Server, Settings};
 
 pub(super) const NOW: i64 = 1_795_000_000 * NANOS_PER_SECOND;
 pub(super) const HOUR: i64 = 3_600 * NANOS_PER_SECOND;
@@ -200,6 +200,12 @@ impl World {
         Bench::new(&self.memory, "shop")
             .write(&table, &[online_row(&table, &key, times(event, None), cells)])
             .await;
+    }
+
+    /// Has the server ask for keys.
+    pub(super) fn keys(&mut self, keys: &str) {
+        let credentials = Credentials { keys: Some(keys.parse().unwrap()), tls: None };
+        self.settings.credentials = Arc::new(credentials);
     }
 
     pub(super) fn log(&self) -> RegistryLog {

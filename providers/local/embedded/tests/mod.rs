@@ -48,3 +48,8 @@ async fn random_operations_agree_with_a_map() {
         testing::random_operations(&folder, seed, 40).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_writers_never_go_back_in_time() {
+    testing::two_writers(&Folder::new(), testing::writes()).await;
+}

@@ -199,8 +199,10 @@ const ABOUT: [(&str, &str); 8] = [
     (
         "embedded",
         "Online store of `provider: local`: LMDB in a folder, one environment for a project. An online table is an \
-         `embedded_table`, a range of keys. To plan and to read, the folder must be writable all the same: LMDB keeps the \
-         readers in a lock file.",
+         `embedded_table`, a range of keys. To plan and to read, `lock.mdb` in it \
+         must be writable all the same, as LMDB keeps the readers there; the folder and `data.mdb` need not be. On a file \
+         system that is mounted read-only it is read without locks: right only while nobody writes to it through another \
+         mount.",
     ),
     (
         "dynamodb",

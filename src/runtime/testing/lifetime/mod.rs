@@ -192,11 +192,21 @@ mod tests {
     use super::super::{MemoryBackend, MemoryProvider, cases};
     use super::*;
 
+    /// So many lifetimes are enough for everything to happen in some of them.
+    const ENOUGH: u64 = 200;
+
     #[tokio::test]
     async fn random_lifetimes_in_memory_leave_what_the_oracle_has() {
-        let cases = cases(200);
+        let cases = cases(ENOUGH);
         let sum = random_lifetimes(&MemoryProvider::new("p"), &MemoryBackend, 0..cases).await;
-        assert!(sum.acts.len() == 12 && sum.acts.values().all(|count| *count > cases / 20), "{sum:?}");
-        assert!(sum.replacements > cases / 4 && sum.rows > 10 * cases && sum.absent > cases / 2, "{sum:?}");
+        // A few lifetimes are compared as closely, and may all lack the same thing.
+        if cases >= ENOUGH {
+            assert!(sum.acts.len() == 12 && sum.acts.values().all(|count| *count > cases / 20), "{sum:?}");
+            assert!(
+                sum.replacements > cases / 4 && sum.rows > 10 * cases && sum.absent > cases / 2,
+                "{sum:?}"
+            );
+        }
+        assert!(cases == 0 || sum.rows > 0, "{sum:?}");
     }
 }
