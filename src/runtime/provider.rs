@@ -14,6 +14,7 @@ use provender_core::model::{DataSource, StoreIdentity};
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{Interval, OnlineTable};
+use provender_core::time::Timestamp;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -196,6 +197,19 @@ pub trait OfflineStore: Debug + Send + Sync {
     /// Reads a source; see [`PinnedSource::scan`].
     async fn scan(&self, scan: &SourceScan, take: Arc<TakeBatch>) -> Result<u64> {
         self.pin(&scan.source).await?.scan(&scan.columns, scan.range, take).await
+    }
+
+    /// Adds rows to a source and returns the name of the part that holds them. They are a batch as [`PinnedSource::scan`]
+    /// gives it, without places, and are read back with the same values. A reader sees all of them or none; they come after
+    /// every row that is there, so that they win full ties. `arrival` orders those that are added at the same time. What
+    /// was there is never changed.
+    ///
+    /// # Errors
+    /// `Invalid` for a store or source that takes no rows, and for a value that the source cannot hold. Then, as with every
+    /// other error, nothing was added, unless the answer of a store was lost; the same again does no harm.
+    async fn append(&self, source: &DataSource, _rows: RecordBatch, _arrival: Timestamp) -> Result<String> {
+        Err(Error::invalid(format!("the offline store takes no rows for a {} source", source.kind.as_str()))
+            .with_hint("push them `online`, and write them to the source by other means"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use provender_core::registry::Author;
 use provender_core::time::Timestamp;
 use provender_runtime::clock::Clock;
-use provender_runtime::feature_store::{FeatureStore, Frame, WriteReport};
+use provender_runtime::feature_store::{Frame, PushTo, WriteReport};
 use provender_runtime::materialize::{
     MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome, materialize,
 };
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::{Mutex, Notify};
 
+use crate::meters::Endpoint;
 use crate::refusal::{Code, Refusal};
-use crate::service::invalid;
+use crate::service::{Service, invalid};
 
 /// What writing needs.
 #[derive(Debug)]
@@ -34,30 +35,16 @@ pub(crate) struct Writes {
     pub(crate) metrics: Recorder,
 }
 
-/// `POST /push`
+/// `POST /push` and `POST /write-to-online-store`: rows for the views on a source, or for one view.
 #[derive(Deserialize)]
-pub(crate) struct PushRequest {
-    push_source_name: String,
+pub(crate) struct RowsRequest {
+    #[serde(default)]
+    push_source_name: Option<String>,
+    #[serde(default)]
+    feature_view_name: Option<String>,
     df: BTreeMap<String, Vec<Json>>,
     #[serde(default)]
     to: PushTo,
-}
-
-/// Where pushed rows go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PushTo {
-    #[default]
-    Online,
-    Offline,
-    OnlineAndOffline,
-}
-
-/// `POST /write-to-online-store`
-#[derive(Deserialize)]
-pub(crate) struct WriteRequest {
-    feature_view_name: String,
-    df: BTreeMap<String, Vec<Json>>,
 }
 
 /// `POST /materialize` and `/materialize-incremental`
@@ -75,7 +62,15 @@ pub(crate) struct MaterializeRequest {
 #[derive(Serialize)]
 pub(crate) struct Written {
     rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<WrittenHistory>,
     tables: Vec<WrittenTable>,
+}
+
+#[derive(Serialize)]
+struct WrittenHistory {
+    data_source: String,
+    part: String,
 }
 
 #[derive(Serialize)]
@@ -101,34 +96,28 @@ struct MaterializedView {
     rows_written: u64,
 }
 
-impl PushRequest {
-    pub(crate) async fn run(
-        self,
-        store: &FeatureStore,
-        now: Timestamp,
-        refuse_many: impl Fn(usize) -> Result<(), Refusal>,
-    ) -> Result<Written, Refusal> {
-        if self.to != PushTo::Online {
-            return Err(invalid("rows cannot be pushed to the offline store by this version")
-                .with_help("push them `online`, and write them to the batch source yourself"));
-        }
+impl RowsRequest {
+    pub(crate) async fn run(self, service: &Service, endpoint: Endpoint) -> Result<Written, Refusal> {
         let frame = Frame::of_columns(self.df)?;
-        refuse_many(frame.row_count())?;
-        Ok(Written::of(store.push(&self.push_source_name, frame, now).await?))
+        service.meters.rows(endpoint, frame.row_count());
+        service.refuse_many_rows(frame.row_count())?;
+        let (store, now) = (&service.store, service.clock.now());
+        let report = match endpoint {
+            Endpoint::Push => {
+                let source = given("push_source_name", self.push_source_name)?;
+                store.push(&source, self.to, frame, now).await?
+            }
+            _ => {
+                let view = given("feature_view_name", self.feature_view_name)?;
+                store.write_to_online_store(&view, frame, now).await?
+            }
+        };
+        Ok(Written::of(report))
     }
 }
 
-impl WriteRequest {
-    pub(crate) async fn run(
-        self,
-        store: &FeatureStore,
-        now: Timestamp,
-        refuse_many: impl Fn(usize) -> Result<(), Refusal>,
-    ) -> Result<Written, Refusal> {
-        let frame = Frame::of_columns(self.df)?;
-        refuse_many(frame.row_count())?;
-        Ok(Written::of(store.write_to_online_store(&self.feature_view_name, frame, now).await?))
-    }
+fn given(name: &str, value: Option<String>) -> Result<String, Refusal> {
+    value.ok_or_else(|| invalid(format!("`{name}` is missing")))
 }
 
 impl Written {
@@ -140,7 +129,9 @@ impl Written {
             kept: table.outcome.kept,
             skipped: table.skipped,
         });
-        Self { rows: report.rows, tables: tables.collect() }
+        let history =
+            report.history.map(|history| WrittenHistory { data_source: history.source, part: history.part });
+        Self { rows: report.rows, history, tables: tables.collect() }
     }
 }
 

@@ -162,6 +162,22 @@ pub(super) fn explain(bucket: &Bucket, label: &str, error: &object_store::Error)
     Error::unavailable(format!("could not read `{label}`")).with_source(cause)
 }
 
+/// Why `label`, which would lie in a bucket, could not be written.
+pub(super) fn explain_write(bucket: &Bucket, label: &str, error: &object_store::Error) -> Error {
+    let message = format!("could not write `{label}`");
+    let answer = Answer::of(error).unwrap_or_default();
+    if !answer.is("403") || answer.has_code(&BAD_CREDENTIALS) {
+        return explain(bucket, label, error).context(message);
+    }
+    let right = match bucket.kind {
+        BucketKind::S3 => "s3:PutObject",
+        BucketKind::Gcs => "storage.objects.create",
+    };
+    Error::invalid(message).with_source(cause(error)).with_hint(format!(
+        "rows that are pushed offline become a new object there: the credentials need `{right}`"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

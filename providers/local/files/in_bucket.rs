@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use globset::GlobMatcher;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStoreExt as _};
 use provender_core::model::FileFormat;
@@ -57,6 +58,19 @@ async fn find(bucket: &Bucket, path: &str, key: &str, format: FileFormat) -> Res
     }
 }
 
+/// The prefix that new files of a key go to, or the object that it names, and what names look like that a glob means.
+pub(super) fn ground(path: &str, key: &str) -> Result<(StorePath, Option<GlobMatcher>)> {
+    if !is_wild(key) {
+        return Ok((store_path(path, key)?, None));
+    }
+    Ok((store_path(path, &fixed_part(key).join("/"))?, Some(matcher(key)?)))
+}
+
+/// The parts of a glob that have no wildcard.
+fn fixed_part(key: &str) -> Vec<&str> {
+    key.split('/').take_while(|part| !is_wild(part)).collect()
+}
+
 fn store_path(path: &str, key: &str) -> Result<StorePath> {
     StorePath::parse(key).map_err(|error| {
         Error::invalid(format!("`{path}` is not the name of an object that can be read")).with_source(error)
@@ -100,10 +114,9 @@ fn unlisted(bucket: &Bucket, path: &str, error: &object_store::Error) -> Error {
 
 async fn glob(bucket: &Bucket, path: &str, key: &str) -> Result<Vec<ObjectMeta>> {
     let matcher = matcher(key)?;
-    let parts: Vec<&str> = key.split('/').collect();
-    let fixed: Vec<&str> = parts.iter().copied().take_while(|part| !is_wild(part)).collect();
+    let fixed = fixed_part(key);
     let folder = store_path(path, &fixed.join("/"))?;
-    let is_flat = fixed.len() + 1 == parts.len() && !key.contains("**");
+    let is_flat = fixed.len() + 1 == key.split('/').count() && !key.contains("**");
     let mut found = if is_flat {
         // What lies deeper may be a whole lake.
         let listed = bucket.look.list_with_delimiter(Some(&folder)).await;

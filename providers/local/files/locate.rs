@@ -41,6 +41,47 @@ pub(super) async fn locate(
     Ok(files)
 }
 
+/// Where new files of a source go.
+pub(super) struct Ground {
+    /// The files that are there, at least one.
+    pub(super) files: Vec<SourceFile>,
+    pub(super) folder: StorePath,
+    /// What names look like that a glob means; none: all that end like data.
+    pub(super) matcher: Option<GlobMatcher>,
+}
+
+/// Where new files of a source go. One that is a single file has no room for another.
+pub(super) async fn ground(
+    reach: Reach<'_>,
+    path: &str,
+    endpoint: Option<&str>,
+    format: FileFormat,
+) -> Result<Ground> {
+    let files = locate(reach, path, endpoint, format).await?;
+    let bucket_path = BucketPath::parse(path)
+        .map_err(|error| Error::invalid(error.to_string()).with_hint(error.advice()))?;
+    let (folder, matcher) = match bucket_path {
+        Some(bucket_path) => in_bucket::ground(path, bucket_path.key)?,
+        None => on_disk::ground(reach.disk, path)?,
+    };
+    if matcher.is_none() && files.iter().any(|file| file.meta.location == folder) {
+        return Err(Error::invalid(format!("`{path}` is a single file, which takes no more rows"))
+            .with_hint("make it a folder with that file in it, and name the folder in `path`"));
+    }
+    Ok(Ground { files, folder, matcher })
+}
+
+impl Ground {
+    /// Whether readers take a file of this name for data of the source.
+    pub(super) fn is_read(&self, file: &StorePath, format: FileFormat) -> bool {
+        match &self.matcher {
+            // On this machine globs are of absolute paths.
+            Some(matcher) => matcher.is_match(file.as_ref()) || matcher.is_match(format!("/{file}")),
+            None => belongs(file, &self.folder, format),
+        }
+    }
+}
+
 pub(super) async fn list(
     store: &Arc<dyn ObjectStore>,
     folder: &StorePath,

@@ -1,7 +1,9 @@
 //! Files as an offline store: a source is one file, a folder or a glob of Parquet or CSV files, on this machine or in a
 //! bucket, read in byte order of their paths. What a value becomes is decided in `provender_runtime::columns`; here is only
-//! how files are found (`locate`), read (`parquet`, `csv`), brought into the asked form (`shape`) and streamed (`scan`).
+//! how files are found (`locate`), read (`parquet`, `csv`), brought into the asked form (`shape`) and streamed (`scan`), and
+//! how one with new rows is added (`append`).
 
+mod append;
 mod buckets;
 mod csv;
 mod disk_bytes;
@@ -20,18 +22,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::{DataSource, FileFormat, SourceKind};
 use provender_core::registry::Interval;
+use provender_core::time::Timestamp;
 use provender_runtime::provider::{
     OfflineStore, PinnedSource, ScanSize, SourceDescription, SourceScan, TakeBatch,
 };
-use provender_runtime::{Error, Result};
+use provender_runtime::{Error, ErrorKind, Result};
 
+use self::append::NewFile;
 pub use self::buckets::BucketSettings;
 use self::buckets::Buckets;
-use self::locate::{Reach, locate};
+use self::locate::{Reach, ground, locate};
 use self::scan::Decoders;
 use self::shape::{Shape, Wanted};
 use self::source_file::SourceFile;
@@ -65,15 +70,22 @@ impl FileStore {
     }
 
     async fn files(&self, source: &DataSource) -> Result<(Vec<SourceFile>, FileFormat)> {
-        match &source.kind {
-            SourceKind::File { path, format, endpoint } => {
-                let disk = on_disk::Reach { base: &self.base, top: &self.top };
-                let reach = Reach { disk, buckets: &self.buckets };
-                Ok((locate(reach, path, endpoint.as_deref(), *format).await?, *format))
-            }
-            other => Err(Error::invalid(format!("`{}` sources cannot be read from files", other.as_str()))
-                .with_hint("use a `file` source, or a provider whose offline store reads that kind")),
-        }
+        let (path, format, endpoint) = file_kind(source)?;
+        Ok((locate(self.reach(), path, endpoint, format).await?, format))
+    }
+
+    fn reach(&self) -> Reach<'_> {
+        let disk = on_disk::Reach { base: &self.base, top: &self.top };
+        Reach { disk, buckets: &self.buckets }
+    }
+}
+
+/// Path, format and endpoint of a source of files.
+fn file_kind(source: &DataSource) -> Result<(&str, FileFormat, Option<&str>)> {
+    match &source.kind {
+        SourceKind::File { path, format, endpoint } => Ok((path, *format, endpoint.as_deref())),
+        other => Err(Error::invalid(format!("`{}` sources are not of files", other.as_str()))
+            .with_hint("use a `file` source, or a provider whose offline store has that kind")),
     }
 }
 
@@ -119,6 +131,20 @@ impl OfflineStore for FileStore {
             files: files.into(),
             decoders: Arc::clone(&self.decoders),
         }))
+    }
+
+    /// As one file more of a folder or glob, with the columns and types of the last one that is there.
+    async fn append(&self, source: &DataSource, rows: RecordBatch, arrival: Timestamp) -> Result<String> {
+        let (path, format, endpoint) = file_kind(source)?;
+        let ground = ground(self.reach(), path, endpoint, format).await?;
+        let last = ground.files.last().ok_or_else(|| Error::new(ErrorKind::Bug, "a source has no file"))?;
+        let file = NewFile::beside(&ground, last, format, arrival)?;
+        let (like, _) = describe_file(last.clone(), format).await?;
+        let (source, label) = (source.clone(), last.label.clone());
+        let encoded = move || append::encode(&source, format, &like, &label, &rows);
+        let encoded = tokio::task::spawn_blocking(encoded).await;
+        let stopped = "a thread that encodes rows stopped";
+        file.write(encoded.map_err(|error| Error::new(ErrorKind::Bug, stopped).with_source(error))??).await
     }
 }
 

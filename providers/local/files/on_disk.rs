@@ -24,10 +24,7 @@ pub(super) struct Reach<'a> {
 
 /// The files that `path` means, at least one.
 pub(super) async fn locate(reach: Reach<'_>, path: &str, format: FileFormat) -> Result<Vec<SourceFile>> {
-    let base = std::path::absolute(reach.base).map_err(|error| {
-        Error::unavailable(format!("could not resolve `{}`", reach.base.display())).with_source(error)
-    })?;
-    let full = without_dots(&base.join(path));
+    let (base, full) = resolve(reach, path)?;
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
     let top = real(reach.top)?;
     let stays = |place: &Path| inside(place, &top, path);
@@ -52,6 +49,25 @@ pub(super) async fn locate(reach: Reach<'_>, path: &str, format: FileFormat) -> 
         bucket: None,
     };
     Ok(metas.into_iter().map(file).collect())
+}
+
+/// The base and a path from there, absolute and without dots.
+fn resolve(reach: Reach<'_>, path: &str) -> Result<(PathBuf, PathBuf)> {
+    let base = std::path::absolute(reach.base).map_err(|error| {
+        Error::unavailable(format!("could not resolve `{}`", reach.base.display())).with_source(error)
+    })?;
+    let full = without_dots(&base.join(path));
+    Ok((base, full))
+}
+
+/// The folder that new files of a path go to, or the file that it names, and what names look like that a glob means.
+pub(super) fn ground(reach: Reach<'_>, path: &str) -> Result<(StorePath, Option<GlobMatcher>)> {
+    let (_, full) = resolve(reach, path)?;
+    let top = real(reach.top)?;
+    match Pattern::of(&full, &|place| inside(place, &top, path))? {
+        Some(pattern) => Ok((store_path(&pattern.folder)?, Some(pattern.matcher))),
+        None => Ok((store_path(&full)?, None)),
+    }
 }
 
 fn real(path: &Path) -> Result<PathBuf> {

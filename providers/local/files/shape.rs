@@ -131,6 +131,24 @@ impl Shape {
         Ok(positions)
     }
 
+    /// What a column of a file holds, in the names of a scan.
+    pub(super) fn asked_for(&self, schema: &Schema, column: &str) -> Option<&str> {
+        let is_time = |names| time_column(schema, names) == column;
+        if is_time(&self.times.event) {
+            return Some(EVENT_TIME);
+        }
+        if self.times.created.as_ref().is_some_and(is_time) {
+            return Some(CREATED_TIME);
+        }
+        let asked = self.columns.iter().position(|(name, _)| name == column)?;
+        Some(self.schema.field(asked).name())
+    }
+
+    /// The unit of times that are numbers.
+    pub(super) const fn unit(&self) -> Option<TimestampUnit> {
+        self.times.unit
+    }
+
     /// The name of the event-time column in this schema.
     pub(super) fn event_time<'a>(&'a self, schema: &Schema) -> &'a str {
         time_column(schema, &self.times.event)

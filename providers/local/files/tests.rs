@@ -1,6 +1,7 @@
 //! Files written into a temporary folder and read back: types, times, and what errors say. What does not depend on where
 //! files lie is here; `conformance` runs the rest on every kind of place, `point_in_time` is what engines answer from files.
 
+mod append;
 mod conformance;
 mod damaged;
 mod fuzz_corpus;

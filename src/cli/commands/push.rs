@@ -1,13 +1,10 @@
-//! `provender push`: rows into the online store.
+//! `provender push`: rows into the online store, the history, or both.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use provender_runtime::feature_store::{Applied, FeatureStore, Frame, TableReport};
-use serde::Deserialize;
-use serde_json::Value as Json;
+use provender_runtime::feature_store::{Applied, Entities, FeatureStore, Frame, PushTo, TableReport};
+use provender_runtime::historical::{TableFormat, csv_rows, read_file_rows};
 
 use crate::arguments::GlobalArguments;
 use crate::clock;
@@ -17,40 +14,64 @@ use crate::metrics::{MetricsArgs, measured};
 use crate::output::Ui;
 use crate::workspace::{Workspace, read_text};
 
-/// Write rows to the online store
+/// Write rows to the online store, to the history, or to both
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The push source
     #[arg(value_name = "SOURCE")]
     source: String,
-    /// File with the rows, `-` for standard input: CSV with a header line, or JSON, an object of lists or a list of objects
+    /// File with the rows: Parquet, Arrow, CSV with a header line, or JSON, an object of lists or a list of objects; `-` for
+    /// standard input, CSV or JSON
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
+    /// Where the rows go
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t)]
+    to: To,
     #[command(flatten)]
     metrics: MetricsArgs,
 }
 
-/// Rows as JSON.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Rows {
-    Columns(BTreeMap<String, Vec<Json>>),
-    Objects(Vec<BTreeMap<String, Json>>),
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum To {
+    /// The online tables of the views on the source
+    #[default]
+    Online,
+    /// The source's history: one file more in the folder of its batch source
+    Offline,
+    /// The history, then the online tables
+    OnlineAndOffline,
+}
+
+impl From<To> for PushTo {
+    fn from(to: To) -> Self {
+        match to {
+            To::Online => Self::Online,
+            To::Offline => Self::Offline,
+            To::OnlineAndOffline => Self::OnlineAndOffline,
+        }
+    }
 }
 
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
     let workspace = Workspace::open(ui, global)?;
-    let frame = read(&args.from)?;
     block_on(async {
+        let frame = read(&args.from).await?;
         let log = workspace.registry()?;
-        let store = FeatureStore::new(
-            Applied::of(&log, workspace.applied(&log).await?).await?,
-            workspace.online_provider()?,
-        );
+        let provider = match args.to {
+            To::Online => workspace.online_provider()?,
+            To::Offline => workspace.offline_provider()?,
+            To::OnlineAndOffline => workspace.provider()?,
+        };
+        let store = FeatureStore::new(Applied::of(&log, workspace.applied(&log).await?).await?, provider);
         let report = measured(&workspace, &args.metrics, ui.warner(), async |metrics| {
-            Ok(store.with_metrics(metrics).push(&args.source, frame, clock::now()).await?)
+            Ok(store.with_metrics(metrics).push(&args.source, args.to.into(), frame, clock::now()).await?)
         })
         .await?;
+        if let Some(history) = &report.history {
+            let (rows, source, part) = (report.rows, &history.source, &history.part);
+            ui.message(&format!("data_source.{source}: {rows} rows pushed to {part}"));
+        }
         for table in &report.tables {
             ui.message(&told(report.rows, table));
         }
@@ -72,52 +93,35 @@ fn told(rows: usize, table: &TableReport) -> String {
     line
 }
 
-fn read(file: &Path) -> CommandResult<Frame> {
-    let shown =
-        if file == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", file.display()) };
+/// What no ending tells is JSON where it begins like that, else CSV.
+async fn read(file: &Path) -> CommandResult<Frame> {
+    let is_input = file == Path::new("-");
+    if !is_input && TableFormat::of_path(file).is_ok() {
+        return Ok(Frame::of_file(read_file_rows(file).await?)?);
+    }
+    let shown = if is_input { "standard input".to_owned() } else { format!("`{}`", file.display()) };
     let failed =
         |cause: String| CommandError::new(format!("could not read the rows in {shown}")).because(cause);
-    let text = if file == Path::new("-") {
+    let text = if is_input {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
         text
     } else {
         read_text(file).map_err(failed)?
     };
-    let is_csv = match file.extension().and_then(OsStr::to_str) {
-        Some(extension) => extension.eq_ignore_ascii_case("csv"),
-        None => !text.trim_start().starts_with(['{', '[']),
-    };
-    if is_csv { of_csv(&text).map_err(failed) } else { of_json(&text).map_err(failed) }
+    if file.extension().is_some() || text.trim_start().starts_with(['{', '[']) {
+        return of_json(&text).map_err(failed);
+    }
+    let rows = csv_rows(text.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    Frame::of_file(rows).map_err(|error| failed(error.chain().join(": ")))
 }
 
 fn of_json(text: &str) -> Result<Frame, String> {
-    let rows = serde_json::from_str(text).map_err(|error| match error.classify() {
+    let rows: Entities = serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             "it is neither an object of lists nor a list of objects".to_owned()
         }
         _ => format!("it is no JSON: {error}"),
     })?;
-    match rows {
-        Rows::Columns(columns) => Frame::of_columns(columns).map_err(|error| error.chain().join(": ")),
-        Rows::Objects(rows) => Ok(Frame::of_rows(rows)),
-    }
-}
-
-/// An empty cell is null; a quoted empty one too, as everywhere in files.
-fn of_csv(text: &str) -> Result<Frame, String> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let names = reader.headers().map_err(|error| error.to_string())?.clone();
-    let mut columns: Vec<Vec<Json>> = vec![Vec::new(); names.len()];
-    for record in reader.records() {
-        let record = record.map_err(|error| error.to_string())?;
-        for (column, cell) in columns.iter_mut().zip(&record) {
-            column.push(if cell.is_empty() { Json::Null } else { Json::from(cell) });
-        }
-    }
-    let columns: BTreeMap<String, Vec<Json>> = names.iter().map(str::to_owned).zip(columns).collect();
-    if columns.len() < names.len() {
-        return Err("the header line has a name twice".to_owned());
-    }
-    Frame::of_columns(columns).map_err(|error| error.chain().join(": "))
+    Frame::of_json(rows).map_err(|error| error.chain().join(": "))
 }

@@ -165,7 +165,11 @@ const ATTRIBUTES: &[(&str, &str, &str)] = &[
     ("data_source", "query", "SQL; or `table`."),
     ("data_source", "database", "The database."),
     ("data_source", "schema", "The schema."),
-    ("data_source", "batch_source", "The source that holds the history."),
+    (
+        "data_source",
+        "batch_source",
+        "The source that holds the history; what is pushed `offline` becomes a new file of it.",
+    ),
     ("data_source", "timestamp_field", "Column of the event time."),
     (
         "data_source",

@@ -15,8 +15,9 @@ use provender_core::model::ValueType;
 
 pub use cast::{CellError, cast, castable};
 pub use encode::{KeyColumns, RowColumns};
-pub use nanos::{is_time, to_nanos};
+pub use nanos::{is_time, nanos_per, to_nanos};
 pub use text::parse_text;
+pub(crate) use vectors::values;
 pub use vectors::{column, vector};
 
 /// The Arrow type of a declared type. A timestamp is nanoseconds in UTC; elements of lists may be null.

@@ -54,7 +54,8 @@ pub fn to_nanos(array: &ArrayRef, unit: Option<TimestampUnit>) -> Result<Int64Ar
     }
 }
 
-const fn nanos_per(unit: TimestampUnit) -> i64 {
+/// Nanoseconds of one of a unit.
+pub const fn nanos_per(unit: TimestampUnit) -> i64 {
     match unit {
         TimestampUnit::Second => 1_000_000_000,
         TimestampUnit::Millisecond => 1_000_000,

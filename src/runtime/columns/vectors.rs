@@ -42,7 +42,7 @@ pub fn vector(value_type: &ValueType, column: &ArrayRef) -> Result<Vector> {
 }
 
 /// The values of a column that has the declared type.
-fn values(value_type: &ValueType, column: &ArrayRef) -> Vec<Option<Value>> {
+pub(crate) fn values(value_type: &ValueType, column: &ArrayRef) -> Vec<Option<Value>> {
     match value_type {
         ValueType::Bool => column.as_boolean().iter().map(|value| value.map(Value::Bool)).collect(),
         ValueType::Int32 => {

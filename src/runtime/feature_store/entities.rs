@@ -9,14 +9,16 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use provender_core::encoding::EntityKey;
 use provender_core::model::{JoinKey, Value, ValueType};
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::plan::ReadPlan;
 use crate::columns::nearest;
 use crate::{Error, Result};
 
-/// Join keys with their values, as JSON has them.
-#[derive(Clone, Debug, PartialEq)]
+/// Join keys with their values, or rows to store, as JSON has them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
 pub enum Entities {
     /// Name → values; all of one length.
     Columns(BTreeMap<String, Vec<Json>>),

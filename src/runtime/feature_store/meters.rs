@@ -65,6 +65,11 @@ impl StoreMeters {
             self.recorder.counter(&table::PUSH_ROWS, &[view, outcome]).add(rows);
         }
     }
+
+    /// Rows of a push in the history of a view.
+    pub(super) fn appended(&self, view: &str, rows: usize) {
+        self.recorder.counter(&table::PUSH_ROWS, &[view, "appended"]).add(rows as u64);
+    }
 }
 
 /// Values by what is known of them.

@@ -3,14 +3,15 @@
 //!
 //! `serving` chooses the table that each view is served from, `plan` compiles a request against it and `plan_cache` keeps
 //! that, `entities` and `entity_text` turn what came in into keys, `answer` finds values in stored rows, `answer_json`
-//! writes them as text and `response` holds them as values. `frame` and `write` are the other way. `meters` is what
-//! all of them count in.
+//! writes them as text and `response` holds them as values. `frame`, `write` and `history` are the other way. `meters` is
+//! what all of them count in.
 
 mod answer;
 mod answer_json;
 mod entities;
 mod entity_text;
 mod frame;
+mod history;
 mod meters;
 mod plan;
 mod plan_cache;
@@ -36,7 +37,7 @@ pub use plan::ReadPlan;
 pub use plan_cache::Spelling;
 pub use response::{FieldStatus, OnlineResponse, OnlineResult, value_to_json};
 pub use serving::Applied;
-pub use write::{TableReport, WriteReport};
+pub use write::{HistoryReport, PushTo, TableReport, WriteReport};
 
 use self::answer::{OtherSchemas, ViewRows};
 use self::meters::StoreMeters;
@@ -44,7 +45,7 @@ use self::serving::Serving;
 use crate::blocking::in_turn;
 use crate::feature_request::{FeatureRef, FeatureRequest};
 use crate::metrics::Recorder;
-use crate::provider::{OnlineStore, Provider, TableRead};
+use crate::provider::{OfflineStore, OnlineStore, Provider, TableRead};
 use crate::{Error, Result};
 
 /// An answer with more values than this is put together away from the async threads.
@@ -66,6 +67,7 @@ pub struct OnlineRequest {
 pub struct FeatureStore {
     serving: ArcSwap<Serving>,
     online: Option<Arc<dyn OnlineStore>>,
+    offline: Option<Arc<dyn OfflineStore>>,
     /// How long the online store may take for one read.
     store_timeout: Option<Duration>,
     /// Row schemas that are not their table's current one. Schemas never change, so none is ever dropped.
@@ -79,6 +81,7 @@ impl FeatureStore {
         Self {
             serving: ArcSwap::from_pointee(Serving::of(applied)),
             online: provider.online(),
+            offline: provider.offline(),
             store_timeout: None,
             schemas: ArcSwap::default(),
             meters: StoreMeters::of(Recorder::default()),
@@ -282,6 +285,10 @@ impl FeatureStore {
             Error::invalid("the project has no online store")
                 .with_hint("set `online_store` in feature_store.yaml")
         })
+    }
+
+    fn offline_store(&self) -> Result<&dyn OfflineStore> {
+        self.offline.as_deref().ok_or_else(|| Error::invalid("the project has no offline store"))
     }
 }
 

@@ -1,5 +1,6 @@
-//! Rows from clients into the online store. They go to every live table of a view, so that while a new table is filled
-//! readers of the old one see them too; the rule of which row wins is the store's, the same as for materialize.
+//! Rows from clients into the stores. Online they go to every live table of a view, so that while a new table is filled
+//! readers of the old one see them too; the rule of which row wins is the store's, the same as for materialize. What goes
+//! to the history of a push source is made in `history`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,9 +9,11 @@ use provender_core::encoding::{Cell, EntityKey, PackedRow, RowHeader, RowSchema}
 use provender_core::model::{DataSource, FeatureView, Objects, SourceKind, Value, ValueType};
 use provender_core::registry::{OnlineTable, Registry, TableId, TableState};
 use provender_core::time::{Duration, Timestamp};
+use serde::Deserialize;
 
 use super::FeatureStore;
-use super::frame::Frame;
+use super::frame::{Frame, FrameColumn};
+use super::history::HistoryRows;
 use crate::blocking::in_turn;
 use crate::feature_request::not_found;
 use crate::materialize::newest_table;
@@ -20,13 +23,47 @@ use crate::{Error, Result};
 /// An event time may be this far ahead of the clock here.
 const CLOCK_DIFFERENCE: Duration = Duration::from_seconds(300);
 
+/// Where pushed rows go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushTo {
+    /// To the online tables of the views.
+    #[default]
+    Online,
+    /// To the history: the batch source of the push source.
+    Offline,
+    /// To the history, then to the online tables.
+    OnlineAndOffline,
+}
+
+impl PushTo {
+    const fn is_online(self) -> bool {
+        matches!(self, Self::Online | Self::OnlineAndOffline)
+    }
+
+    const fn is_offline(self) -> bool {
+        matches!(self, Self::Offline | Self::OnlineAndOffline)
+    }
+}
+
 /// What became of rows that were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteReport {
     /// Rows of the frame.
     pub rows: usize,
+    /// Where they are in the history, if they went there.
+    pub history: Option<HistoryReport>,
     /// One for each table that was written.
     pub tables: Vec<TableReport>,
+}
+
+/// Rows that are in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryReport {
+    /// The data source.
+    pub source: String,
+    /// The part of it that holds them, such as a file.
+    pub part: String,
 }
 
 /// What became of them in one table.
@@ -43,18 +80,39 @@ pub struct TableReport {
 }
 
 impl FeatureStore {
-    /// Stores rows for every view on a push source. `now` is the time of arrival.
+    /// Stores rows for every view on a push source. `now` is the time of arrival. What goes to both sides is in the history
+    /// before it is online, so a failure between leaves no row that only serving knows.
     ///
     /// # Errors
-    /// `NotFound` for an unknown source; `Invalid` for a source that is no push source or that no view served online is
-    /// on, a frame that lacks a column of one of the views, a value that does not fit, a null key, an event time more than
-    /// five minutes ahead. Then nothing is written. `Unavailable` where the store fails; then some may be written, and the
-    /// same again does no harm.
-    pub async fn push(&self, source: &str, frame: Frame, now: Timestamp) -> Result<WriteReport> {
+    /// `NotFound` for an unknown source; `Invalid` for a source that is no push source or that no view is on that wants
+    /// the rows, a frame that lacks a column of one of the views, a value that does not fit, a null key, an event time more
+    /// than five minutes ahead, a history that takes no rows. Then nothing is written. `Unavailable` where a store fails;
+    /// then some may be written, and the same again does no harm.
+    pub async fn push(&self, source: &str, to: PushTo, frame: Frame, now: Timestamp) -> Result<WriteReport> {
         let serving = self.serving.load_full();
         let registry = &serving.definitions.applied().registry;
-        let views = views_on(source, &registry.objects)?;
-        self.write_views(registry, &views, frame, now).await
+        let push_source = push_source(source, &registry.objects)?;
+        let frame = Arc::new(frame);
+        // Both are made before either is written, so that a frame which does not fit is refused whole.
+        let history = match to.is_offline() {
+            true => Some(HistoryRows::of(source, push_source, &registry.objects, &frame, now).await?),
+            false => None,
+        };
+        let writes = match to.is_online() {
+            true => {
+                self.online_store()?;
+                encode_all(registry, &views_on(source, &registry.objects)?, &frame, now).await?
+            }
+            false => Vec::new(),
+        };
+        let mut report = WriteReport { rows: frame.row_count(), ..WriteReport::default() };
+        if let Some(history) = history.filter(|_| frame.row_count() > 0) {
+            report.history = Some(history.append(self.offline_store()?, now).await?);
+            for view in &history.views {
+                self.meters.appended(view, frame.row_count());
+            }
+        }
+        self.write_all(writes, report).await
     }
 
     /// Stores rows for one view. `now` is the time of arrival.
@@ -78,32 +136,15 @@ impl FeatureStore {
             return Err(Error::invalid(format!("feature view `{view}` is not served online"))
                 .with_hint("set `online = true` in its block, then apply"));
         }
-        self.write_views(registry, &[(name, definition)], frame, now).await
+        let frame = Arc::new(frame);
+        let writes = encode_all(registry, &[(name, definition)], &frame, now).await?;
+        self.write_all(writes, WriteReport { rows: frame.row_count(), ..WriteReport::default() }).await
     }
 
-    async fn write_views(
-        &self,
-        registry: &Registry,
-        views: &[(&str, &FeatureView)],
-        frame: Frame,
-        now: Timestamp,
-    ) -> Result<WriteReport> {
-        let mut writes = Vec::new();
-        let frame = Arc::new(frame);
-        for (name, view) in views {
-            let tables = live_tables(registry, name)?;
-            let input = ViewInput::of(name, view, &registry.objects)?;
-            input.refuse_missing(&frame)?;
-            let of_view = (*name).to_owned();
-            let frame = frame.clone();
-            let encoded = in_turn(move || input.encode(&frame, tables, now)).await?;
-            writes.extend(encoded.into_iter().map(|encoded| (of_view.clone(), encoded)));
-        }
-        let store = self.online_store()?;
-        let mut report = WriteReport { rows: frame.row_count(), tables: Vec::new() };
+    async fn write_all(&self, writes: Vec<ViewWrite>, mut report: WriteReport) -> Result<WriteReport> {
         for (view, Encoded { table, rows, skipped }) in writes {
             let began = Instant::now();
-            let outcome = store.write(&table, WriteMode::Newest, rows).await;
+            let outcome = self.online_store()?.write(&table, WriteMode::Newest, rows).await;
             self.meters.write(&outcome, began.elapsed());
             let outcome = outcome?;
             self.meters.pushed(&view, outcome.written, outcome.kept, skipped);
@@ -113,8 +154,29 @@ impl FeatureStore {
     }
 }
 
-/// The views on a push source that are served online.
-fn views_on<'a>(source: &str, objects: &'a Objects) -> Result<Vec<(&'a str, &'a FeatureView)>> {
+/// A view's name, and rows for one of its tables.
+type ViewWrite = (String, Encoded);
+
+/// Rows for every live table of these views.
+async fn encode_all(
+    registry: &Registry,
+    views: &[(&str, &FeatureView)],
+    frame: &Arc<Frame>,
+    now: Timestamp,
+) -> Result<Vec<ViewWrite>> {
+    let mut writes = Vec::new();
+    for (name, view) in views {
+        let tables = live_tables(registry, name)?;
+        let input = ViewInput::of(name, view, &registry.objects)?;
+        input.refuse_missing(frame)?;
+        let frame = Arc::clone(frame);
+        let encoded = in_turn(move || input.encode(&frame, tables, now)).await?;
+        writes.extend(encoded.into_iter().map(|encoded| ((*name).to_owned(), encoded)));
+    }
+    Ok(writes)
+}
+
+fn push_source<'a>(source: &str, objects: &'a Objects) -> Result<&'a DataSource> {
     let definition = objects.data_source(source).ok_or_else(|| {
         let sources = objects.0.keys().filter(|address| objects.data_source(&address.name).is_some());
         not_found("push source", source, sources.map(|address| address.name.as_str()))
@@ -125,6 +187,11 @@ fn views_on<'a>(source: &str, objects: &'a Objects) -> Result<Vec<(&'a str, &'a 
             definition.kind.as_str()
         )));
     }
+    Ok(definition)
+}
+
+/// The views on a push source that are served online.
+fn views_on<'a>(source: &str, objects: &'a Objects) -> Result<Vec<(&'a str, &'a FeatureView)>> {
     let views: Vec<_> =
         objects.feature_views().filter(|(_, view)| view.source == source && view.online).collect();
     if views.is_empty() {
@@ -147,7 +214,7 @@ fn live_tables(registry: &Registry, view: &str) -> Result<Vec<OnlineTable>> {
 }
 
 /// What a frame must have for a view.
-struct ViewInput {
+pub(super) struct ViewInput {
     name: String,
     source: DataSource,
     history: DataSource,
@@ -156,9 +223,10 @@ struct ViewInput {
 }
 
 /// A column as the view has it now.
-struct TypedColumn {
-    name: String,
-    values: Vec<Option<Value>>,
+pub(super) struct TypedColumn {
+    pub(super) name: String,
+    pub(super) value_type: ValueType,
+    pub(super) values: Vec<Option<Value>>,
 }
 
 /// Rows for one table.
@@ -169,7 +237,7 @@ struct Encoded {
 }
 
 impl ViewInput {
-    fn of(name: &str, view: &FeatureView, objects: &Objects) -> Result<Self> {
+    pub(super) fn of(name: &str, view: &FeatureView, objects: &Objects) -> Result<Self> {
         let missing = |what: &str| Error::corrupt(format!("feature view `{name}` has {what}"));
         let source = objects.data_source(&view.source);
         let (_, history) = objects.history_of(view).ok_or_else(|| missing("no source of its history"))?;
@@ -191,7 +259,7 @@ impl ViewInput {
         self.join_keys.iter().chain(&self.features)
     }
 
-    fn refuse_missing(&self, frame: &Frame) -> Result<()> {
+    pub(super) fn refuse_missing(&self, frame: &Frame) -> Result<()> {
         let missing = self.columns().filter(|(name, _)| self.find(frame, name).is_none());
         let missing: Vec<String> = missing.map(|(name, _)| format!("`{name}`")).collect();
         if missing.is_empty() {
@@ -208,42 +276,54 @@ impl ViewInput {
     }
 
     /// A column by the view's name, or by that in its source or in the history.
-    fn find<'a>(&self, frame: &'a Frame, name: &str) -> Option<(&'a str, &'a [serde_json::Value])> {
+    fn find<'a>(&self, frame: &'a Frame, name: &str) -> Option<(&'a str, &'a FrameColumn)> {
         frame.column(name, &self.source).or_else(|| frame.column(name, &self.history))
     }
 
-    /// Rows for each table, the first of which is the newest.
-    fn encode(&self, frame: &Frame, tables: Vec<OnlineTable>, now: Timestamp) -> Result<Vec<Encoded>> {
-        let headers = self.headers(frame, now)?;
+    /// The columns that the view has, from those that were sent. No join key is null.
+    pub(super) fn typed(&self, frame: &Frame) -> Result<Vec<TypedColumn>> {
         let mut columns = Vec::new();
         for (name, value_type) in self.columns() {
-            let Some((as_sent, values)) = self.find(frame, name) else { continue };
-            let values = Frame::typed(as_sent, values, value_type)?;
+            let Some((as_sent, column)) = self.find(frame, name) else { continue };
+            let values = column.values(as_sent, value_type)?;
             let is_key = self.join_keys.iter().any(|(key, _)| key == name);
             if let Some(row) = values.iter().position(Option::is_none).filter(|_| is_key) {
                 return Err(Error::invalid(format!("value {} of join key `{name}` is null", row + 1)));
             }
-            columns.push(TypedColumn { name: name.clone(), values });
+            columns.push(TypedColumn { name: name.clone(), value_type: value_type.clone(), values });
         }
+        Ok(columns)
+    }
+
+    /// Rows for each table, the first of which is the newest.
+    fn encode(&self, frame: &Frame, tables: Vec<OnlineTable>, now: Timestamp) -> Result<Vec<Encoded>> {
+        let headers = headers(frame, &self.source, &self.history, now)?;
+        let columns = self.typed(frame)?;
         let encoded = tables.into_iter().map(|table| encode_for(table, &headers, &columns));
         encoded.collect()
     }
+}
 
-    fn headers(&self, frame: &Frame, now: Timestamp) -> Result<Vec<RowHeader>> {
-        let event_times = frame.event_times(&self.source, &self.history)?;
-        let created_times = frame.created_times(&self.source, &self.history, now)?;
-        let latest = now.saturating_add(CLOCK_DIFFERENCE);
-        if let Some(row) = event_times.iter().position(|time| *time > latest) {
-            return Err(Error::invalid(format!(
-                "the event time of row {} is {}, which is more than five minutes ahead",
-                row + 1,
-                event_times[row]
-            ))
-            .with_hint("a row from the future would keep out all that come before it"));
-        }
-        let times = event_times.into_iter().zip(created_times);
-        Ok(times.map(|(event_time, created)| RowHeader { event_time, created_time: Some(created) }).collect())
+/// Times of each row. `source` is what it was sent for.
+pub(super) fn headers(
+    frame: &Frame,
+    source: &DataSource,
+    history: &DataSource,
+    now: Timestamp,
+) -> Result<Vec<RowHeader>> {
+    let event_times = frame.event_times(source, history)?;
+    let created_times = frame.created_times(source, history, now)?;
+    let latest = now.saturating_add(CLOCK_DIFFERENCE);
+    if let Some(row) = event_times.iter().position(|time| *time > latest) {
+        return Err(Error::invalid(format!(
+            "the event time of row {} is {}, which is more than five minutes ahead",
+            row + 1,
+            event_times[row]
+        ))
+        .with_hint("a row from the future would keep out all that come before it"));
     }
+    let times = event_times.into_iter().zip(created_times);
+    Ok(times.map(|(event_time, created)| RowHeader { event_time, created_time: Some(created) }).collect())
 }
 
 fn encode_for(table: OnlineTable, headers: &[RowHeader], columns: &[TypedColumn]) -> Result<Encoded> {

@@ -1,4 +1,5 @@
-//! Entity frames: rows with join keys and a time, from a Parquet, CSV or Arrow file, or built by a caller.
+//! Frames from Parquet, CSV and Arrow files. Entity frames are rows with join keys and a time, or built by a caller; what is
+//! pushed is rows of any columns.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -126,61 +127,122 @@ pub async fn read_entity_frame(
     time_column: Option<&str>,
     keys: Vec<(String, ValueType)>,
 ) -> Result<EntityFrame> {
-    let path = PathBuf::from(path);
+    let file = FrameFile { path: PathBuf::from(path), what: "entity frame" };
     let time_column = time_column.map(str::to_owned);
     on_blocking_thread(move || {
-        let format = TableFormat::of_path(&path)?;
-        let batch = decoding(&path.display().to_string(), || match format {
-            TableFormat::Parquet => read_parquet(&path),
-            TableFormat::Csv => read_csv(&path, time_column.as_deref(), &keys),
-            TableFormat::Arrow => read_arrow(&path),
+        let format = TableFormat::of_path(&file.path)?;
+        let shown = file.path.display().to_string();
+        let batch = decoding(&shown, || match format {
+            TableFormat::Parquet => read_parquet(&file),
+            TableFormat::Csv => read_csv(&file, time_column.as_deref(), &keys),
+            TableFormat::Arrow => read_arrow(&file),
         })?;
         EntityFrame::new(batch, time_column.as_deref())
-            .map_err(|error| error.context(format!("could not use `{}` as entity frame", path.display())))
+            .map_err(|error| error.context(format!("could not use `{shown}` as entity frame")))
     })
     .await
 }
 
-fn open(path: &Path) -> Result<File> {
-    // A pipe would be waited for, and could be read only once.
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(Error::invalid(format!("the entity frame `{}` is no file", path.display()))
-            .with_hint("write the entity rows to a Parquet, CSV or Arrow file"));
-    }
-    File::open(path).map_err(|error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Unavailable,
-        };
-        Error::new(kind, format!("could not open the entity frame `{}`", path.display())).with_source(error)
-    })
+/// Rows of a file, with all columns that it has.
+#[derive(Debug)]
+pub struct FileRows {
+    /// The columns.
+    pub batch: RecordBatch,
+    /// Whether the file has no types, and all columns are text.
+    pub is_text: bool,
 }
 
-fn unreadable(path: &Path, what: &str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Error {
-    let message = format!("could not read the entity frame `{}` as {what}", path.display());
-    let looks = kind_of(path).filter(|kind| !kind.ends_with(what));
-    move |error| {
-        let encoding = encoding_hint(error.as_ref()).filter(|_| what == "CSV");
-        let error = Error::invalid(message.clone()).with_source(error);
-        match looks {
-            Some(kind) => error.with_hint(format!("it begins like {kind} file, and its name says {what}")),
-            None => error.with_hint(
-                encoding.unwrap_or("its name says what it is; if that is right, write the file again"),
-            ),
+/// Reads the rows of a Parquet, CSV or Arrow IPC file, told apart by the name's ending.
+///
+/// # Errors
+/// No such file, or another format than its name says.
+pub async fn read_file_rows(path: &Path) -> Result<FileRows> {
+    let file = FrameFile { path: PathBuf::from(path), what: "frame" };
+    on_blocking_thread(move || {
+        let format = TableFormat::of_path(&file.path)?;
+        decoding(&file.path.display().to_string(), || match format {
+            TableFormat::Parquet => Ok(FileRows { batch: read_parquet(&file)?, is_text: false }),
+            TableFormat::Arrow => Ok(FileRows { batch: read_arrow(&file)?, is_text: false }),
+            TableFormat::Csv => {
+                let mut text = Vec::new();
+                let read = file.open()?.read_to_end(&mut text);
+                read.map_err(|error| file.unreadable("CSV")(error.into()))?;
+                csv_rows(&text).map_err(|error| file.unreadable("CSV")(error.into()))
+            }
+        })
+    })
+    .await
+}
+
+/// The rows of CSV text with a header line. An empty cell is null; a quoted empty one too, as everywhere in files.
+///
+/// # Errors
+/// Text that is not UTF-8, or no CSV.
+pub fn csv_rows(text: &[u8]) -> Result<FileRows, ArrowError> {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    if text.is_empty() {
+        return Err(ArrowError::CsvError("it is empty".to_owned()));
+    }
+    let format = csv::reader::Format::default().with_header(true);
+    let (header, _) = format.infer_schema(text, Some(0))?;
+    let fields = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let decoder = csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build_decoder();
+    Ok(FileRows { batch: concat(&schema, decode_text(decoder, text))?, is_text: true })
+}
+
+/// A file that is read, and what it holds, as messages call it.
+struct FrameFile {
+    path: PathBuf,
+    what: &'static str,
+}
+
+impl FrameFile {
+    fn open(&self) -> Result<File> {
+        let shown = format!("the {} `{}`", self.what, self.path.display());
+        // A pipe would be waited for, and could be read only once.
+        if std::fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
+            return Err(Error::invalid(format!("{shown} is no file"))
+                .with_hint("write the rows to a Parquet, CSV or Arrow file"));
+        }
+        File::open(&self.path).map_err(|error| {
+            let kind = match error.kind() {
+                std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+                _ => ErrorKind::Unavailable,
+            };
+            Error::new(kind, format!("could not open {shown}")).with_source(error)
+        })
+    }
+
+    fn unreadable(&self, format: &str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Error {
+        let message = format!("could not read the {} `{}` as {format}", self.what, self.path.display());
+        let looks = self.kind().filter(|kind| !kind.ends_with(format));
+        move |error| {
+            let encoding = encoding_hint(error.as_ref()).filter(|_| format == "CSV");
+            let error = Error::invalid(message.clone()).with_source(error);
+            match looks {
+                Some(kind) => {
+                    error.with_hint(format!("it begins like {kind} file, and its name says {format}"))
+                }
+                None => error.with_hint(
+                    encoding.unwrap_or("its name says what it is; if that is right, write the file again"),
+                ),
+            }
         }
     }
+
+    /// What it is by its first bytes.
+    fn kind(&self) -> Option<&'static str> {
+        let mut start = Vec::new();
+        self.open().ok()?.take(16).read_to_end(&mut start).ok()?;
+        looks_like(&start)
+    }
 }
 
-/// What a file is by its first bytes.
-fn kind_of(path: &Path) -> Option<&'static str> {
-    let mut start = Vec::new();
-    open(path).ok()?.take(16).read_to_end(&mut start).ok()?;
-    looks_like(&start)
-}
-
-fn read_parquet(path: &Path) -> Result<RecordBatch> {
-    let bad = unreadable(path, "Parquet");
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| bad(error.into()))?;
+fn read_parquet(file: &FrameFile) -> Result<RecordBatch> {
+    let bad = file.unreadable("Parquet");
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file.open()?).map_err(|error| bad(error.into()))?;
     let schema = plain_schema(builder.schema());
     let said = builder.metadata().file_metadata().num_rows();
     let batches: Result<Vec<_>, ArrowError> = builder.build().map_err(|error| bad(error.into()))?.collect();
@@ -191,24 +253,28 @@ fn read_parquet(path: &Path) -> Result<RecordBatch> {
     Err(bad(format!("it has {} rows where it says {said}", batch.num_rows()).into()))
 }
 
-fn read_arrow(path: &Path) -> Result<RecordBatch> {
-    let bad = unreadable(path, "Arrow");
-    let read = match arrow_file::with_footer(open(path)?) {
+fn read_arrow(file: &FrameFile) -> Result<RecordBatch> {
+    let bad = file.unreadable("Arrow");
+    let read = match arrow_file::with_footer(file.open()?) {
         // A stream file has no footer; it is the other form that Arrow writes to files.
-        Err(_) if kind_of(path) != Some("an Arrow") => arrow_file::stream(open(path)?),
+        Err(_) if file.kind() != Some("an Arrow") => arrow_file::stream(file.open()?),
         read => read,
     };
     let (schema, batches) = read.map_err(|error| bad(error.into()))?;
     concat(&plain_schema(&schema), Ok(batches)).map_err(|error| bad(error.into()))
 }
 
-fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]) -> Result<RecordBatch> {
-    let bad = unreadable(path, "CSV");
-    if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+fn read_csv(
+    file: &FrameFile,
+    time_column: Option<&str>,
+    keys: &[(String, ValueType)],
+) -> Result<RecordBatch> {
+    let bad = file.unreadable("CSV");
+    if std::fs::metadata(&file.path).is_ok_and(|there| there.is_file() && there.len() == 0) {
         return Err(bad("the file is empty".into()));
     }
     let format = csv::reader::Format::default().with_header(true);
-    let (inferred, _) = format.infer_schema(open(path)?, None).map_err(|error| bad(error.into()))?;
+    let (inferred, _) = format.infer_schema(file.open()?, None).map_err(|error| bad(error.into()))?;
     let time = find_time_column(&Arc::new(inferred.clone()), time_column)?;
     let is_text = |field: &Field| {
         *field.name() == time
@@ -223,7 +289,7 @@ fn read_csv(path: &Path, time_column: Option<&str>, keys: &[(String, ValueType)]
     });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let decoder = csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build_decoder();
-    let batches = decode_text(decoder, BufReader::new(open(path)?));
+    let batches = decode_text(decoder, BufReader::new(file.open()?));
     let batch = concat(&schema, batches).map_err(|error| bad(error.into()))?;
     with_parsed_time(&batch, &time)
 }

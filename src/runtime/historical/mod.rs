@@ -22,7 +22,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use provender_core::model::Objects;
 use provender_core::time::Timestamp;
 
-pub use frame::{EntityFrame, read_entity_frame};
+pub use frame::{EntityFrame, FileRows, csv_rows, read_entity_frame, read_file_rows};
 pub use write::{TableFormat, write_result};
 
 use crate::columns;

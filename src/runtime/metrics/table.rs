@@ -204,7 +204,7 @@ pub const PUSH_ROWS: Metric = Metric {
     kind: Kind::Counter,
     unit: Unit::Of("rows"),
     labels: &["view", "outcome"],
-    meaning: "Rows that were pushed, for each live table of a view: `written`, kept out by newer ones (`kept`), or left out since an older table cannot hold them (`skipped`)",
+    meaning: "Rows that were pushed: for each live table of a view `written`, kept out by newer ones (`kept`), or left out since an older table cannot hold them (`skipped`); and `appended` to the view's history",
 };
 
 /// Steps of applies.

@@ -12,27 +12,22 @@ use crate::keys::Scope;
 use crate::meters::Endpoint;
 use crate::refusal::{Code, Refusal};
 use crate::service::{Service, of_json, on_blocking_thread};
-use crate::writes::{MaterializeRequest, PushRequest, WriteRequest};
+use crate::writes::{MaterializeRequest, RowsRequest};
 
 pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    enter(&service, &request)?;
-    let written = async {
-        let request: PushRequest = read(&service, request).await?;
-        let _permit = service.admit()?;
-        let now = service.clock.now();
-        answer(&request.run(&service.store, now, |rows| count(&service, Endpoint::Push, rows)).await?)
-    };
-    service.in_time(written).await
+    write_rows(&service, request, Endpoint::Push).await
 }
 
 pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    enter(&service, &request)?;
+    write_rows(&service, request, Endpoint::WriteToOnlineStore).await
+}
+
+async fn write_rows(service: &Service, request: Request, endpoint: Endpoint) -> Answer {
+    enter(service, &request)?;
     let written = async {
-        let request: WriteRequest = read(&service, request).await?;
+        let request: RowsRequest = read(service, request).await?;
         let _permit = service.admit()?;
-        let now = service.clock.now();
-        let endpoint = Endpoint::WriteToOnlineStore;
-        answer(&request.run(&service.store, now, |rows| count(&service, endpoint, rows)).await?)
+        answer(&request.run(service, endpoint).await?)
     };
     service.in_time(written).await
 }
@@ -57,11 +52,6 @@ fn enter(service: &Service, request: &Request) -> Result<(), Refusal> {
     service.authorize(request.headers(), Scope::Write)?;
     service.writes()?;
     Ok(())
-}
-
-fn count(service: &Service, endpoint: Endpoint, rows: usize) -> Result<(), Refusal> {
-    service.meters.rows(endpoint, rows);
-    service.refuse_many_rows(rows)
 }
 
 /// Reads the body; a frame may be large, so it is taken apart on a blocking thread.

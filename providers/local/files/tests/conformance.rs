@@ -14,7 +14,7 @@ use provender_runtime::provider::{CREATED_TIME, EVENT_TIME, OfflineStore as _, S
 
 use super::places::{Place, settings};
 use super::servers::{self, S3Server};
-use super::{ask, csv, ints, nanos, parquet, parquet_bytes, said, table};
+use super::{append, ask, csv, ints, nanos, parquet, parquet_bytes, said, table};
 
 fn suite(place: &Place) {
     a_folder_a_glob_and_a_file_are_read_in_byte_order_of_paths(place);
@@ -25,6 +25,7 @@ fn suite(place: &Place) {
     a_description_has_columns_rows_and_bytes(place);
     a_scan_is_measured_by_the_row_groups_and_columns_that_it_needs(place);
     a_file_that_is_written_while_it_is_read_is_an_error(place);
+    append::appended_rows_come_after_all_others(place);
 }
 
 #[test]

@@ -210,6 +210,16 @@ fn storage() -> impl Fn(&Request) -> Answer {
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         let mut objects = objects.lock().unwrap();
         match (bucket, request.method.as_str()) {
+            // A write that must make the object: of generation 0 is one that is not there.
+            ("bucket", "PUT")
+                if objects.contains_key(key)
+                    && request
+                        .headers
+                        .get("x-goog-if-generation-match")
+                        .is_some_and(|wanted| wanted == "0") =>
+            {
+                Answer::error(412, "PreconditionFailed")
+            }
             ("bucket", "PUT") => {
                 let version = objects.values().map(|(_, version)| version + 1).max().unwrap_or(1);
                 objects.insert(key.to_owned(), (request.body.clone(), version));

@@ -242,7 +242,8 @@ const ABOUT: [(&str, &str); 8] = [
          variables. For Google they are `GOOGLE_APPLICATION_CREDENTIALS`, those of `gcloud auth application-default login`, or those that \
          the machine is given. `AWS_SKIP_SIGNATURE=true` and `GOOGLE_SKIP_SIGNATURE=true` read public buckets without any. \
          `AWS_ENDPOINT_URL` and `STORAGE_EMULATOR_HOST` are understood. Reading needs `s3:GetObject` and `s3:ListBucket`, or `storage.objects.get` \
-         and `storage.objects.list`.",
+         and `storage.objects.list`. Rows that are pushed offline (serving.md) become one file more of a folder or glob, and need \
+         `s3:PutObject` or `storage.objects.create` in a bucket besides; one file alone takes none.",
     ),
     ("bigquery", "Offline store of `provider: gcp`. Plans only in this version."),
     ("redshift", "Offline store of `provider: aws`. Plans only in this version."),

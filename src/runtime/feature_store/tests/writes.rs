@@ -8,7 +8,7 @@ use provender_core::time::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::world::{NOW, World, request, table, view};
-use crate::feature_store::{FieldStatus, Frame, WriteReport};
+use crate::feature_store::{FieldStatus, Frame, PushTo, WriteReport};
 use crate::{ErrorKind, Result};
 
 fn frame(columns: Json) -> Frame {
@@ -44,7 +44,7 @@ async fn world() -> World {
 }
 
 async fn push(world: &World, columns: Json) -> Result<WriteReport> {
-    world.feature_store().push("events", frame(columns), Timestamp::from_nanos(NOW)).await
+    world.feature_store().push("events", PushTo::Online, frame(columns), Timestamp::from_nanos(NOW)).await
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn frames_that_do_not_fit_are_refused_and_nothing_is_written() {
     let store = world.feature_store();
     let now = Timestamp::from_nanos(NOW);
     for (source, kind) in [("evnts", ErrorKind::NotFound), ("events_history", ErrorKind::Invalid)] {
-        assert_eq!(store.push(source, Frame::default(), now).await.unwrap_err().kind(), kind);
+        assert_eq!(store.push(source, PushTo::Online, Frame::default(), now).await.unwrap_err().kind(), kind);
     }
     for (view, kind) in [("lve", ErrorKind::NotFound), ("offline_only", ErrorKind::Invalid)] {
         let error = store.write_to_online_store(view, Frame::default(), now).await.unwrap_err();

@@ -92,7 +92,7 @@ async fn odd_frames_are_read_as_what_they_are() {
     }
     let pipe = folder.path().join("pipe.csv");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    assert!(told(read(&pipe).await).contains("is no file | write the entity rows"));
+    assert!(told(read(&pipe).await).contains("is no file | write the rows"));
 }
 
 /// Any changed byte: an error, or a table, of all rows where the format says how many.
