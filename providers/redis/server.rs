@@ -22,8 +22,13 @@ use crate::settings::Settings;
 
 /// How long a connection may take.
 const CONNECTING: Duration = Duration::from_secs(3);
+/// The same for a node of a cluster: while the library connects to one, the others wait.
+const CONNECTING_TO_NODE: Duration = Duration::from_secs(1);
 /// How long an answer may take. In a cluster everything that the library tries when a node is gone counts too.
 const ANSWERING: Duration = Duration::from_secs(5);
+/// After this long without an answer a cluster is asked again over a new connection: where a node is gone, the library may
+/// wait on the old one for nothing. No failure follows from slowness alone, since the second try has all the time there is.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Who gives up on an answer after this long has reason to take the connection for dead.
 const SUSPICIOUS: Duration = Duration::from_millis(500);
 /// How long a lost connection waits before it is made again, the first time.
@@ -199,11 +204,18 @@ impl Server {
 
     /// Once more where the connection had been lost before: every command here may run twice.
     async fn send(&self, commands: &[Command]) -> Result<Vec<Value>> {
-        let answer = match self.try_send(commands).await {
-            Err(error) if was_lost(&error) => self.try_send(commands).await,
-            answer => answer,
+        let answer = match self.try_first(commands).await {
+            Some(Err(error)) if was_lost(&error) => self.try_send(commands).await,
+            Some(answer) => answer,
+            None => self.try_send(commands).await,
         };
         answer.map_err(|error| self.failed(&error))
+    }
+
+    /// None: a cluster that gave no answer for a while, whose connection is given up.
+    async fn try_first(&self, commands: &[Command]) -> Option<RedisResult<Vec<Value>>> {
+        let answer = self.try_send(commands);
+        if self.is_cluster() { tokio::time::timeout(PATIENCE, answer).await.ok() } else { Some(answer.await) }
     }
 
     async fn try_send(&self, commands: &[Command]) -> RedisResult<Vec<Value>> {
@@ -367,7 +379,7 @@ fn cluster_client(settings: &Settings) -> RedisResult<ClusterClient> {
         .map(|host| connection_info(&Settings { hosts: vec![host.clone()], ..settings.clone() }));
     ClusterClientBuilder::new(nodes.collect::<RedisResult<Vec<_>>>()?)
         .tcp_settings(TcpSettings::default().set_nodelay(true))
-        .connection_timeout(CONNECTING)
+        .connection_timeout(CONNECTING_TO_NODE)
         .response_timeout(ANSWERING)
         .overall_response_timeout(Some(ANSWERING))
         .retries(3)
