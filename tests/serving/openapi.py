@@ -34,7 +34,7 @@ entity "driver" {
 }
 data_source "file" "history" {
   path            = "data/history"
-  format          = "csv"
+  format          = csv
   timestamp_field = "event_timestamp"
 }
 data_source "push" "driver_events" {
