@@ -146,7 +146,7 @@ impl FeatureStore {
             let began = Instant::now();
             let outcome = self.online_store()?.write(&table, WriteMode::Newest, rows).await;
             self.meters.write(&outcome, began.elapsed());
-            let outcome = outcome?;
+            let outcome = outcome.map_err(Error::of_store)?;
             self.meters.pushed(&view, outcome.written, outcome.kept, skipped);
             report.tables.push(TableReport { view, table: table.id, outcome, skipped });
         }

@@ -15,6 +15,8 @@ use super::world::{Running, World};
 use crate::grpc::interface::serving::serving_service_client::ServingServiceClient;
 
 const ASKED: &str = r#"{"features": ["stats:rate"], "entities": {"driver_id": [1]}}"#;
+const PUSHED: &str = r#"{"push_source_name": "events",
+    "df": {"driver_id": [1], "city": ["a"], "fare": [1.5], "event_timestamp": ["2026-01-01"]}}"#;
 
 /// How a store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ fn moody(world: &mut World) -> Arc<AtomicUsize> {
         let state = OUTAGES.get(now.load(Ordering::Relaxed)).copied().unwrap_or(State::Well);
         Box::pin(async move {
             match (operation, moment, state) {
-                (Operation::Read(_), Moment::Before, State::Failing(kind)) => {
+                (Operation::Read(_) | Operation::Write(..), Moment::Before, State::Failing(kind)) => {
                     Err(Error::new(kind, "no store"))
                 }
                 (Operation::Read(_), Moment::Before, State::Silent) => std::future::pending().await,
@@ -94,6 +96,27 @@ async fn a_store_that_fails_is_no_fault_of_a_client_and_is_well_again_at_once() 
             "provender_store_duration_seconds_count{{operation=\"read\",outcome=\"{outcome}\"}} {count}"
         );
         assert!(shown.contains(&series), "no {series} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_rows_is_no_fault_of_who_pushes_them() {
+    let mut world = World::new().await;
+    world.settings.allow_write = true;
+    let store = moody(&mut world);
+    let server = world.start().await;
+    for (at, state) in OUTAGES.into_iter().enumerate().filter(|(_, state)| *state != State::Silent) {
+        store.store(at, Ordering::Relaxed);
+        let answer = server.post("/push", PUSHED).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (503, "unavailable"),
+            "{state:?}: {}",
+            answer.text
+        );
+        assert!(answer.text.contains("no store"), "{state:?}: {}", answer.text);
+        store.store(usize::MAX, Ordering::Relaxed);
+        assert_eq!(server.post("/push", PUSHED).await.status, 200, "{state:?}");
     }
 }
 
