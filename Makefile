@@ -4,7 +4,7 @@ CARGO ?= cargo
 DEMO ?= target/demo
 PROVENDER := $(CURDIR)/target/release/provender
 
-.PHONY: demo test lint bench install toolchain release
+.PHONY: demo test lint bench install toolchain release dist
 
 # Fails early, with advice, on a machine without Rust.
 toolchain:
@@ -13,6 +13,10 @@ toolchain:
 
 release: toolchain
 	$(CARGO) build --release --locked --package provender
+
+# Optimised as a whole, which takes twice as long.
+dist: toolchain
+	$(CARGO) build --profile dist --locked --package provender
 
 # The main job, from an empty folder to features served.
 demo: release
@@ -32,7 +36,7 @@ lint: toolchain
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
-bench: release
+bench: dist
 	benches/startup
 	benches/load
 	benches/plan
@@ -44,4 +48,4 @@ bench: release
 	benches/soak
 
 install: toolchain
-	$(CARGO) install --locked --path src/cli
+	$(CARGO) install --locked --profile dist --path src/cli
