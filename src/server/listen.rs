@@ -1,16 +1,15 @@
 //! Connections: accepted while there is room, given up when they dawdle, let go when the server stops.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::response::Response;
-use http::{HeaderValue, Request, header};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt as _;
 
 use crate::settings::Settings;
 
@@ -58,6 +56,15 @@ impl fmt::Display for Interface {
     }
 }
 
+/// What answers the requests of an interface.
+pub(crate) trait Routes: Clone + Send + Sync + 'static {
+    /// That of an answer.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+
+    /// Every request has an answer; what goes wrong is one too.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
 /// A bound address.
 pub(crate) struct Listener {
     tcp: TcpListener,
@@ -90,7 +97,7 @@ impl Listener {
     }
 
     /// Answers until `stop`, then until all connections are done or their time is over.
-    pub(crate) async fn run(self, routes: Router, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, routes: impl Routes, mut stop: watch::Receiver<bool>) {
         let (give_up, given_up) = watch::channel(false);
         let connection = Connection {
             routes,
@@ -161,8 +168,8 @@ fn waiting(
 
 /// How connections of an interface are answered.
 #[derive(Clone)]
-struct Connection {
-    routes: Router,
+struct Connection<R> {
+    routes: R,
     tls: Option<TlsAcceptor>,
     interface: Interface,
     header_timeout: Duration,
@@ -172,7 +179,7 @@ struct Connection {
     is_stopping: Arc<AtomicBool>,
 }
 
-impl Connection {
+impl<R: Routes> Connection<R> {
     /// Answers on a task of its own, until the connection ends or is given up.
     fn begin(self, stream: TcpStream, room: OwnedSemaphorePermit, mut given_up: watch::Receiver<bool>) {
         tokio::spawn(async move {
@@ -204,7 +211,7 @@ impl Connection {
             heard.store(true, Ordering::Relaxed);
             let (routes, is_stopping) = (routes.clone(), is_stopping.clone());
             async move {
-                let mut answer: Response = routes.oneshot(request.map(Body::new)).await?;
+                let mut answer = routes.answer(request).await;
                 if is_http && is_stopping.load(Ordering::Relaxed) {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }

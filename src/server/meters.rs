@@ -1,16 +1,11 @@
 //! What is counted of requests: a place for each endpoint and each way in which a request can end, found without a lock.
 
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use provender_runtime::metrics::{Age, Counter, Distribution, Recorder, table};
-use tonic::Status;
 
 use crate::refusal::Code;
-use crate::service::Service;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +43,19 @@ const ENDPOINTS: [(Endpoint, &str, &str); 13] = [
 ];
 
 impl Endpoint {
-    /// That of a path; what a client makes up is one of the others.
-    pub(crate) fn of_path(path: &str, other: Self) -> Self {
-        let known = ENDPOINTS.iter().find(|(_, known, _)| *known == path && !path.is_empty());
-        known.map_or(other, |(endpoint, ..)| *endpoint)
+    /// That of a path of the HTTP interface; what a client makes up is one of the others.
+    pub(crate) fn over_http(path: &str) -> Self {
+        Self::of_path(&ENDPOINTS[..Self::OtherHttp as usize], path).unwrap_or(Self::OtherHttp)
+    }
+
+    /// The same of the gRPC interface.
+    pub(crate) fn over_grpc(path: &str) -> Self {
+        Self::of_path(&ENDPOINTS[Self::OtherHttp as usize + 1..], path).unwrap_or(Self::OtherGrpc)
+    }
+
+    fn of_path(endpoints: &[(Self, &str, &str)], path: &str) -> Option<Self> {
+        let found = endpoints.iter().find(|(_, known, _)| *known == path)?;
+        Some(found.0)
     }
 }
 
@@ -95,35 +99,6 @@ fn lower_case(name: &str) -> String {
         lower.push(letter.to_ascii_lowercase());
     }
     lower
-}
-
-/// Counts a request over HTTP.
-pub(crate) async fn count_http(
-    State(service): State<Arc<Service>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let began = Instant::now();
-    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherHttp);
-    let response = next.run(request).await;
-    let outcome = response.extensions().get().map_or(Outcome::Ok, |code: &Code| Outcome::Refused(*code));
-    service.meters.answered(endpoint, outcome, began.elapsed());
-    response
-}
-
-/// Counts a request over gRPC.
-pub(crate) async fn count_grpc(
-    State(service): State<Arc<Service>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let began = Instant::now();
-    let endpoint = Endpoint::of_path(request.uri().path(), Endpoint::OtherGrpc);
-    let response = next.run(request).await;
-    // What ends well says so after its messages.
-    let status = Status::from_header_map(response.headers()).map_or(tonic::Code::Ok, |status| status.code());
-    service.meters.answered(endpoint, Outcome::Status(status), began.elapsed());
-    response
 }
 
 /// What requests count in.
@@ -222,9 +197,12 @@ mod tests {
     fn every_endpoint_and_outcome_has_its_place() {
         for (at, (endpoint, path, _)) in ENDPOINTS.into_iter().enumerate() {
             assert_eq!(endpoint as usize, at);
-            assert!(path.is_empty() || Endpoint::of_path(path, Endpoint::OtherHttp) == endpoint);
+            let over_http = at <= Endpoint::OtherHttp as usize;
+            let (own, other) = (Endpoint::over_http(path), Endpoint::over_grpc(path));
+            let (own, other) = if over_http { (own, other) } else { (other, own) };
+            assert_eq!(own, endpoint);
+            assert!(matches!(other, Endpoint::OtherHttp | Endpoint::OtherGrpc));
         }
-        assert_eq!(Endpoint::of_path("", Endpoint::OtherGrpc), Endpoint::OtherGrpc);
         let grpc = (0..=16).map(|code| Outcome::Status(tonic::Code::from(code)));
         let outcomes: Vec<Outcome> = grpc.chain(Code::ALL.map(Outcome::Refused)).collect();
         let mut places: Vec<usize> = outcomes.iter().map(|outcome| outcome.position()).collect();

@@ -1,8 +1,8 @@
 //! Every way to say no: a code that clients can rely on, with its HTTP status and its gRPC status.
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
 use provender_runtime::{Error, ErrorKind};
 use serde::Serialize;
 
@@ -120,11 +120,19 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     message: String,
     help: Option<String>,
+    /// The methods that are allowed where this one is not (RFC 9110, 15.5.6).
+    methods: Option<&'static str>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None }
+        Self { code, message: message.into(), help: None, methods: None }
+    }
+
+    /// `methods` is a list with commas.
+    pub(crate) fn method_not_allowed(methods: &'static str) -> Self {
+        let refusal = Self::new(Code::MethodNotAllowed, "this path takes another method");
+        Self { methods: Some(methods), ..refusal.with_help(format!("it takes {methods}")) }
     }
 
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
@@ -168,13 +176,16 @@ impl From<Error> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.body()));
-        *response.status_mut() = self.code.status();
+impl From<Refusal> for Response<Full<Bytes>> {
+    fn from(refusal: Refusal) -> Self {
+        let mut response = Self::new(Full::from(refusal.body()));
+        *response.status_mut() = refusal.code.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match self.code {
+        if let Some(methods) = refusal.methods {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        match refusal.code {
             Code::Overloaded | Code::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
@@ -183,8 +194,6 @@ impl IntoResponse for Refusal {
             }
             _ => {}
         }
-        // For the line about this request.
-        response.extensions_mut().insert(self.code);
         response
     }
 }

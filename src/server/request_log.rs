@@ -2,35 +2,45 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use provender_runtime::registry::random_id;
 
-use crate::refusal::Code;
+use crate::meters::{Endpoint, Meters, Outcome};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer request id of a client is not taken over.
 const LONGEST_REQUEST_ID: usize = 64;
-/// Where a refusal of gRPC says its status; an answer has it after its messages.
-const GRPC_STATUS: &str = "grpc-status";
 
-/// Gives each request an id, the client's where it sent one, and tells how it ended. No body is in the line.
-pub(crate) async fn with_request_id(request: Request, next: Next) -> Response {
-    let id = match request.headers().get(&REQUEST_ID).filter(|id| is_plain(id)) {
-        Some(id) => id.clone(),
-        None => HeaderValue::try_from(random_id()).unwrap_or_else(|_| HeaderValue::from_static("-")),
-    };
-    let began = Instant::now();
-    let told = tracing::enabled!(tracing::Level::INFO)
-        .then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let mut response = next.run(request).await;
-    if let Some((method, path)) = told {
-        tell(&method, &path, &id, &response, began.elapsed());
+/// A request that has come in: its id, the client's where it sent one, and what will be told of it.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) endpoint: Endpoint,
+    began: Instant,
+    id: HeaderValue,
+    /// Where anything is told: a line of each request is only there when somebody reads lines.
+    line: Option<(Method, String)>,
+}
+
+impl Arrival {
+    pub(crate) fn new<B>(request: &Request<B>, endpoint: Endpoint) -> Self {
+        let id = match request.headers().get(&REQUEST_ID).filter(|id| is_plain(id)) {
+            Some(id) => id.clone(),
+            None => HeaderValue::try_from(random_id()).unwrap_or_else(|_| HeaderValue::from_static("-")),
+        };
+        let line = tracing::enabled!(tracing::Level::INFO)
+            .then(|| (request.method().clone(), request.uri().path().to_owned()));
+        Self { endpoint, began: Instant::now(), id, line }
     }
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+
+    /// Counts the answer, tells of it, and gives it the id.
+    pub(crate) fn answered<B>(self, outcome: Outcome, meters: &Meters, response: &mut Response<B>) {
+        let took = self.began.elapsed();
+        meters.answered(self.endpoint, outcome, took);
+        if let Some((method, path)) = &self.line {
+            tell(method, path, &self.id, outcome, response.status().as_u16(), took);
+        }
+        response.headers_mut().insert(REQUEST_ID, self.id);
+    }
 }
 
 fn is_plain(id: &HeaderValue) -> bool {
@@ -38,19 +48,19 @@ fn is_plain(id: &HeaderValue) -> bool {
     (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
-fn tell(method: &Method, path: &str, id: &HeaderValue, response: &Response, took: Duration) {
-    let status = response.status();
-    let code = response.extensions().get::<Code>().map_or("", |code| code.as_str());
-    let grpc_status = response.headers().get(GRPC_STATUS).and_then(|status| status.to_str().ok());
-    let refused = status.is_client_error() || grpc_status.is_some_and(|status| status != "0");
+fn tell(method: &Method, path: &str, id: &HeaderValue, outcome: Outcome, status: u16, took: Duration) {
     let request_id = id.to_str().unwrap_or_default();
     let milliseconds = took.as_secs_f64() * 1_000.0;
-    let status_number = status.as_u16();
-    if status.is_server_error() {
-        tracing::warn!(request_id, %method, path, status = status_number, grpc_status, code, milliseconds, "request");
-    } else if refused {
-        tracing::info!(request_id, %method, path, status = status_number, grpc_status, code, milliseconds, "request");
+    let (code, grpc_status) = match outcome {
+        Outcome::Ok | Outcome::Status(tonic::Code::Ok) => ("", None),
+        Outcome::Refused(code) => (code.as_str(), None),
+        Outcome::Status(status) => ("", Some(status as i32)),
+    };
+    if status >= 500 {
+        tracing::warn!(request_id, %method, path, status, grpc_status, code, milliseconds, "request");
+    } else if status >= 400 || grpc_status.is_some() {
+        tracing::info!(request_id, %method, path, status, grpc_status, code, milliseconds, "request");
     } else {
-        tracing::debug!(request_id, %method, path, status = status_number, milliseconds, "request");
+        tracing::debug!(request_id, %method, path, status, milliseconds, "request");
     }
 }

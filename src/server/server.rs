@@ -15,13 +15,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::credentials::CurrentCredentials;
+use crate::grpc;
+use crate::http::HttpRoutes;
 use crate::listen::{Interface, Listener};
 use crate::meters::Meters;
 use crate::refresh::Refresher;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::writes::Writes;
-use crate::{grpc, http};
 
 /// What a server stands on.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ impl Server {
                 health.stopping().await;
             }
         };
-        let http_routes = http::routes(service.clone());
+        let http_routes = HttpRoutes(service.clone());
         tokio::join!(
             self.http.run(http_routes, stop.clone()),
             self.grpc.run(grpc_routes, stop.clone()),

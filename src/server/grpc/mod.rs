@@ -6,18 +6,16 @@ mod values;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use provender_runtime::feature_store::{Entities, FieldStatus, OnlineResponse, OnlineResult, Spelling};
 use provender_runtime::{Error, Result};
 use serde_json::Value as Json;
-use tonic::service::Routes;
 use tonic::{Response as Reply, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::ServiceExt as _;
 
 use self::interface::serving::get_online_features_request::Kind;
 use self::interface::serving::get_online_features_response::FeatureVector;
@@ -28,9 +26,10 @@ use self::interface::serving::{
 };
 use self::interface::types::RepeatedValue;
 use crate::keys::Scope;
-use crate::meters::count_grpc;
+use crate::listen::Routes;
+use crate::meters::{Endpoint, Outcome};
 use crate::refusal::Refusal;
-use crate::request_log::with_request_id;
+use crate::request_log::Arrival;
 use crate::service::{Service, invalid, within};
 
 /// What was compiled from `proto/`.
@@ -79,7 +78,7 @@ impl Health {
 }
 
 /// All services.
-pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
+pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, GrpcRoutes)> {
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let health = Health(reporter);
     health.set(ServingStatus::Serving).await;
@@ -92,44 +91,58 @@ pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, Router)> {
     let serving = ServingServiceServer::new(Serving(service.clone()))
         .max_decoding_message_size(service.settings.max_body)
         .max_encoding_message_size(usize::MAX);
-    let mut routes = Routes::builder();
-    routes.add_service(health_service).add_service(reflection).add_service(old_reflection);
-    routes.add_service(serving);
-    let router = routes
-        .routes()
-        .into_axum_router()
-        .layer(middleware::from_fn_with_state(service.clone(), let_in))
-        .layer(middleware::from_fn_with_state(service.clone(), in_time))
-        .layer(middleware::from_fn_with_state(service.clone(), count_grpc))
-        .layer(middleware::from_fn(with_request_id));
-    Ok((health, router))
+    let mut calls = tonic::service::Routes::builder();
+    calls.add_service(health_service).add_service(reflection).add_service(old_reflection);
+    calls.add_service(serving);
+    Ok((health, GrpcRoutes { service: service.clone(), calls: calls.routes().prepare() }))
+}
+
+/// All services, behind what every call goes through.
+#[derive(Clone, Debug)]
+pub(crate) struct GrpcRoutes {
+    service: Arc<Service>,
+    calls: tonic::service::Routes,
+}
+
+impl Routes for GrpcRoutes {
+    type Body = tonic::body::Body;
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<tonic::body::Body> {
+        let arrival = Arrival::new(&request, Endpoint::over_grpc(request.uri().path()));
+        let mut response =
+            self.call(request).await.unwrap_or_else(|refusal| Status::from(refusal).into_http());
+        // What ends well says so after its messages.
+        let status =
+            Status::from_header_map(response.headers()).map_or(tonic::Code::Ok, |status| status.code());
+        arrival.answered(Outcome::Status(status), &self.service.meters, &mut response);
+        response
+    }
+}
+
+impl GrpcRoutes {
+    /// Looks at the key of everything but health checks, and gives up on a call that takes longer than its client waits, or
+    /// than any request may take; reading its message counts.
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+    ) -> std::result::Result<Response<tonic::body::Body>, Refusal> {
+        if !request.uri().path().starts_with(HEALTH) {
+            self.service.authorize(request.headers(), Scope::Read)?;
+        }
+        let longest = self.service.settings.request_timeout;
+        let limit = deadline::given(request.headers())?.map_or(longest, |given| given.min(longest));
+        let answer = async {
+            let Ok(response) = self.calls.clone().oneshot(request).await;
+            Ok(response)
+        };
+        within(limit, answer).await
+    }
 }
 
 fn reflection_builder() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-}
-
-/// Gives up on a call that takes longer than its client waits, or than any request may take; reading its message counts.
-async fn in_time(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let longest = service.settings.request_timeout;
-    let limit = match deadline::given(request.headers()) {
-        Ok(given) => given.map_or(longest, |given| given.min(longest)),
-        Err(refusal) => return Status::from(refusal).into_http(),
-    };
-    let answer = async { Ok(next.run(request).await) };
-    within(limit, answer).await.unwrap_or_else(|refusal| Status::from(refusal).into_http())
-}
-
-/// Looks at the key of everything but health checks.
-async fn let_in(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with(HEALTH)
-        && let Err(refusal) = service.authorize(request.headers(), Scope::Read)
-    {
-        return Status::from(refusal).into_http();
-    }
-    next.run(request).await
 }
 
 /// The serving service.

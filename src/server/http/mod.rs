@@ -4,70 +4,87 @@ mod write;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use provender_runtime::metrics::TextFormat;
 use serde::Serialize;
 
 use crate::OPENAPI;
 use crate::keys::Scope;
-use crate::meters::count_http;
+use crate::listen::Routes;
+use crate::meters::{Endpoint, Outcome};
 use crate::refusal::{Code, Refusal};
-use crate::request_log::with_request_id;
+use crate::request_log::Arrival;
 use crate::service::{Service, on_blocking_thread};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+type Request = http::Request<Incoming>;
+type Response = http::Response<Full<Bytes>>;
 type Answer = Result<Response, Refusal>;
 
-/// All routes.
-pub(crate) fn routes(service: Arc<Service>) -> Router {
-    Router::new()
-        .route("/get-online-features", post(get_online_features))
-        .route("/push", post(write::push))
-        .route("/write-to-online-store", post(write::write_to_online_store))
-        .route("/materialize", post(write::materialize))
-        .route("/materialize-incremental", post(write::materialize_incremental))
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/openapi.json", get(openapi))
-        .fallback(async || Refusal::new(Code::UnknownPath, "there is nothing at this path"))
-        .method_not_allowed_fallback(async || {
-            Refusal::new(Code::MethodNotAllowed, "this path takes another method")
-        })
-        .layer(middleware::from_fn_with_state(service.clone(), count_http))
-        .layer(middleware::from_fn(with_request_id))
-        .with_state(service)
+/// All routes of this interface.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpRoutes(pub(crate) Arc<Service>);
+
+impl Routes for HttpRoutes {
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, request: Request) -> Response {
+        let Self(service) = self;
+        let arrival = Arrival::new(&request, Endpoint::over_http(request.uri().path()));
+        let (outcome, mut response) = match route(service, request, arrival.endpoint).await {
+            Ok(response) => (Outcome::Ok, response),
+            Err(refusal) => (Outcome::Refused(refusal.code), refusal.into()),
+        };
+        arrival.answered(outcome, &service.meters, &mut response);
+        response
+    }
 }
 
-async fn get_online_features(State(service): State<Arc<Service>>, request: Request) -> Answer {
+async fn route(service: &Arc<Service>, request: Request, endpoint: Endpoint) -> Answer {
+    let method = request.method();
+    let (methods, fits) = match endpoint {
+        Endpoint::Health | Endpoint::Ready | Endpoint::Metrics | Endpoint::OpenApi => {
+            ("GET, HEAD", method == Method::GET || method == Method::HEAD)
+        }
+        _ => ("POST", method == Method::POST),
+    };
+    match endpoint {
+        Endpoint::OtherHttp
+        | Endpoint::GrpcGetOnlineFeatures
+        | Endpoint::GrpcServingInfo
+        | Endpoint::OtherGrpc => Err(Refusal::new(Code::UnknownPath, "there is nothing at this path")),
+        _ if !fits => Err(Refusal::method_not_allowed(methods)),
+        Endpoint::GetOnlineFeatures => get_online_features(service, request).await,
+        Endpoint::Push | Endpoint::WriteToOnlineStore => write::rows(service, request, endpoint).await,
+        Endpoint::Materialize => write::materialize(service, request).await,
+        Endpoint::MaterializeIncremental => write::materialize_incremental(service, request).await,
+        Endpoint::Health => Ok(json_response(br#"{"status":"ok"}"#.to_vec())),
+        Endpoint::Ready => Ok(ready(service, request.headers()).await),
+        Endpoint::Metrics => metrics(service, request.headers()).await,
+        Endpoint::OpenApi => openapi(service, request.headers()),
+    }
+}
+
+async fn get_online_features(service: &Arc<Service>, request: Request) -> Answer {
     service.authorize(request.headers(), Scope::Read)?;
     let answer = async {
-        let body = json_body(&service, request).await?;
+        let body = json_body(service, request).await?;
         let _permit = service.admit()?;
         Ok(json_response(service.read_json(body).await?))
     };
     service.in_time(answer).await
 }
 
-async fn health() -> Response {
-    json_response(br#"{"status":"ok"}"#.to_vec())
-}
-
 /// Whether new requests should come here. What is wrong is told to who may read.
-async fn ready(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+async fn ready(service: &Service, headers: &HeaderMap) -> Response {
     let problems = service.readiness.problems(&service.store).await;
     let status = if problems.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let may_know = service.authorize(&headers, Scope::Read).is_ok();
+    let may_know = service.authorize(headers, Scope::Read).is_ok();
     let state = ReadyState {
         status: if problems.is_ready { "ready" } else { "not_ready" },
         revision: may_know.then(|| service.store.revision()),
@@ -98,8 +115,8 @@ struct Problem<'a> {
 }
 
 /// What was counted, for Prometheus: in its older format for who does not accept the newer one.
-async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
-    service.authorize(&headers, Scope::Read)?;
+async fn metrics(service: &Service, headers: &HeaderMap) -> Answer {
+    service.authorize(headers, Scope::Read)?;
     let recorder = service.meters.recorder.clone();
     let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
     let (format, content_type) = match accepted {
@@ -109,13 +126,11 @@ async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
         _ => (TextFormat::Prometheus, PROMETHEUS),
     };
     let text = on_blocking_thread(move || recorder.prometheus(format)).await?;
-    let mut response = Body::from(text).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    Ok(response)
+    Ok(response(text, content_type))
 }
 
-async fn openapi(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
-    service.authorize(&headers, Scope::Read)?;
+fn openapi(service: &Service, headers: &HeaderMap) -> Answer {
+    service.authorize(headers, Scope::Read)?;
     Ok(json_response(OPENAPI.as_bytes().to_vec()))
 }
 
@@ -154,7 +169,11 @@ fn refuse_other_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 fn json_response(body: Vec<u8>) -> Response {
-    let mut response = Body::from(body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response(body, "application/json")
+}
+
+fn response(body: impl Into<Bytes>, content_type: &'static str) -> Response {
+    let mut response = Response::new(Full::new(body.into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

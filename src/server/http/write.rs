@@ -1,28 +1,18 @@
 //! The four routes that write. They answer 403 unless the server was started to write.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, json_body, json_response};
+use super::{Answer, Request, json_body, json_response};
 use crate::keys::Scope;
 use crate::meters::Endpoint;
 use crate::refusal::{Code, Refusal};
 use crate::service::{Service, of_json, on_blocking_thread};
 use crate::writes::{MaterializeRequest, RowsRequest};
 
-pub(super) async fn push(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    write_rows(&service, request, Endpoint::Push).await
-}
-
-pub(super) async fn write_to_online_store(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    write_rows(&service, request, Endpoint::WriteToOnlineStore).await
-}
-
-async fn write_rows(service: &Service, request: Request, endpoint: Endpoint) -> Answer {
+/// Rows for a push source, or for a view.
+pub(super) async fn rows(service: &Service, request: Request, endpoint: Endpoint) -> Answer {
     enter(service, &request)?;
     let written = async {
         let request: RowsRequest = read(service, request).await?;
@@ -32,17 +22,17 @@ async fn write_rows(service: &Service, request: Request, endpoint: Endpoint) -> 
     service.in_time(written).await
 }
 
-pub(super) async fn materialize(State(service): State<Arc<Service>>, request: Request) -> Answer {
+pub(super) async fn materialize(service: &Service, request: Request) -> Answer {
     // A run takes as long as it takes, so it holds no place among the requests; there is one at a time anyway.
-    enter(&service, &request)?;
-    let request: MaterializeRequest = read(&service, request).await?;
+    enter(service, &request)?;
+    let request: MaterializeRequest = read(service, request).await?;
     let kind = request.range()?;
     answer(&service.writes()?.materialize(request, kind).await?)
 }
 
-pub(super) async fn materialize_incremental(State(service): State<Arc<Service>>, request: Request) -> Answer {
-    enter(&service, &request)?;
-    let request: MaterializeRequest = read(&service, request).await?;
+pub(super) async fn materialize_incremental(service: &Service, request: Request) -> Answer {
+    enter(service, &request)?;
+    let request: MaterializeRequest = read(service, request).await?;
     let kind = request.incremental()?;
     answer(&service.writes()?.materialize(request, kind).await?)
 }

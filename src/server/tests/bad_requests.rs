@@ -215,6 +215,7 @@ async fn routes_methods_and_content_types() {
         ("PUT", "/push", json, 405, "method_not_allowed"),
         ("POST", "/health", json, 405, "method_not_allowed"),
         ("POST", "/", json, 404, "unknown_path"),
+        ("POST", "/feast.serving.ServingService/GetOnlineFeatures", json, 404, "unknown_path"),
         ("POST", "/get-online-features/", json, 404, "unknown_path"),
         ("POST", "/GET-ONLINE-FEATURES", json, 404, "unknown_path"),
         ("POST", "/get-online-features", "Content-Type: text/plain", 415, "unsupported_media_type"),
@@ -235,6 +236,12 @@ async fn routes_methods_and_content_types() {
         let answer = server.ask(method, path, &[header], body).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path} {header}");
     }
+    for (method, path, allowed) in [("GET", "/push", "allow: post"), ("DELETE", "/ready", "allow: get, head")]
+    {
+        let head = server.ask(method, path, &[json], body).await.head;
+        assert!(head.lines().any(|line| line == allowed), "{head}");
+    }
+    assert_eq!(server.ask("HEAD", "/ready", &[], b"").await.status, 200);
     for header in
         ["X-Nothing: 1", "Content-Type: application/json; charset=utf-8", "Content-Type: Application/JSON"]
     {
