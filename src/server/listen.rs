@@ -72,6 +72,7 @@ pub(crate) struct Listener {
     interface: Interface,
     room: Arc<Semaphore>,
     most: usize,
+    request_timeout: Duration,
     header_timeout: Duration,
     idle_timeout: Duration,
     drain_timeout: Duration,
@@ -90,6 +91,7 @@ impl Listener {
             interface,
             room: Arc::new(Semaphore::new(settings.max_connections)),
             most: settings.max_connections,
+            request_timeout: settings.request_timeout,
             header_timeout: settings.header_timeout,
             idle_timeout: settings.idle_timeout,
             drain_timeout: settings.drain_timeout,
@@ -119,8 +121,9 @@ impl Listener {
         }
         connection.is_stopping.store(true, Ordering::Relaxed);
         // No new connection from here on: the port is free for who comes next.
-        let Self { tcp, room, most, drain_timeout, interface, .. } = self;
+        let Self { tcp, room, most, request_timeout, drain_timeout, interface, .. } = self;
         for (stream, room) in waiting(tcp, &room) {
+            set_up(&stream, request_timeout);
             connection.clone().begin(stream, room, given_up.clone());
         }
         drop(connection);
@@ -136,8 +139,7 @@ impl Listener {
         let room = self.room.clone().acquire_owned().await.ok()?;
         match self.tcp.accept().await {
             Ok((stream, _)) => {
-                // Answers are small and waited for.
-                let _ = stream.set_nodelay(true);
+                set_up(&stream, self.request_timeout);
                 Some((stream, room))
             }
             Err(error) => {
@@ -146,6 +148,17 @@ impl Listener {
                 None
             }
         }
+    }
+}
+
+/// Answers are small and waited for, so they are sent at once. Who takes nothing of one for so long is given up by the system,
+/// where it can: the connection would be held, and the answer with it.
+fn set_up(stream: &TcpStream, limit: Duration) {
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    {
+        let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, limit);
     }
 }
 
@@ -161,7 +174,6 @@ fn waiting(
         let room = room.clone().try_acquire_owned().ok()?;
         let (stream, _) = tcp.as_ref()?.accept().ok()?;
         stream.set_nonblocking(true).ok()?;
-        let _ = stream.set_nodelay(true);
         Some((TcpStream::from_std(stream).ok()?, room))
     })
 }

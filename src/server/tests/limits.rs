@@ -6,7 +6,7 @@ use std::time::Duration;
 use provender_runtime::testing::{Moment, Operation};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::world::{Answer, World};
@@ -110,6 +110,34 @@ async fn who_sends_large_bodies_slowly_keeps_out_nobody_else() {
     assert_eq!(server.post("/get-online-features", BODY).await.status, 200);
     let large = server.post("/get-online-features", &" ".repeat(100_000)).await;
     assert_eq!((large.status, large.code().as_str()), (503, "overloaded"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_takes_nothing_of_an_answer_loses_the_connection() {
+    let mut world = World::new().await;
+    world.settings.max_connections = 1;
+    world.settings.request_timeout = Duration::from_millis(500);
+    let server = world.start().await;
+    let drivers: Vec<String> = (0..10_000).map(|driver| driver.to_string()).collect();
+    let features =
+        r#"["every_type:a_bool", "every_type:an_int32", "every_type:a_string", "every_type:bytes_"]"#;
+    let body = format!(r#"{{"features": {features}, "entities": {{"driver_id": [{}]}}}}"#, drivers.join(","));
+    let head =
+        format!("POST /get-online-features HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(server.http).await.unwrap();
+    let asking = tokio::spawn(async move {
+        // The last of these find the connection closed.
+        while stream.write_all(format!("{head}{body}").as_bytes()).await.is_ok() {}
+        stream
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // There is room for one connection.
+    let other = tokio::time::timeout(Duration::from_secs(10), server.ask("GET", "/health", &[], b"")).await;
+    assert_eq!(other.unwrap().status, 200);
+    drop(asking.await.unwrap());
 }
 
 /// A memory whose reads wait until they are let go.
