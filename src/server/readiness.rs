@@ -83,15 +83,15 @@ impl Readiness {
         if self.draining.load(Ordering::Relaxed) {
             problems.push(("server", "it is stopping".to_owned()));
         }
-        if let Some(problem) = &*self.registry.load() {
-            problems.push(("registry", problem.to_string()));
-        }
         if let Some(problem) = self.store_problem(store).await {
             problems.push(("online_store", problem));
         }
         let is_ready = problems.is_empty();
-        // Every server reads the same bad file at the same time, and answers as well as before: were they not ready,
+        // Every server reads the same bad files at the same time, and answers as well as before: were they not ready,
         // nobody would answer.
+        if let Some(problem) = &*self.registry.load() {
+            problems.push(("registry", problem.to_string()));
+        }
         if let Some(problem) = &*self.credentials.load() {
             problems.push(("credentials", problem.to_string()));
         }
