@@ -4,7 +4,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{CommandError, CommandResult};
-use crate::output::Ui;
 
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = CommandResult<T>>) -> CommandResult<T> {
@@ -41,6 +40,8 @@ pub(crate) struct StopWords {
     pub(crate) first: &'static str,
     /// How it was left.
     pub(crate) second: &'static str,
+    /// How both are said.
+    pub(crate) say: fn(&str),
 }
 
 /// Does something at each SIGHUP, which ends the process where nobody listens for it.
@@ -69,10 +70,10 @@ pub(crate) fn stop_signal(words: StopWords) -> CommandResult<watch::Receiver<boo
                 _ = terminate.recv() => {}
             }
             if round == 0 {
-                Ui::note(words.first);
+                (words.say)(words.first);
                 let _ = sender.send(true);
             } else {
-                Ui::note(words.second);
+                (words.say)(words.second);
                 std::process::exit(1);
             }
         }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Err(error) => return output::usage(&error, habits::hint(&error, &typed)),
     };
     let ui = Ui::new(&arguments.global);
-    match run(&ui, &arguments) {
+    match run(&ui, &arguments).and_then(|exit| ui.lost_output().map_or(Ok(exit), Err)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             ui.error(&error);

@@ -185,3 +185,24 @@ fn a_result_without_room_leaves_the_old_file_and_nothing_else() {
         }
     });
 }
+
+#[test]
+fn output_that_does_not_get_through_is_a_failure_and_a_closed_pipe_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    keyed_project(folder, 10);
+    succeed(folder, &["apply", "--auto-approve"]);
+    let commands: [&[&str]; 5] =
+        [&["plan"], &["plan", "--format", "json"], &["list"], &["version"], &["--help"]];
+    for arguments in commands {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = crate::provender(folder).args(arguments).stdout(full).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.contains("could not write to stdout") && told.contains("No space left"), "{told}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = crate::provender(folder).args(arguments).stdout(writer).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

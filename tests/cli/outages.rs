@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use crate::processes::succeed;
+use crate::processes::{keyed_project, succeed};
 use crate::serving::{Serving, ask, body, signal, status};
 
 const DEFINITIONS: &str = r#"
@@ -376,4 +376,41 @@ fn a_registry_that_is_gone_garbage_or_unreadable_is_told_and_answers_go_on() {
         sleep(Duration::from_millis(50));
     }
     server.stop();
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_neither_requests_nor_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    keyed_project(folder, 10);
+    succeed(folder, &["apply", "--auto-approve"]);
+    let mut server = crate::provender(folder)
+        .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--log-format", "json"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::with_capacity(1, server.stderr.take().unwrap());
+    let listening = loop {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        if line.contains("\"listening\"") {
+            break line;
+        }
+    };
+    let listening: serde_json::Value = serde_json::from_str(&listening).unwrap();
+    let http = listening["http"].as_str().unwrap();
+    // Each refusal is a line of some two hundred bytes; a pipe takes 64 KiB.
+    for _ in 0..2_000 {
+        assert_eq!(status(&ask(http, "GET", "/nothing", &[], "").unwrap()), 404);
+    }
+    signal(&server, "-TERM");
+    let begin = Instant::now();
+    while server.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(20) {
+            server.kill().unwrap();
+            panic!("it does not end");
+        }
+        sleep(Duration::from_millis(20));
+    }
+    assert!(server.wait().unwrap().success());
 }

@@ -199,6 +199,7 @@ async fn execute(ui: &Ui, workspace: &Workspace, plan: &Plan, execution: &Execut
     let stop = stop_signal(StopWords {
         first: "stopping: running steps are finished, no other is started; once more stops at once",
         second: "stopped at once; `provender plan` shows what is left to do",
+        say: Ui::note,
     })?;
     let report = measured(workspace, &execution.metrics, ui.warner(), async |metrics| {
         let options = ApplyOptions {

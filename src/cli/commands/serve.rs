@@ -101,7 +101,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
     let workspace = Workspace::open(ui, global)?;
     let settings = settings(&workspace, args)?;
-    ui.log(args.log_format, args.log_level);
+    let _lines = ui.log(args.log_format, args.log_level);
     let warn = |warning| tracing::warn!("{warning}");
     block_on(measured(&workspace, &args.metrics, warn, async |metrics| {
         serve(&workspace, settings, metrics).await
@@ -119,6 +119,7 @@ async fn serve(workspace: &Workspace, settings: Settings, metrics: Recorder) -> 
     let stop = stop_signal(StopWords {
         first: "stopping: requests that have begun are answered; once more stops at once",
         second: "stopped at once",
+        say: |line| tracing::info!("{line}"),
     })?;
     let server = Server::bind(parts, settings).await?;
     let refresh = server.refresh();

@@ -15,7 +15,7 @@ use provender_core::diagnostic::steers;
 use crate::arguments::GlobalArguments;
 use crate::error::{CommandError, CommandResult};
 
-pub(crate) use log::{LogFormat, LogLevel};
+pub(crate) use log::{LogFormat, LogGuard, LogLevel};
 pub(crate) use progress::Progress;
 
 /// When to colour.
@@ -42,6 +42,8 @@ pub(crate) struct Ui {
     program: String,
     /// Held while a line is written, so that lines of parallel steps do not mix.
     lock: Mutex<()>,
+    /// Why data could not be written to stdout, the first time that it could not.
+    lost: Mutex<Option<io::Error>>,
 }
 
 impl Ui {
@@ -59,6 +61,7 @@ impl Ui {
             quiet: global.quiet,
             program: global.program(),
             lock: Mutex::new(()),
+            lost: Mutex::new(None),
         }
     }
 
@@ -96,19 +99,27 @@ impl Ui {
 
     /// Data, to stdout, as it is.
     pub(crate) fn data(&self, text: &str) {
-        let _guard = self.lock.lock();
-        // A closed pipe means that nobody listens any more; the work goes on and the exit code stays true.
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = stdout.write_all(b"\n");
+        match text.ends_with('\n') {
+            true => self.bytes(text.as_bytes()),
+            false => self.bytes(format!("{text}\n").as_bytes()),
         }
-        let _ = stdout.flush();
     }
 
     /// Bytes as they are, for a program that reads stdout.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
-        let _ = io::stdout().write_all(bytes);
+        let _guard = self.lock.lock();
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        if let (Err(error), Ok(mut lost)) = (written, self.lost.lock()) {
+            lost.get_or_insert(error);
+        }
+    }
+
+    /// The work goes on when its output does not get through; but then the command has failed. A closed pipe means that
+    /// nobody wants to read more.
+    pub(crate) fn lost_output(&self) -> Option<CommandError> {
+        let lost = self.lost.lock().ok()?.take()?;
+        lost_output(&lost)
     }
 
     /// Data for programs, to stdout: JSON, indented.
@@ -128,14 +139,19 @@ impl Ui {
         self.columns(header.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from));
     }
 
-    /// A table for people, to stdout. One that is wider than the terminal wraps its cells.
+    /// A table, to stdout. One that is wider than the terminal wraps its cells; programs get a row a line.
     pub(crate) fn columns(&self, header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table = comfy_table::Table::new();
         table
             .load_preset(comfy_table::presets::NOTHING)
-            .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
-            .set_width(u16::try_from(self.width()).unwrap_or(u16::MAX))
             .set_header(header.iter().map(|name| printable(name)));
+        if self.data_is_for_people() {
+            table
+                .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+                .set_width(u16::try_from(self.width()).unwrap_or(u16::MAX));
+        } else {
+            table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
+        }
         for row in rows {
             table.add_row(row.iter().map(|cell| printable(cell)));
         }
@@ -171,8 +187,8 @@ impl Ui {
     }
 
     /// From now on events of libraries are lines on stderr.
-    pub(crate) fn log(&self, format: LogFormat, level: LogLevel) {
-        log::begin(format, level, self.color_stderr);
+    pub(crate) fn log(&self, format: LogFormat, level: LogLevel) -> LogGuard {
+        log::begin(format, level, self.color_stderr)
     }
 
     /// A failed command: what happened, why, and what to do.
@@ -216,9 +232,19 @@ impl Ui {
     }
 }
 
+fn lost_output(error: &io::Error) -> Option<CommandError> {
+    let is_loss = error.kind() != io::ErrorKind::BrokenPipe;
+    is_loss.then(|| CommandError::new("could not write to stdout: the output is not whole").because(error))
+}
+
 /// A usage error or a request for help, as clap prints it. Usage errors exit with 1, never 2.
 pub(crate) fn usage(error: &clap::Error, hint: Option<&str>) -> ExitCode {
-    let _ = error.print();
+    if let Err(error) = error.print()
+        && let Some(lost) = lost_output(&error)
+    {
+        let _ = writeln!(io::stderr().lock(), "error: {}", lost.chain.join(": "));
+        return lost.exit_code();
+    }
     if let Some(hint) = hint {
         let _ = writeln!(io::stderr().lock(), "hint: {hint}");
     }
