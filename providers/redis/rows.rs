@@ -40,18 +40,17 @@ pub(crate) async fn read(
         tokio::task::yield_now().await;
     }
     let mut answers = server.run(&commands).await?.into_iter();
-    let mut is_there = vec![false; reads.len()];
     for (at, answer) in asked.iter().zip(answers.by_ref()) {
-        is_there[*at] = server.value(answer)?;
+        if !server.value::<bool>(answer)? {
+            return Err(tables::table_gone(server, &name(project, reads[*at].table)));
+        }
     }
     let mut rows: Vec<Vec<Option<PackedRow>>> =
         reads.iter().map(|read| vec![None; read.keys.len()]).collect();
     for (lookup, answer) in lookups.into_iter().zip(answers) {
         pause(lookup.keys.len()).await;
         for ((read, key), value) in lookup.places.into_iter().zip(values(answer)) {
-            if is_there[read] {
-                rows[read][key] = row_of(value, &name(project, reads[read].table))?;
-            }
+            rows[read][key] = row_of(value, &name(project, reads[read].table))?;
         }
     }
     Ok(rows)

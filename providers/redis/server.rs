@@ -11,8 +11,8 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Arg, Client, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo as _, Pipeline,
-    RedisConnectionInfo, RedisError, RedisResult, ServerErrorKind, Value,
+    Arg, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo as _,
+    Pipeline, RedisConnectionInfo, RedisError, RedisResult, ServerErrorKind, Value,
 };
 
 use crate::cluster::Cluster;
@@ -224,9 +224,7 @@ impl Server {
             Waiting { server: self, connecting: &connecting, began: Instant::now(), is_over: false };
         let answer = self.answer(&connecting, commands).await;
         waiting.is_over = true;
-        // One that gives no answer may be dead without either end knowing. Others are made again by the library.
-        if answer.as_ref().is_err_and(|error| error.is_timeout() || self.is_cluster() && error.is_io_error())
-        {
+        if answer.as_ref().is_err_and(|error| self.is_of_no_use_after(error)) {
             self.forget(&connecting);
         }
         answer
@@ -243,6 +241,13 @@ impl Server {
                 connection.send_packed_commands(&pipeline, 0, commands.len()).await
             }
         }
+    }
+
+    /// One that gives no answer may be dead without either end knowing. Where making it again failed with anything but an
+    /// error of the network (a login that was refused for a moment, a stranger at the port), the library keeps that error
+    /// for ever. What else the network does to one connection the library mends.
+    fn is_of_no_use_after(&self, error: &RedisError) -> bool {
+        error.is_timeout() || error.is_io_error() == self.is_cluster() || is_broken(error)
     }
 
     /// The connection, or what is being made.
@@ -345,6 +350,11 @@ async fn connect(settings: Settings) -> RedisResult<Connection> {
         .set_min_delay(WAITING);
     let client = Client::open(connection_info(&settings)?)?;
     Ok(Connection::One(ConnectionManager::new_with_config(client, config).await?))
+}
+
+/// Whether an error is about a connection as a whole, and not about a command.
+fn is_broken(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::Parse | ErrorKind::RESP3NotSupported)
 }
 
 /// Whether an established connection turned out to be gone: worth another try at once.

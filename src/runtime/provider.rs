@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, Int64Array, PrimitiveArray, UInt64Array};
@@ -89,7 +90,8 @@ pub trait OnlineStore: Debug + Send + Sync {
     -> Result<WriteOutcome>;
 
     /// Rows by key, in one round trip for all tables: the same lengths and order as asked; `None` where nothing is
-    /// stored. A table that is gone reads as empty.
+    /// stored. A table that is gone is [`crate::ErrorKind::NotFound`]: nobody knows what it held, and that a key has no row
+    /// would be a wrong answer. Tables of which no key is asked are not looked at.
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>>;
 
     /// Description of a row schema that is not the table's current one; `None` where the store does not know it.
@@ -193,6 +195,14 @@ pub trait OfflineStore: Debug + Send + Sync {
     /// Fixes which rows a source has: what is read of it later are these, or an error says that it changed. A source
     /// that is not there is [`crate::ErrorKind::NotFound`].
     async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>>;
+
+    /// Whether a file on this machine, which need not be there, is or would be read as a part of a source.
+    ///
+    /// # Errors
+    /// A source whose path cannot be used.
+    fn reads(&self, _source: &DataSource, _file: &Path) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Reads a source; see [`PinnedSource::scan`].
     async fn scan(&self, scan: &SourceScan, take: Arc<TakeBatch>) -> Result<u64> {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heed::types::Bytes;
 use heed::{Database, Env, EnvFlags, EnvOpenOptions, RoTxn, RwTxn, WithoutTls};
@@ -18,6 +19,8 @@ use super::writer::Writer;
 
 /// Slots for read transactions, over all processes; 64 bytes each in the lock file.
 const READER_SLOTS: u32 = 4096;
+/// A file is not looked for again in so short a time.
+const A_MOMENT: Duration = Duration::from_millis(10);
 /// How long an environment that is being closed by another thread may take.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,6 +36,9 @@ pub(super) struct Settings {
 pub(super) struct Environment {
     core: Arc<Core>,
     writer: OnceLock<Writer>,
+    opened: Instant,
+    /// The age at which the file was last found at its path.
+    seen: AtomicU64,
 }
 
 /// The part that the writer thread shares.
@@ -113,7 +119,12 @@ impl Environment {
         }
         let core = Core::open(&folder, settings.map_size).map_err(failed)?;
         core.env.clear_stale_readers().map_err(failed)?;
-        let environment = Arc::new(Self { core: Arc::new(core), writer: OnceLock::new() });
+        let environment = Arc::new(Self {
+            core: Arc::new(core),
+            writer: OnceLock::new(),
+            opened: Instant::now(),
+            seen: AtomicU64::new(0),
+        });
         environment.core.databases()?;
         open.retain(|_, environment| environment.strong_count() > 0);
         open.insert(folder, Arc::downgrade(&environment));
@@ -122,23 +133,36 @@ impl Environment {
 
     /// Whether the file that is open is still the one at the path; false after somebody deleted or replaced it.
     pub(super) fn is_still_at_its_path(&self) -> bool {
-        FileIdentity::of_data_file(&self.core.path) == Some(self.core.file)
+        let is_there = FileIdentity::of_data_file(&self.core.path) == Some(self.core.file);
+        if is_there {
+            self.seen.store(self.age(), Ordering::Relaxed);
+        }
+        is_there
+    }
+
+    /// Whether that was so a moment ago: asking the file system costs a small read as much as the rest of it.
+    pub(super) fn was_just_at_its_path(&self) -> bool {
+        self.age().saturating_sub(self.seen.load(Ordering::Relaxed)) < A_MOMENT.as_millis() as u64
+    }
+
+    /// Milliseconds since it was opened.
+    fn age(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn is_writable(&self) -> bool {
         self.core.writable
     }
 
-    /// Reads in one snapshot; `empty` where no database was created yet.
+    /// Reads in one snapshot; none where no database was created yet.
     pub(super) fn reading<T>(
         &self,
-        empty: T,
         read: impl FnOnce(&Databases, &RoTxn<'_>) -> Result<T, ReadError>,
-    ) -> Result<T> {
-        let Some(databases) = self.core.databases()? else { return Ok(empty) };
+    ) -> Result<Option<T>> {
+        let Some(databases) = self.core.databases()? else { return Ok(None) };
         let failed = |cause| error::of_lmdb(cause, Doing::Reading, &self.core.path);
         let txn = self.core.env.read_txn().map_err(failed)?;
-        read(&databases, &txn).map_err(|cause| match cause {
+        read(&databases, &txn).map(Some).map_err(|cause| match cause {
             ReadError::Lmdb(cause) => failed(cause),
             ReadError::Other(error) => error,
         })

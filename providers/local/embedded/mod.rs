@@ -55,8 +55,8 @@ impl EmbeddedStore {
         let Some(environment) = self.existing().await? else { return Ok(BTreeMap::new()) };
         let asked = objects.iter().filter(|object| object.id.kind == EMBEDDED_TABLE);
         let asked: Vec<_> = asked.map(|object| (object.id.clone(), object.store.clone())).collect();
-        blocking(move || {
-            environment.reading(BTreeMap::new(), |databases, txn| {
+        let found = blocking(move || {
+            environment.reading(|databases, txn| {
                 let mut found = BTreeMap::new();
                 for (id, store) in asked {
                     if let Some((_, record)) = databases.table(txn, &id.name)? {
@@ -66,15 +66,16 @@ impl EmbeddedStore {
                 Ok(found)
             })
         })
-        .await
+        .await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Every table of the project.
     pub(crate) async fn list(&self) -> Result<Vec<InfraObject>> {
         let Some(environment) = self.existing().await? else { return Ok(Vec::new()) };
         let project = self.project.clone();
-        blocking(move || environment.reading(Vec::new(), |databases, txn| databases.tables_of(txn, &project)))
-            .await
+        let tables = move || environment.reading(|databases, txn| databases.tables_of(txn, &project));
+        Ok(blocking(tables).await?.unwrap_or_default())
     }
 
     /// Carries out one step; concurrent steps share a commit.
@@ -103,7 +104,6 @@ impl EmbeddedStore {
         }
     }
 
-    /// The environment, opened if its file is there; never creates one.
     /// A table is read because it was applied, so there was an environment.
     fn lost(&self) -> Error {
         Error::new(
@@ -113,6 +113,7 @@ impl EmbeddedStore {
         .with_hint("if it was lost, `provender plan` shows what must be created and loaded again")
     }
 
+    /// The environment, opened if its file is there; never creates one.
     async fn existing(&self) -> Result<Option<Arc<Environment>>> {
         if let Some(environment) = self.already_open() {
             return Ok(Some(environment));
@@ -120,6 +121,15 @@ impl EmbeddedStore {
         let settings = self.settings.clone();
         let opened = blocking(move || Environment::open_existing(&settings)).await?;
         Ok(opened.map(|environment| self.remember(environment)))
+    }
+
+    /// As [`Self::existing`], for reads: what was at its path a moment ago is not looked for again. What another process
+    /// writes into the environment is seen at once all the same.
+    async fn readable(&self) -> Result<Option<Arc<Environment>>> {
+        match self.open.load_full() {
+            Some(open) if open.was_just_at_its_path() => Ok(Some(open)),
+            _ => self.existing().await,
+        }
     }
 
     async fn existing_or_new(&self) -> Result<Arc<Environment>> {
@@ -188,27 +198,28 @@ impl OnlineStore for EmbeddedStore {
     }
 
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
-        let absent = || reads.iter().map(|read| vec![None; read.keys.len()]).collect();
-        let Some(environment) = self.existing().await? else { return Err(self.lost()) };
+        let Some(environment) = self.readable().await? else { return Err(self.lost()) };
         let names = reads.iter().map(|read| self.table_name(read.table));
         if reads.iter().map(|read| read.keys.len()).sum::<usize>() <= INLINE_KEYS {
             let wanted: Vec<(String, &[EntityKey])> = names.zip(reads.iter().map(|read| read.keys)).collect();
-            return environment.reading(absent(), |databases, txn| rows::read(databases, txn, &wanted));
+            return environment
+                .reading(|databases, txn| rows::read(databases, txn, &wanted))?
+                .ok_or_else(|| self.lost());
         }
         let owned: Vec<(String, Vec<EntityKey>)> =
             names.zip(reads.iter().map(|read| read.keys.to_vec())).collect();
-        let absent = absent();
-        in_turn(move || environment.reading(absent, |databases, txn| rows::read(databases, txn, &owned)))
-            .await
+        let read = move || environment.reading(|databases, txn| rows::read(databases, txn, &owned));
+        in_turn(read).await?.ok_or_else(|| self.lost())
     }
 
     async fn schema(&self, table: &OnlineTable, schema_id: u32) -> Result<Option<RowSchema>> {
         let Some(environment) = self.existing().await? else { return Ok(None) };
         let name = self.table_name(table);
-        environment.reading(None, |databases, txn| {
+        let found = environment.reading(|databases, txn| {
             let Some((number, _)) = databases.table(txn, &name)? else { return Ok(None) };
             databases.schema(txn, number, schema_id)
-        })
+        })?;
+        Ok(found.flatten())
     }
 }
 

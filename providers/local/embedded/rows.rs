@@ -21,10 +21,11 @@ pub(super) fn read<K: AsRef<[EntityKey]>>(
     let mut answer = Vec::with_capacity(wanted.len());
     for (name, keys) in wanted {
         let keys = keys.as_ref();
-        let Some(number) = databases.table_number(txn, name)? else {
-            answer.push(vec![None; keys.len()]);
+        if keys.is_empty() {
+            answer.push(Vec::new());
             continue;
-        };
+        }
+        let number = databases.table_number(txn, name)?.ok_or_else(|| table_gone(name))?;
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
             layout::write_row_key(&mut lmdb_key, number, key);

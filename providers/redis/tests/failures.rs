@@ -237,3 +237,42 @@ async fn a_full_server_says_so() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("no memory left"), "{}", all_of(&error));
 }
+
+/// The library keeps an error of a login for ever; the store must not.
+#[tokio::test]
+async fn a_login_that_was_refused_for_a_moment_is_tried_again() {
+    if !can_start("a Redis server whose password changes") {
+        return;
+    }
+    let server = RedisServer::with(free_port(), &["--requirepass", PASSWORD, "--save", ""]);
+    let place = Place::new(&format!("127.0.0.1:{},password={PASSWORD}", server.port), &[]);
+    let (bench, table) = (Bench::new(&place, "locked_out"), table());
+    bench.create(&table).await;
+    let client = redis::Client::open(format!("redis://:{PASSWORD}@127.0.0.1:{}", server.port)).unwrap();
+    // A connection of its own, which stays logged in.
+    let mut admin = client.get_multiplexed_async_connection().await.unwrap();
+    let key = [int_key(1)];
+    let read = [TableRead { table: &table, keys: &key }];
+    bench.online().read(&read).await.unwrap();
+    let mut set = async |password: &str| {
+        let command = &mut redis::cmd("CONFIG");
+        let () = command.arg("SET").arg("requirepass").arg(password).query_async(&mut admin).await.unwrap();
+        let kill = &mut redis::cmd("CLIENT");
+        let kill = kill.arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes");
+        let _: i64 = kill.query_async(&mut admin).await.unwrap();
+    };
+    set("another").await;
+    let mut refused = false;
+    for _ in 0..20 {
+        refused |= bench.online().read(&read).await.is_err();
+    }
+    assert!(refused, "a login with an old password is refused");
+    set(PASSWORD).await;
+    for _ in 0..50 {
+        if bench.online().read(&read).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the login is not tried again");
+}

@@ -218,13 +218,15 @@ impl OnlineStore for MemoryProvider {
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
         let tables = reads.iter().map(|read| read.table.id.clone()).collect();
         self.around(Operation::Read(tables), |world| {
-            Ok(reads
-                .iter()
-                .map(|read| {
-                    let table = world.tables.get(&(self.project.clone(), read.table.id.clone()));
-                    read.keys.iter().map(|key| table?.rows.get(key).cloned()).collect()
-                })
-                .collect())
+            let rows = reads.iter().map(|read| {
+                if read.keys.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let table = world.tables.get(&(self.project.clone(), read.table.id.clone()));
+                let table = table.ok_or_else(|| gone(&read.table.id))?;
+                Ok(read.keys.iter().map(|key| table.rows.get(key).cloned()).collect())
+            });
+            rows.collect()
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! What the semantics page says of stored values, over sets of instants and maps. It shares no code with what it judges.
+//! What docs/reference/data.md says of stored values, over sets of instants and maps. It shares no code with what it judges.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -151,6 +151,7 @@ fn ask_for(features: &[&str], rows: EntityRows) -> HistoricalRequest {
         created_before_event_time: false,
         full_feature_names: false,
         now: Timestamp::EPOCH,
+        output: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the semantics page says, in the slowest way: every source row is looked at for every entity row. Shares no code with
+//! What docs/reference/data.md says, in the slowest way: every source row is looked at for every entity row. Shares no code with
 //! what it judges, not even types of times.
 
 use std::collections::BTreeSet;
