@@ -33,6 +33,7 @@ impl CredentialFiles {
                 let failed = |error| {
                     Error::invalid(format!("could not read the API keys in {shown}")).with_source(error)
                 };
+                refuse_pipe(file)?;
                 (read_text(file).map_err(failed)?, shown)
             }
             None => match std::env::var(KEYS_VARIABLE) {
@@ -53,6 +54,7 @@ impl CredentialFiles {
     fn tls(&self) -> Result<Option<Tls>> {
         let Some((certificate, key)) = &self.tls else { return Ok(None) };
         let read = |file: &Path| {
+            refuse_pipe(file)?;
             std::fs::read(file).map_err(|error| {
                 Error::invalid(format!("could not read `{}`", file.display())).with_source(error)
             })
@@ -60,5 +62,16 @@ impl CredentialFiles {
         Tls::of_pem(&read(certificate)?, &read(key)?).map(Some).map_err(|error| {
             Error::invalid("TLS cannot be used").with_source(error).with_hint("both files must be PEM")
         })
+    }
+}
+
+/// A pipe would be waited for, perhaps for ever, and could be read only once.
+fn refuse_pipe(file: &Path) -> Result<()> {
+    match std::fs::metadata(file) {
+        Ok(there) if !there.is_file() => {
+            Err(Error::invalid(format!("`{}` is no regular file", file.display()))
+                .with_hint("it is read again while the server runs: write it to a file"))
+        }
+        _ => Ok(()),
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use provender_runtime::{Error, ErrorKind, Result};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::keys::ApiKeys;
 use crate::tls::{CurrentCertificate, Tls};
@@ -40,6 +42,8 @@ pub(crate) struct CurrentCredentials {
     source: Arc<dyn CredentialSource>,
     keys: ArcSwapOption<ApiKeys>,
     certificate: Option<Arc<CurrentCertificate>>,
+    /// One look at a time: where it hangs, the next waits for it instead of hanging beside it.
+    reading: Mutex<Option<JoinHandle<Result<Credentials>>>>,
 }
 
 impl CurrentCredentials {
@@ -53,6 +57,7 @@ impl CurrentCredentials {
             source,
             keys: ArcSwapOption::new(keys.map(Arc::new)),
             certificate: tls.map(|tls| Arc::new(CurrentCertificate::new(tls))),
+            reading: Mutex::default(),
         })
     }
 
@@ -69,9 +74,16 @@ impl CurrentCredentials {
     /// # Errors
     /// As [`CredentialSource::read`]; `Invalid` where keys or certificate are not given any more.
     pub(crate) async fn refresh(&self) -> Result<()> {
-        let source = self.source.clone();
+        let mut reading = self.reading.lock().await;
+        let source = &self.source;
+        let begin = || {
+            let source = source.clone();
+            tokio::task::spawn_blocking(move || source.read())
+        };
+        let read = reading.get_or_insert_with(begin).await;
+        *reading = None;
         let stopped = |error| Error::new(ErrorKind::Bug, "a worker thread stopped").with_source(error);
-        self.take_over(tokio::task::spawn_blocking(move || source.read()).await.map_err(stopped)??)
+        self.take_over(read.map_err(stopped)??)
     }
 
     fn take_over(&self, Credentials { keys, tls }: Credentials) -> Result<()> {

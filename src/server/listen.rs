@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -207,20 +207,22 @@ impl<R: Routes> Connection<R> {
     async fn run(self, stream: TcpStream) {
         match self.tls.clone() {
             None => self.answer(stream).await,
-            Some(tls) => {
-                if let Ok(Ok(stream)) = tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
-                    self.answer(stream).await;
+            Some(tls) => match tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.answer(stream).await,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, interface = %self.interface, "a handshake of TLS failed");
                 }
-            }
+                Err(_) => {}
+            },
         }
     }
 
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let spoke = Arc::new(AtomicBool::new(false));
-        let (routes, heard, is_stopping) = (self.routes, spoke.clone(), self.is_stopping);
+        let requests = Arc::new(AtomicU64::new(0));
+        let (routes, heard, is_stopping) = (self.routes, requests.clone(), self.is_stopping);
         let is_http = self.interface == Interface::Http;
         let service = service_fn(move |request: Request<Incoming>| {
-            heard.store(true, Ordering::Relaxed);
+            heard.fetch_add(1, Ordering::Relaxed);
             let (routes, is_stopping) = (routes.clone(), is_stopping.clone());
             async move {
                 let mut answer = routes.answer(request).await;
@@ -235,11 +237,13 @@ impl<R: Routes> Connection<R> {
         let stopped = async move {
             let _ = stop.wait_for(|stopped| *stopped).await;
         };
-        let silent = silent(spoke, self.header_timeout);
+        let silent = silent(&requests, self.header_timeout);
         match self.interface {
             Interface::Http => {
                 let mut builder = http1::Builder::new();
                 builder.timer(TokioTimer::new()).header_read_timeout(self.idle_timeout);
+                // Who has sent a whole request may say that it was the last, and still wants the answer.
+                builder.half_close(true);
                 let mut connection = std::pin::pin!(builder.serve_connection(io, service));
                 let last = async {
                     stopped.await;
@@ -263,6 +267,12 @@ impl<R: Routes> Connection<R> {
                 tokio::select! {
                     _ = connection.as_mut() => return,
                     () = silent => return,
+                    () = idle(&requests, self.idle_timeout) => {
+                        connection.as_mut().graceful_shutdown();
+                        // Who does not hear that it is over is gone.
+                        let _ = tokio::time::timeout(self.header_timeout, connection).await;
+                        return;
+                    }
                     () = stopped => connection.as_mut().graceful_shutdown(),
                 }
                 let _ = connection.await;
@@ -272,9 +282,21 @@ impl<R: Routes> Connection<R> {
 }
 
 /// Ends when a connection has brought no request in time; never, once it has brought one.
-async fn silent(spoke: Arc<AtomicBool>, limit: Duration) {
+async fn silent(requests: &AtomicU64, limit: Duration) {
     tokio::time::sleep(limit).await;
-    if spoke.load(Ordering::Relaxed) {
+    if requests.load(Ordering::Relaxed) > 0 {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Ends when a connection has brought no request for some time, and not for twice as long.
+async fn idle(requests: &AtomicU64, limit: Duration) {
+    let mut known = 0;
+    loop {
+        tokio::time::sleep(limit).await;
+        let now = requests.load(Ordering::Relaxed);
+        if std::mem::replace(&mut known, now) == now {
+            return;
+        }
     }
 }

@@ -80,6 +80,23 @@ impl Outcome {
         }
     }
 
+    /// Whether this server, or what it stands on, is at fault, and not the client.
+    pub(crate) fn is_fault(self) -> bool {
+        match self {
+            Self::Ok => false,
+            Self::Refused(code) => code.status().is_server_error(),
+            Self::Status(code) => matches!(
+                code,
+                tonic::Code::Unknown
+                    | tonic::Code::DeadlineExceeded
+                    | tonic::Code::ResourceExhausted
+                    | tonic::Code::Internal
+                    | tonic::Code::Unavailable
+                    | tonic::Code::DataLoss
+            ),
+        }
+    }
+
     fn name(self) -> String {
         match self {
             Self::Ok | Self::Status(tonic::Code::Ok) => "ok".to_owned(),

@@ -32,7 +32,7 @@ fn news(kept: &ArcSwapOption<String>, error: Option<&Error>) -> Option<News> {
     let problem = error.map(|error| error.chain().join(": "));
     let before = kept.swap(problem.clone().map(Arc::new));
     match (before, problem) {
-        (None, Some(problem)) => Some(News::Broken(problem)),
+        (before, Some(problem)) if before.as_deref() != Some(&problem) => Some(News::Broken(problem)),
         (Some(_), None) => Some(News::Mended),
         _ => None,
     }
@@ -43,7 +43,9 @@ fn news(kept: &ArcSwapOption<String>, error: Option<&Error>) -> Option<News> {
 pub(crate) struct Readiness {
     registry: ArcSwapOption<String>,
     credentials: ArcSwapOption<String>,
-    store: Mutex<Option<(Instant, Option<String>)>>,
+    store: ArcSwapOption<String>,
+    /// When the store was looked at; held while it is.
+    store_look: Mutex<Option<Instant>>,
     draining: AtomicBool,
 }
 
@@ -100,14 +102,16 @@ impl Readiness {
 
     /// Looks at the store, unless somebody just did.
     async fn store_problem(&self, store: &FeatureStore) -> Option<String> {
-        let mut last = self.store.lock().await;
-        if let Some((at, problem)) = &*last
-            && at.elapsed() < STORE_LOOK
-        {
-            return problem.clone();
+        let mut last = self.store_look.lock().await;
+        if last.is_none_or(|last| last.elapsed() >= STORE_LOOK) {
+            let probed = store.probe().await;
+            match news(&self.store, probed.as_ref().err()) {
+                Some(News::Broken(problem)) => tracing::warn!(problem, "the online store cannot be read"),
+                Some(News::Mended) => tracing::info!("the online store can be read again"),
+                None => {}
+            }
+            *last = Some(Instant::now());
         }
-        let problem = store.probe().await.err().map(|error| error.chain().join(": "));
-        *last = Some((Instant::now(), problem.clone()));
-        problem
+        self.store.load().as_deref().cloned()
     }
 }

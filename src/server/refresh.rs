@@ -44,22 +44,36 @@ impl Refresher {
     }
 
     async fn look_at_credentials(&self) {
-        let read = self.service.credentials.refresh().await;
+        let read = tokio::time::timeout(LONGEST_LOOK, self.service.credentials.refresh()).await;
+        let read = read.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!("their files could not be read within {LONGEST_LOOK:?}")))
+        });
         self.service.meters.credentials(&read);
         self.service.readiness.credentials(read.as_ref().err());
     }
 
     async fn look(&mut self) -> Result<()> {
         let mut state = self.applied.registry.clone();
-        if self.log.entry(state.revision).await?.is_none() {
+        let Some(last) = self.log.entry(state.revision).await? else {
             return Err(Error::unavailable(format!(
                 "entry {} of the registry, which answers are given by, is not there any more",
                 state.revision
             )));
+        };
+        // A backup that was restored, and written to since: the same numbers, and other entries.
+        let is_other = last.lineage != state.lineage || Some(last.at) != state.at;
+        if is_other {
+            tracing::warn!(
+                revision = state.revision,
+                "the registry has another history than before; it is read anew"
+            );
+            state = self.log.state().await?;
+        } else {
+            self.log.refresh(&mut state).await?;
         }
-        self.log.refresh(&mut state).await?;
         let read = Applied::of(&self.log, state).await?;
-        let is_news = read.registry.revision != self.applied.registry.revision
+        let is_news = is_other
+            || read.registry.revision != self.applied.registry.revision
             || read.complete != self.applied.complete;
         if is_news {
             tracing::info!(revision = read.registry.revision, "the registry has a new state");

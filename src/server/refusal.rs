@@ -139,6 +139,11 @@ impl Refusal {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// What is wrong, without what to do.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     fn body(&self) -> Vec<u8> {
         let error =
             ErrorObject { code: self.code.as_str(), message: &self.message, help: self.help.as_deref() };
@@ -176,8 +181,8 @@ impl From<Error> for Refusal {
     }
 }
 
-impl From<Refusal> for Response<Full<Bytes>> {
-    fn from(refusal: Refusal) -> Self {
+impl From<&Refusal> for Response<Full<Bytes>> {
+    fn from(refusal: &Refusal) -> Self {
         let mut response = Self::new(Full::from(refusal.body()));
         *response.status_mut() = refusal.code.status();
         let headers = response.headers_mut();

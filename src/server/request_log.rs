@@ -32,12 +32,20 @@ impl Arrival {
         Self { endpoint, began: Instant::now(), id, line }
     }
 
-    /// Counts the answer, tells of it, and gives it the id.
-    pub(crate) fn answered<B>(self, outcome: Outcome, meters: &Meters, response: &mut Response<B>) {
+    /// Counts the answer, tells of it, and gives it the id. `reason` is told of what is this server's fault; of a client's
+    /// the client was told.
+    pub(crate) fn answered<B>(
+        self,
+        outcome: Outcome,
+        reason: Option<&str>,
+        meters: &Meters,
+        response: &mut Response<B>,
+    ) {
         let took = self.began.elapsed();
         meters.answered(self.endpoint, outcome, took);
         if let Some((method, path)) = &self.line {
-            tell(method, path, &self.id, outcome, response.status().as_u16(), took);
+            let line = Line { request_id: self.id.to_str().unwrap_or_default(), method, path, reason };
+            line.tell(outcome, response.status().as_u16(), took);
         }
         response.headers_mut().insert(REQUEST_ID, self.id);
     }
@@ -48,19 +56,31 @@ fn is_plain(id: &HeaderValue) -> bool {
     (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
-fn tell(method: &Method, path: &str, id: &HeaderValue, outcome: Outcome, status: u16, took: Duration) {
-    let request_id = id.to_str().unwrap_or_default();
-    let milliseconds = took.as_secs_f64() * 1_000.0;
-    let (code, grpc_status) = match outcome {
-        Outcome::Ok | Outcome::Status(tonic::Code::Ok) => ("", None),
-        Outcome::Refused(code) => (code.as_str(), None),
-        Outcome::Status(status) => ("", Some(status as i32)),
-    };
-    if status >= 500 {
-        tracing::warn!(request_id, %method, path, status, grpc_status, code, milliseconds, "request");
-    } else if status >= 400 || grpc_status.is_some() {
-        tracing::info!(request_id, %method, path, status, grpc_status, code, milliseconds, "request");
-    } else {
-        tracing::debug!(request_id, %method, path, status, milliseconds, "request");
+/// What a line says besides how the request ended.
+struct Line<'a> {
+    request_id: &'a str,
+    method: &'a Method,
+    path: &'a str,
+    reason: Option<&'a str>,
+}
+
+impl Line<'_> {
+    fn tell(&self, outcome: Outcome, status: u16, took: Duration) {
+        let Self { request_id, method, path, reason } = self;
+        // Whole microseconds.
+        let milliseconds = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
+        let (code, grpc_status) = match outcome {
+            Outcome::Ok | Outcome::Status(tonic::Code::Ok) => ("", None),
+            Outcome::Refused(code) => (code.as_str(), None),
+            Outcome::Status(status) => ("", Some(status as i32)),
+        };
+        if status >= 500 || outcome.is_fault() {
+            let reason = reason.unwrap_or_default();
+            tracing::warn!(request_id, %method, path, status, grpc_status, code, reason, milliseconds, "request");
+        } else if status >= 400 || grpc_status.is_some() {
+            tracing::info!(request_id, %method, path, status, grpc_status, code, milliseconds, "request");
+        } else {
+            tracing::debug!(request_id, %method, path, status, milliseconds, "request");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use provender_core::registry::Author;
-use provender_core::time::Timestamp;
+use provender_core::time::{Timestamp, TimestampError};
 use provender_runtime::clock::Clock;
 use provender_runtime::feature_store::{Frame, PushTo, WriteReport};
 use provender_runtime::materialize::{
@@ -44,7 +44,7 @@ pub(crate) struct RowsRequest {
     feature_view_name: Option<String>,
     df: BTreeMap<String, Vec<Json>>,
     #[serde(default)]
-    to: PushTo,
+    to: Option<PushTo>,
 }
 
 /// `POST /materialize` and `/materialize-incremental`
@@ -105,7 +105,7 @@ impl RowsRequest {
         let report = match endpoint {
             Endpoint::Push => {
                 let source = given("push_source_name", self.push_source_name)?;
-                store.push(&source, self.to, frame, now).await?
+                store.push(&source, self.to.unwrap_or_default(), frame, now).await?
             }
             _ => {
                 let view = given("feature_view_name", self.feature_view_name)?;
@@ -156,8 +156,9 @@ impl MaterializeRequest {
 }
 
 fn instant(name: &str, text: &str) -> Result<Timestamp, Refusal> {
-    text.parse().map_err(|_| {
-        invalid(format!("`{name}` is no time")).with_help("write a time such as `2026-11-25T08:00:00Z`")
+    text.parse().map_err(|error: TimestampError| {
+        invalid(format!("`{name}` is no time that can be used: {error}"))
+            .with_help("write a time such as `2026-11-25T08:00:00Z`")
     })
 }
 

@@ -120,7 +120,7 @@ impl NewFile {
             }
             _ => return Error::unavailable(message).with_source(error),
         };
-        Error::invalid(message).with_source(error).with_hint(hint)
+        Error::unavailable(message).with_source(error).with_hint(hint)
     }
 }
 

@@ -217,11 +217,11 @@ fn shortened(text: &str) -> String {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "rounding to float32 is what a declared type asks for")]
+#[expect(clippy::cast_possible_truncation, reason = "what has no fraction and is that small is an integer")]
 fn number_value(number: &serde_json::Number, value_type: &ValueType) -> Option<Value> {
     match value_type {
         ValueType::Float64 => return number.as_f64().map(Value::Float64),
-        ValueType::Float32 => return number.as_f64().map(|value| Value::Float32(value as f32)),
+        ValueType::Float32 => return crate::columns::to_float32(number.as_f64()?).map(Value::Float32),
         _ => {}
     }
     // 1001.0 is how some clients write 1001.
@@ -246,8 +246,10 @@ fn text_value(text: &str, value_type: &ValueType) -> Option<Value> {
         ValueType::Bool => text.parse().ok().map(Value::Bool),
         ValueType::Int32 => text.parse().ok().map(Value::Int32),
         ValueType::Int64 => text.parse().ok().map(Value::Int64),
-        ValueType::Float32 => text.parse().ok().map(Value::Float32),
-        ValueType::Float64 => text.parse().ok().map(Value::Float64),
+        ValueType::Float32 => {
+            crate::columns::to_float32(crate::columns::parse_float64(text)?).map(Value::Float32)
+        }
+        ValueType::Float64 => crate::columns::parse_float64(text).map(Value::Float64),
         ValueType::Timestamp => text.parse().ok().map(Value::Timestamp),
         ValueType::Bytes => BASE64.decode(text).ok().map(Value::Bytes),
         _ => None,
@@ -261,7 +263,8 @@ fn form_of(value_type: &ValueType) -> &'static str {
         ValueType::Int64 => "write a whole number of 64 bits",
         ValueType::Timestamp => "write a time such as `2026-11-25T08:00:00Z`, or whole seconds since 1970",
         ValueType::Bytes => "write base64",
-        ValueType::Float32 | ValueType::Float64 => "write a number",
+        ValueType::Float32 => "write a number of at most 3.4e38",
+        ValueType::Float64 => "write a number",
         ValueType::List(_) => "write a JSON list such as `[1, 2]`",
         ValueType::String => "write text",
     }

@@ -67,7 +67,9 @@ impl HistoryRows {
     /// Adds the rows.
     pub(super) async fn append(&self, store: &dyn OfflineStore, now: Timestamp) -> Result<HistoryReport> {
         let part = store.append(&self.history, self.rows.clone(), now).await.map_err(|error| {
-            error.context(format!("the rows were not added to data source `{}`", self.name))
+            let error = error.context(format!("the rows were not added to data source `{}`", self.name));
+            // Files that are gone are nothing that the rows did wrong; values that they cannot hold are.
+            if error.kind() == ErrorKind::NotFound { error.of_store() } else { error }
         })?;
         Ok(HistoryReport { source: self.name.clone(), part })
     }

@@ -314,13 +314,15 @@ pub(super) fn headers(
     let event_times = frame.event_times(source, history)?;
     let created_times = frame.created_times(source, history, now)?;
     let latest = now.saturating_add(CLOCK_DIFFERENCE);
-    if let Some(row) = event_times.iter().position(|time| *time > latest) {
-        return Err(Error::invalid(format!(
-            "the event time of row {} is {}, which is more than five minutes ahead",
-            row + 1,
-            event_times[row]
-        ))
-        .with_hint("a row from the future would keep out all that come before it"));
+    for (what, times) in [("event", &event_times), ("created", &created_times)] {
+        if let Some(row) = times.iter().position(|time| *time > latest) {
+            return Err(Error::invalid(format!(
+                "the {what} time of row {} is {}, which is more than five minutes ahead",
+                row + 1,
+                times[row]
+            ))
+            .with_hint("a row from the future would keep out all that come before it"));
+        }
     }
     let times = event_times.into_iter().zip(created_times);
     Ok(times.map(|(event_time, created)| RowHeader { event_time, created_time: Some(created) }).collect())
@@ -360,17 +362,13 @@ fn encode_for(table: OnlineTable, headers: &[RowHeader], columns: &[TypedColumn]
 }
 
 /// A value in the type of an older table, where it can be that.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "rounding to float32 is what the older table's type asks for"
-)]
 fn fit(value: Value, value_type: &ValueType) -> Option<Value> {
     if value.has_type(value_type) {
         return Some(value);
     }
     match (value, value_type) {
         (Value::Int64(value), ValueType::Int32) => i32::try_from(value).ok().map(Value::Int32),
-        (Value::Float64(value), ValueType::Float32) => Some(Value::Float32(value as f32)),
+        (Value::Float64(value), ValueType::Float32) => crate::columns::to_float32(value).map(Value::Float32),
         (Value::List(values), ValueType::List(element)) => {
             let fitted = values.into_iter().map(|value| match value {
                 None => Some(None),

@@ -50,6 +50,8 @@ pub(crate) mod interface {
 
 /// The interface, for reflection.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/serving_descriptors.bin"));
+/// How the library begins to tell that a client's message is none.
+const UNREADABLE: [&str; 2] = ["failed to decode Protobuf message", "Missing request message"];
 /// Probes send no key.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 /// What a probe may ask about: all together, and each service that reflection lists.
@@ -112,11 +114,24 @@ impl Routes for GrpcRoutes {
         let mut response =
             self.call(request).await.unwrap_or_else(|refusal| Status::from(refusal).into_http());
         // What ends well says so after its messages.
-        let status =
-            Status::from_header_map(response.headers()).map_or(tonic::Code::Ok, |status| status.code());
-        arrival.answered(Outcome::Status(status), &self.service.meters, &mut response);
+        let mut status = Status::from_header_map(response.headers());
+        if let Some(unreadable) = status.as_ref().and_then(unreadable) {
+            response = unreadable.clone().into_http();
+            status = Some(unreadable);
+        }
+        let code = status.as_ref().map_or(tonic::Code::Ok, Status::code);
+        let reason = status.as_ref().map(Status::message);
+        arrival.answered(Outcome::Status(code), reason, &self.service.meters, &mut response);
         response
     }
+}
+
+/// What the library calls an error of this program, and is a message of the client that is none. Who is woken by internal
+/// errors should not be by that.
+fn unreadable(status: &Status) -> Option<Status> {
+    let is_clients = status.code() == tonic::Code::Internal
+        && UNREADABLE.iter().any(|beginning| status.message().starts_with(beginning));
+    is_clients.then(|| Status::invalid_argument(format!("the message cannot be read: {}", status.message())))
 }
 
 impl GrpcRoutes {

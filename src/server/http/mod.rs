@@ -36,12 +36,18 @@ impl Routes for HttpRoutes {
     async fn answer(&self, request: Request) -> Response {
         let Self(service) = self;
         let arrival = Arrival::new(&request, Endpoint::over_http(request.uri().path()));
-        let (outcome, mut response) = match route(service, request, arrival.endpoint).await {
-            Ok(response) => (Outcome::Ok, response),
-            Err(refusal) => (Outcome::Refused(refusal.code), refusal.into()),
-        };
-        arrival.answered(outcome, &service.meters, &mut response);
-        response
+        match route(service, request, arrival.endpoint).await {
+            Ok(mut response) => {
+                arrival.answered(Outcome::Ok, None, &service.meters, &mut response);
+                response
+            }
+            Err(refusal) => {
+                let mut response = Response::from(&refusal);
+                let (outcome, reason) = (Outcome::Refused(refusal.code), Some(refusal.message()));
+                arrival.answered(outcome, reason, &service.meters, &mut response);
+                response
+            }
+        }
     }
 }
 

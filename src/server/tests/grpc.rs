@@ -140,3 +140,58 @@ async fn health_needs_no_key_and_everything_else_does() {
     drop((watching, health, client, channel));
     server.ended().await;
 }
+
+/// A message as it is, whatever it is.
+struct RawCodec;
+
+impl tonic::codec::Codec for RawCodec {
+    type Encode = Vec<u8>;
+    type Decode = ();
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl tonic::codec::Encoder for RawCodec {
+    type Item = Vec<u8>;
+    type Error = tonic::Status;
+
+    fn encode(&mut self, item: Vec<u8>, to: &mut tonic::codec::EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        prost::bytes::BufMut::put_slice(to, &item);
+        Ok(())
+    }
+}
+
+impl tonic::codec::Decoder for RawCodec {
+    type Item = ();
+    type Error = tonic::Status;
+
+    fn decode(&mut self, _: &mut tonic::codec::DecodeBuf<'_>) -> Result<Option<()>, tonic::Status> {
+        Ok(Some(()))
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_the_clients_fault() {
+    let mut world = World::new().await;
+    let server = world.start().await;
+    let path = || "/feast.serving.ServingService/GetOnlineFeatures".parse().unwrap();
+    let mut client = tonic::client::Grpc::new(channel(&server).await);
+    for message in [&b"\xff\xff\xff\xff"[..], b"{\"features\": []}", b"\x0a\x02\xff\xfe"] {
+        client.ready().await.unwrap();
+        let refused =
+            client.unary(tonic::Request::new(message.to_vec()), path(), RawCodec).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{message:?}: {refused}");
+    }
+    client.ready().await.unwrap();
+    let nothing = tonic::Request::new(futures::stream::empty());
+    let refused = client.client_streaming(nothing, path(), RawCodec).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+}

@@ -8,7 +8,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
+use super::grpc::channel;
 use super::world::{Answer, World};
 
 const BODY: &str = r#"{"features": ["stats:rate"], "entities": {"driver_id": [1, 2, 3]}}"#;
@@ -94,6 +97,44 @@ async fn slow_clients_are_given_up() {
     let mut quiet = TcpStream::connect(server.grpc).await.unwrap();
     let mut rest = Vec::new();
     assert!(tokio::time::timeout(Duration::from_secs(5), quiet.read_to_end(&mut rest)).await.is_ok());
+}
+
+#[tokio::test]
+async fn connections_that_are_idle_are_let_go() {
+    let mut world = World::new().await;
+    world.settings.idle_timeout = Duration::from_millis(300);
+    world.settings.max_connections = 1;
+    let server = world.start().await;
+    let mut http = TcpStream::connect(server.http).await.unwrap();
+    http.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(one_answer(&mut http).await.contains("200 ok"));
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(5), http.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "an idle connection is kept");
+    // There is room for one connection.
+    let first = channel(&server).await;
+    HealthClient::new(first.clone()).check(HealthCheckRequest::default()).await.unwrap();
+    let mut second = HealthClient::new(channel(&server).await);
+    let answered = second.check(HealthCheckRequest::default());
+    let answered = tokio::time::timeout(Duration::from_secs(5), answered).await;
+    assert!(answered.is_ok_and(|answer| answer.is_ok()), "an idle connection is kept");
+    drop(first);
+}
+
+#[tokio::test]
+async fn who_asks_and_closes_one_half_has_the_answer() {
+    let mut world = World::new().await;
+    let server = world.start().await;
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.http).await.unwrap();
+        let head = format!(
+            "POST /get-online-features HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            BODY.len()
+        );
+        stream.write_all(format!("{head}{BODY}").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert_eq!(Answer::read(&mut stream).await.status, 200);
+    }
 }
 
 #[tokio::test]

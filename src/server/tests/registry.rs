@@ -1,5 +1,6 @@
 //! The registry changes, breaks and goes away while requests are answered.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use provender_core::model::{Address, Fingerprint, ObjectKind};
@@ -15,7 +16,10 @@ use super::world::{Running, World};
 async fn append(world: &World, body: EntryBody) -> Registry {
     let log = world.log();
     let state = log.state().await.unwrap();
-    match log.append(&state, "apply", &Author::default(), Timestamp::from_nanos(1), body).await.unwrap() {
+    // As from a clock that moves: two entries of one number differ in it.
+    static CLOCK: AtomicI64 = AtomicI64::new(1);
+    let at = Timestamp::from_nanos(CLOCK.fetch_add(1, Ordering::Relaxed));
+    match log.append(&state, "apply", &Author::default(), at, body).await.unwrap() {
         Appended::Yes(state) => *state,
         other => panic!("{other:?}"),
     }
@@ -107,4 +111,44 @@ async fn a_registry_that_is_gone_or_damaged_is_told_and_answers_go_on() {
     assert_eq!(server.post("/get-online-features", ASKED).await.status, 200);
     std::fs::remove_file(&next).unwrap();
     until(&server, &[]).await;
+}
+
+#[tokio::test]
+async fn a_backup_that_was_restored_and_written_to_is_noticed() {
+    let (mut world, server) = started().await;
+    let (here, backup) = (world.folder().join("registry"), world.folder().join("backup"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        let copied = std::process::Command::new("cp").arg("-r").args([from, to]).status().unwrap();
+        assert!(copied.success());
+    };
+    copy(&here, &backup);
+    let without = |name: &str| {
+        let mut change = StateChange::default();
+        change.objects.insert(Address::new(ObjectKind::FeatureService, name), None);
+        change
+    };
+    let before = world.registry.clone();
+    let first = apply(&world, without("model")).await.revision;
+    let is_served = async |service: &str| {
+        let asked = json!({"feature_service": service, "entities": {"driver_id": [1], "city": ["a"], "origin_id": [1]}});
+        server.post("/get-online-features", &asked.to_string()).await.status != 404
+    };
+    for _ in 0..100 {
+        if !is_served("model").await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!is_served("model").await && is_served("routes").await);
+    std::fs::remove_dir_all(&here).unwrap();
+    copy(&backup, &here);
+    world.registry = before;
+    assert_eq!(apply(&world, without("routes")).await.revision, first, "another entry of the same number");
+    for _ in 0..100 {
+        if is_served("model").await && !is_served("routes").await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what was applied after the backup had been restored is not served");
 }

@@ -239,7 +239,8 @@ fn a_folder_that_may_not_be_written_is_told() {
     if !rustix::process::geteuid().is_root() {
         let error = outcome.unwrap_err();
         assert!(
-            error.kind() == ErrorKind::Invalid && error.to_string().starts_with("could not write `d/pushed-"),
+            error.kind() == ErrorKind::Unavailable
+                && error.to_string().starts_with("could not write `d/pushed-"),
             "{error}"
         );
         assert_eq!(names, ["1.csv"]);
@@ -310,6 +311,7 @@ fn pushed_rows_are_in_training_data_and_the_last_of_equal_ones_wins() {
                 created_before_event_time: false,
                 full_feature_names: false,
                 now: Timestamp::from_nanos(NOW),
+                output: None,
             };
             let result = place.runtime.block_on(historical(&request, &objects, &offline)).unwrap();
             result.batch.column_by_name("fare").unwrap().as_primitive::<Float64Type>().iter().collect()
