@@ -13,7 +13,7 @@ use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 use provender_runtime::Result;
 use provender_runtime::columns;
-use provender_runtime::historical::read_entity_frame;
+use provender_runtime::historical::{Undeclared, read_entity_frame};
 use provender_runtime::provider::{OfflineStore as _, SourceScan};
 use tokio::runtime::Runtime;
 
@@ -63,7 +63,8 @@ impl Reader {
             .map_err(|error| provender_runtime::Error::unavailable("no input file").with_source(error))?;
         if self.is_frame {
             let keys = vec![("name".to_owned(), ValueType::String)];
-            let frame = self.runtime.block_on(read_entity_frame(&path, Some(TIME_COLUMN), keys))?;
+            let frame = read_entity_frame(&path, Some(TIME_COLUMN), keys, Undeclared::Typed);
+            let frame = self.runtime.block_on(frame)?;
             return Ok(frame.num_rows());
         }
         self.runtime.block_on(self.scan())

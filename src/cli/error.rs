@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Changes,
     /// 3: a gate refused.
     Refused,
+    /// 4: the world moved; whatever there was to say has been said.
+    Moved,
 }
 
 impl From<Exit> for ExitCode {
@@ -27,6 +29,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => Self::from(1),
             Exit::Changes => Self::from(2),
             Exit::Refused => Self::from(3),
+            Exit::Moved => Self::from(4),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The definitions of a project: which files belong to it, what they may read, and what the core makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use ignore::WalkBuilder;
 use provender_core::config::{LoadInput, Loaded, load};
@@ -81,6 +81,25 @@ fn module_files(project: &Path, top: &Path, folder: &str) -> Result<Vec<SourceFi
     source_files(&project.join(folder), folder, top).map_err(|error| error.chain.join(": "))
 }
 
+fn is_definition(name: &str) -> bool {
+    name.ends_with(".hcl") || name.ends_with(".hcl.json")
+}
+
+/// Whether what cannot be looked at is no concern of a project: a link to a folder that it lies in, whose files are read
+/// where they are, or a link to nothing that is not named like definitions.
+fn holds_no_definitions(error: &ignore::Error) -> bool {
+    match error {
+        ignore::Error::Loop { .. } => true,
+        ignore::Error::WithDepth { err, .. } => holds_no_definitions(err),
+        ignore::Error::WithPath { path, err } => {
+            let is_gone = err.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            (is_gone && !is_definition(&name)) || holds_no_definitions(err)
+        }
+        _ => false,
+    }
+}
+
 /// All `*.hcl` files below a folder, in the order of their paths, which are shown with `prefix` before them.
 fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<SourceFile>> {
     let root = folder.to_path_buf();
@@ -99,8 +118,15 @@ fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<So
         });
     let mut files = Vec::new();
     for entry in walk.build() {
-        let entry =
-            entry.map_err(|error| CommandError::new("could not list the project folder").because(error))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if holds_no_definitions(&error) => continue,
+            Err(error) => {
+                return Err(CommandError::new("could not list the project folder").because(error).with_hint(
+                    format!("make it readable, or name it in `{IGNORE_FILE}` if it holds no definitions"),
+                ));
+            }
+        };
         if let Some(error) = entry.error() {
             return Err(
                 CommandError::new(format!("a pattern of `{IGNORE_FILE}` cannot be used")).because(error)
@@ -108,8 +134,7 @@ fn source_files(folder: &Path, prefix: &str, top: &Path) -> CommandResult<Vec<So
         }
         let path = entry.path();
         let name = entry.file_name().to_string_lossy();
-        let is_definition = name.ends_with(".hcl") || name.ends_with(".hcl.json");
-        if !is_definition || entry.file_type().is_none_or(|kind| kind.is_dir()) {
+        if !is_definition(&name) || entry.file_type().is_none_or(|kind| kind.is_dir()) {
             continue;
         }
         let inside = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");

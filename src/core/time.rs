@@ -67,11 +67,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Text that is no time.
+/// Text that is no time, or one that cannot be held.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a time such as `2026-11-25`, `2026-11-25T08:00:00` or `2026-11-25T08:00:00Z`")]
-pub struct TimestampError {
-    text: String,
+pub enum TimestampError {
+    /// It has another form.
+    #[error("`{0}` is not a time such as `2026-11-25`, `2026-11-25T08:00:00` or `2026-11-25T08:00:00Z`")]
+    Malformed(String),
+    /// 64-bit nanoseconds do not reach it.
+    #[error("`{0}` is outside the years 1677 to 2262")]
+    OutOfRange(String),
 }
 
 impl FromStr for Timestamp {
@@ -79,19 +83,16 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
+        let out_of_range = || TimestampError::OutOfRange(text.to_owned());
         let nanos = if let Ok(instant) = trimmed.parse::<jiff::Timestamp>() {
-            Some(instant.as_nanosecond())
+            instant.as_nanosecond()
         } else {
-            trimmed
-                .parse::<jiff::civil::DateTime>()
-                .ok()
-                .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC).ok())
-                .map(|zoned| zoned.timestamp().as_nanosecond())
+            let civil = trimmed.parse::<jiff::civil::DateTime>();
+            let civil = civil.map_err(|_| TimestampError::Malformed(text.to_owned()))?;
+            let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| out_of_range())?;
+            zoned.timestamp().as_nanosecond()
         };
-        nanos
-            .and_then(|nanos| i64::try_from(nanos).ok())
-            .map(Self)
-            .ok_or_else(|| TimestampError { text: text.to_owned() })
+        i64::try_from(nanos).map(Self).map_err(|_| out_of_range())
     }
 }
 

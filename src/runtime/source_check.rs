@@ -63,6 +63,14 @@ impl Check<'_> {
     fn column(&mut self, name: &str, what: &str) -> Option<Field> {
         let schema = self.schema;
         if let Some((_, field)) = schema.column_with_name(name) {
+            if schema.fields().iter().filter(|field| field.name() == name).count() > 1 {
+                let help = "nothing says which one is meant: rename or remove the others";
+                self.report(
+                    format!("{} has more than one column `{name}` ({what})", self.place),
+                    Some(help.to_owned()),
+                );
+                return None;
+            }
             return Some(field.clone());
         }
         let help = match nearest(name, schema.fields().iter().map(|field| field.name().as_str())) {
@@ -115,7 +123,7 @@ impl Check<'_> {
             let help = if field.data_type().is_integer() {
                 "say what the numbers count: `timestamp_unit = \"s\"`, `\"ms\"`, `\"us\"` or `\"ns\"`"
             } else {
-                "a time column holds timestamps, dates, or epoch numbers with `timestamp_unit`"
+                "a time column holds timestamps, dates, or whole epoch numbers with `timestamp_unit`"
             };
             self.report(
                 format!(

@@ -82,6 +82,7 @@ async fn join(objects: &Objects, features: &str, entities: &Path, out: &Path) ->
         created_before_event_time: false,
         full_feature_names: false,
         now: provender_core::time::Timestamp::EPOCH,
+        output: None,
     };
     let offline: Arc<dyn OfflineStore> = Arc::new(FileStore::new(".", "/"));
     let result = historical(&request, objects, &offline).await?;

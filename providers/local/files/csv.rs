@@ -49,8 +49,9 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
     loop {
         let bytes = file.range(0..file.meta.size.min(length)).await?;
         if let Some(kind) = looks_like(&bytes) {
-            let what = format!("it begins like {kind} file");
-            return Err(damaged(file, ArrowError::CsvError(what)));
+            return Err(Error::invalid(format!("`{}` is not a CSV file that can be read", file.label))
+                .with_source(format!("it begins like {kind} file"))
+                .with_hint("CSV files are read uncompressed; `format = parquet` reads Parquet files"));
         }
         let is_whole = file.meta.size <= length;
         let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);

@@ -18,14 +18,14 @@ mod source_file;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use provender_core::model::{DataSource, FileFormat, SourceKind};
+use provender_core::model::{BucketPath, DataSource, FileFormat, SourceKind};
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 use provender_runtime::provider::{
@@ -121,6 +121,15 @@ impl OfflineStore for FileStore {
         let sizes: Vec<(u64, u64)> = sizes.buffered(FILES_AT_ONCE).try_collect().await?;
         let (rows, bytes) = sizes.into_iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
         Ok(ScanSize { rows: Some(rows), bytes: Some(bytes) })
+    }
+
+    fn reads(&self, source: &DataSource, file: &Path) -> Result<bool> {
+        match file_kind(source) {
+            Ok((path, format, _)) if BucketPath::parse(path).is_ok_and(|bucket| bucket.is_none()) => {
+                on_disk::reads(self.reach().disk, path, format, file)
+            }
+            _ => Ok(false),
+        }
     }
 
     async fn pin(&self, source: &DataSource) -> Result<Arc<dyn PinnedSource>> {

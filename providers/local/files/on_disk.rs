@@ -70,6 +70,37 @@ pub(super) fn ground(reach: Reach<'_>, path: &str) -> Result<(StorePath, Option<
     }
 }
 
+/// Whether a path means a file, which need not be there.
+pub(super) fn reads(reach: Reach<'_>, path: &str, format: FileFormat, file: &Path) -> Result<bool> {
+    let (_, full) = resolve(reach, path)?;
+    let top = real(reach.top)?;
+    let file = std::path::absolute(file).map(|file| without_dots(&file)).unwrap_or_else(|_| file.to_owned());
+    // Links lead to one file by two names; one that is not there has none.
+    let real = |place: &Path| {
+        let above = std::fs::canonicalize(place.parent()?).ok()?;
+        Some(above.join(place.file_name()?))
+    };
+    let file = real(&file).unwrap_or(file);
+    Ok(match Pattern::of(&full, &|place| inside(place, &top, path))? {
+        Some(pattern) => {
+            let folder = std::fs::canonicalize(&pattern.folder).unwrap_or_else(|_| pattern.folder.clone());
+            let below = file.strip_prefix(&folder);
+            below.is_ok_and(|below| pattern.matcher.is_match(pattern.folder.join(below)))
+        }
+        None if full.is_dir() => {
+            let folder = std::fs::canonicalize(&full).unwrap_or(full);
+            match (store_path(&folder), store_path(&file)) {
+                (Ok(folder), Ok(file)) => file.prefix_matches(&folder) && belongs(&file, &folder, format),
+                _ => false,
+            }
+        }
+        None => {
+            real(&full).is_some_and(|full| full == file)
+                || std::fs::canonicalize(&full).is_ok_and(|full| full == file)
+        }
+    })
+}
+
 fn real(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).map_err(|error| {
         Error::unavailable(format!("could not resolve `{}`", path.display())).with_source(error)
@@ -117,7 +148,13 @@ fn store_path(path: &Path) -> Result<StorePath> {
 }
 
 fn unreadable(path: &str, error: object_store::Error) -> Error {
-    Error::unavailable(format!("could not look at `{path}`")).with_source(error)
+    let is_name = matches!(error, object_store::Error::InvalidPath { .. });
+    let unreadable = Error::unavailable(format!("could not look at `{path}`")).with_source(error);
+    if is_name {
+        return unreadable
+            .with_hint("a name below it holds a character that no path has, such as a line end: rename it");
+    }
+    unreadable
 }
 
 async fn file_or_folder(

@@ -40,7 +40,7 @@ pub(super) async fn describe(file: &SourceFile) -> Result<(SchemaRef, u64)> {
 fn damaged(file: &SourceFile, error: ParquetError) -> Error {
     Error::invalid(format!("`{}` is not a Parquet file that can be read", file.label))
         .with_source(error)
-        .with_hint("write the file again, or say its `format`")
+        .with_hint("it is damaged: write the file again")
 }
 
 async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
@@ -77,13 +77,17 @@ fn parse_footer(tail: &Bytes, size: u64) -> Result<ArrowReaderMetadata, ParquetE
 async fn other_than_parquet(file: &SourceFile, error: ParquetError) -> Error {
     let start = file.range(0..file.meta.size.min(16)).await.unwrap_or_default();
     let end = file.range(file.meta.size.saturating_sub(4)..file.meta.size).await.unwrap_or_default();
-    let error = damaged(file, error);
+    let is_parquet = start.starts_with(b"PAR1");
+    if is_parquet && end.starts_with(b"PAR") && file.meta.size > 8 {
+        return damaged(file, error);
+    }
+    let error =
+        Error::invalid(format!("`{}` is not a Parquet file that can be read", file.label)).with_source(error);
     match looks_like(&start) {
-        Some("a Parquet") if end.starts_with(b"PAR") && file.meta.size > 8 => error,
-        Some("a Parquet") => error
+        Some(_) if is_parquet => error
             .with_hint("it begins as Parquet and does not end so: it was cut off, or is still being written"),
         Some(other) => error.with_hint(format!("it begins like {other} file")),
-        None => error,
+        None => error.with_hint("it does not begin as Parquet: write it again, or say its `format`"),
     }
 }
 

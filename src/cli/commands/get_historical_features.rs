@@ -1,14 +1,16 @@
 //! `provender get-historical-features`: point-in-time training data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::ArgGroup;
+use provender_core::model::{Object, Objects};
 use provender_core::time::Timestamp;
 use provender_runtime::historical::{
     EntityRows, EventTimeMatch, HistoricalRequest, TableFormat, historical, write_result,
 };
+use provender_runtime::provider::OfflineStore;
 
 use crate::arguments::GlobalArguments;
 use crate::clock;
@@ -64,18 +66,25 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     block_on(async {
         let format = args.output.as_deref().map(TableFormat::of_path).transpose()?;
-        let request = request(args)?;
+        let request = HistoricalRequest { output: format, ..request(args)? };
         let state = workspace.applied(&workspace.registry()?).await?;
         let provider = workspace.offline_provider()?;
         let offline = provider.offline().ok_or_else(|| {
             CommandError::new("this project has no offline store")
                 .with_hint("set `offline_store` in feature_store.yaml")
         })?;
+        if let Some(path) = &args.output {
+            refuse_output(path, &state.objects, offline.as_ref())?;
+        }
         let result = historical(&request, &state.objects, &offline).await?;
-        for (view, rows) in &result.skipped_rows {
-            ui.warning(&format!(
-                "{rows} source rows of feature_view.{view} have no event time and were left out"
-            ));
+        for (skipped, why) in
+            [(&result.skipped_rows, "no event time"), (&result.null_keys, "a null join key")]
+        {
+            for (view, rows) in skipped {
+                ui.warning(&format!(
+                    "{rows} source rows of feature_view.{view} have {why} and were left out"
+                ));
+            }
         }
         match (&args.output, format) {
             (Some(path), Some(format)) => {
@@ -106,7 +115,32 @@ fn request(args: &Args) -> CommandResult<HistoricalRequest> {
         created_before_event_time: args.created_before_event_time,
         full_feature_names: args.features.full_feature_names,
         now: clock::now(),
+        output: None,
     })
+}
+
+/// Refuses, before anything is read, a file that could not be written or that a source would read.
+fn refuse_output(path: &Path, objects: &Objects, offline: &dyn OfflineStore) -> CommandResult<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let no_output = || CommandError::new(format!("could not write `{}`", path.display()));
+    if !folder.is_dir() {
+        return Err(no_output()
+            .because(format!("there is no folder `{}`", folder.display()))
+            .with_hint("create it first"));
+    }
+    if path.is_dir() {
+        return Err(no_output().because("it is a folder").with_hint("name a file in it"));
+    }
+    for (address, object) in &objects.0 {
+        if let Object::DataSource(source) = object
+            && offline.reads(source, path)?
+        {
+            return Err(no_output()
+                .because(format!("it is, or would be, a part of {address}"))
+                .with_hint("write the result where no source reads it"));
+        }
+    }
+    Ok(())
 }
 
 fn show(ui: &Ui, batch: &RecordBatch) -> CommandResult<()> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use clap::ArgGroup;
 use provender_core::registry::{Interval, Registry};
 use provender_core::time::{Duration, Timestamp};
+use provender_runtime::ErrorKind;
 use provender_runtime::clock::SystemClock;
 use provender_runtime::materialize::{
     LoadedView, MaterializeEvent, MaterializeJob, MaterializeKind, MaterializeReport, ViewOutcome,
@@ -114,7 +115,7 @@ pub(crate) async fn load(
     if kind != MaterializeKind::Pending {
         tell_who_waits(ui, &log, &state, &report).await?;
     }
-    Ok(if report.any_failed() { Exit::Failed } else { Exit::Done })
+    Ok(exit(&report))
 }
 
 fn show_progress(bars: &Mutex<BTreeMap<String, Progress>>, event: MaterializeEvent) {
@@ -133,6 +134,17 @@ fn show_progress(bars: &Mutex<BTreeMap<String, Progress>>, event: MaterializeEve
                 bar.finish();
             }
         }
+    }
+}
+
+/// What the world did to a run while it went on is told from what is wrong with it.
+fn exit(report: &MaterializeReport) -> Exit {
+    if report.failures().next().is_none() {
+        Exit::Done
+    } else if report.failures().all(|error| error.kind() == ErrorKind::Conflict) {
+        Exit::Moved
+    } else {
+        Exit::Failed
     }
 }
 

@@ -155,7 +155,7 @@ const ATTRIBUTES: &[(&str, &str, &str)] = &[
         "path",
         "File, folder or glob, relative to the project folder; or an object, prefix or glob in a bucket, `s3://BUCKET/KEY` or `gs://BUCKET/KEY`.",
     ),
-    ("data_source", "format", "`parquet` or `csv`; guessed from the name."),
+    ("data_source", "format", "`parquet` or `csv`, without quotes; guessed from the name."),
     (
         "data_source",
         "endpoint",
@@ -244,7 +244,7 @@ const ATTRIBUTES: &[(&str, &str, &str)] = &[
 /// Blocks and attributes that have no words.
 pub fn language() -> Result<String, Vec<String>> {
     let mut page = String::from(
-        "# Blocks and attributes\n\nWritten from the code that reads them by `PROVENDER_UPDATE_DOCS=1 cargo test -p provender-core reference`; do not edit.\n",
+        "# Blocks and attributes\n\nWritten from the code that reads them by `PROVENDER_UPDATE_DOCS=1 cargo test -p provender-core reference`; do not edit.\n\nWords that the language knows are written without quotes: types (`int64`), formats (`parquet`), references (`entity.driver`). Texts are quoted, and durations are texts: `\"7d\"`, `\"1h30m\"`.\n",
     );
     let mut missing = Vec::new();
     for BlockReference { form, about, schema } in BLOCKS {

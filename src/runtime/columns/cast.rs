@@ -1,4 +1,4 @@
-//! Casts from what a source holds to what a project declares, by the rules of the semantics page: a cast may round a
+//! Casts from what a source holds to what a project declares, by the rules of docs/reference/data.md: a cast may round a
 //! float, it may never change the kind of a value or lose its size; what does not fit is an error that names the row.
 
 use std::fmt;
@@ -158,6 +158,13 @@ fn checked<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<ArrayRef, CellErro
     Ok(Arc::new(result))
 }
 
+/// A float64 rounded to float32; none where it is too large for one.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is the rule; overflow is looked for")]
+pub(crate) fn to_float32(wide: f64) -> Option<f32> {
+    let narrow = wide as f32;
+    (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
+}
+
 fn round_to_float32(array: &ArrayRef) -> Result<ArrayRef, CellError> {
     let wide = array.as_primitive::<Float64Type>();
     #[expect(
@@ -172,7 +179,7 @@ fn round_to_float32(array: &ArrayRef) -> Result<ArrayRef, CellError> {
         .enumerate()
         .find(|(row, (wide, narrow))| narrow.is_infinite() && wide.is_finite() && array.is_valid(*row));
     match overflow {
-        Some((row, (value, _))) => Err(CellError::at(row, format!("is {value}, too large for float32"))),
+        Some((row, (value, _))) => Err(CellError::at(row, format!("is {value:?}, too large for float32"))),
         None => Ok(Arc::new(narrow)),
     }
 }

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use provender_core::model::ValueType;
 
+pub(crate) use cast::to_float32;
 pub use cast::{CellError, cast, castable};
 pub use encode::{KeyColumns, RowColumns};
 pub use nanos::{is_time, nanos_per, to_nanos};
-pub use text::parse_text;
+pub(crate) use text::parse_float64;
+pub use text::{parse_text, typed_text};
 pub(crate) use vectors::values;
 pub use vectors::{column, vector};
 

@@ -2,11 +2,11 @@
 //! pushed is rows of any columns.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, TimestampNanosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray as _, Int64Array};
 use arrow::compute::concat_batches;
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,6 +14,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use provender_core::model::{JoinKey, ValueType};
+use provender_core::time::Timestamp;
 
 use super::{TableFormat, arrow_file};
 use crate::blocking::on_blocking_thread;
@@ -39,7 +40,7 @@ impl EntityFrame {
     /// # Errors
     /// No such column, more than one that may be meant, or a time that is none.
     pub fn new(batch: RecordBatch, time_column: Option<&str>) -> Result<Self> {
-        let name = find_time_column(&batch.schema(), time_column)?;
+        let name = find_time_column(&batch, time_column)?;
         let times = only_column(&batch, &name)?
             .ok_or_else(|| Error::new(ErrorKind::Bug, "the time column is gone"))
             .and_then(|column| to_nanos(column, None).map_err(|error| bad_cell(&name, &error)))?;
@@ -92,7 +93,8 @@ pub(super) fn bad_cell(column: &str, error: &columns::CellError) -> Error {
     })
 }
 
-fn find_time_column(schema: &SchemaRef, named: Option<&str>) -> Result<String> {
+fn find_time_column(batch: &RecordBatch, named: Option<&str>) -> Result<String> {
+    let schema = batch.schema_ref();
     if let Some(name) = named {
         return match schema.column_with_name(name) {
             Some(_) => Ok(name.to_owned()),
@@ -102,30 +104,48 @@ fn find_time_column(schema: &SchemaRef, named: Option<&str>) -> Result<String> {
     if schema.column_with_name(TIME_COLUMN).is_some() {
         return Ok(TIME_COLUMN.to_owned());
     }
-    let mut times =
-        schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
+    let columns = schema.fields().iter().zip(batch.columns());
+    let mut times = columns.filter(|(_, column)| holds_times(column)).map(|(field, _)| field.name());
     match (times.next(), times.next()) {
-        (Some(only), None) => Ok(only.name().clone()),
+        (Some(only), None) => Ok(only.clone()),
         (None, _) => Err(Error::invalid("the entity frame has no timestamp column")
             .with_hint(format!("name it `{TIME_COLUMN}`, or say which column holds the time"))),
         (Some(first), Some(second)) => Err(Error::invalid(format!(
-            "the entity frame has more than one timestamp column: `{}` and `{}`",
-            first.name(),
-            second.name()
+            "the entity frame has more than one timestamp column: `{first}` and `{second}`"
         ))
         .with_hint("say which column holds the time")),
     }
 }
 
-/// Reads an entity frame from a Parquet, CSV or Arrow IPC file, told apart by the name's ending. `keys` are the join keys
-/// as the frame names them: in CSV, a key that is declared a string stays text (`007` is not 7).
+/// Timestamps, or text that is nothing else. Digits alone may be a day, and are more often a number.
+fn holds_times(column: &ArrayRef) -> bool {
+    let is_time = |text: &str| text.contains('-') && text.parse::<Timestamp>().is_ok();
+    match column.as_string_opt::<i32>() {
+        Some(text) => text.null_count() < text.len() && text.iter().flatten().all(is_time),
+        None => matches!(column.data_type(), DataType::Timestamp(..)),
+    }
+}
+
+/// What becomes of a CSV frame's columns that nothing declares: those which the result passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeclared {
+    /// The text as it is written.
+    Text,
+    /// What all cells are written as; see [`columns::typed_text`].
+    Typed,
+}
+
+/// Reads an entity frame from a Parquet, CSV or Arrow IPC file, told apart by the name's ending. `declared` are the join keys
+/// and request fields as the frame names them: text is read as what they are declared to be (`007` is a string or 7).
 ///
 /// # Errors
-/// No such file, another format than its name says, or no time column; see [`EntityFrame::new`].
+/// No such file, another format than its name says, a cell that is not of its declared type, or no time column; see
+/// [`EntityFrame::new`].
 pub async fn read_entity_frame(
     path: &Path,
     time_column: Option<&str>,
-    keys: Vec<(String, ValueType)>,
+    declared: Vec<(String, ValueType)>,
+    undeclared: Undeclared,
 ) -> Result<EntityFrame> {
     let file = FrameFile { path: PathBuf::from(path), what: "entity frame" };
     let time_column = time_column.map(str::to_owned);
@@ -134,9 +154,17 @@ pub async fn read_entity_frame(
         let shown = file.path.display().to_string();
         let batch = decoding(&shown, || match format {
             TableFormat::Parquet => read_parquet(&file),
-            TableFormat::Csv => read_csv(&file, time_column.as_deref(), &keys),
+            TableFormat::Csv => read_csv(&file),
             TableFormat::Arrow => read_arrow(&file),
         })?;
+        let (batch, time_column) = match format {
+            TableFormat::Csv => {
+                let time = find_time_column(&batch, time_column.as_deref());
+                time.and_then(|time| Ok((typed(&batch, &time, &declared, undeclared)?, Some(time))))
+            }
+            TableFormat::Parquet | TableFormat::Arrow => Ok((batch, time_column)),
+        }
+        .map_err(|error| error.context(format!("could not use `{shown}` as entity frame")))?;
         EntityFrame::new(batch, time_column.as_deref())
             .map_err(|error| error.context(format!("could not use `{shown}` as entity frame")))
     })
@@ -163,12 +191,7 @@ pub async fn read_file_rows(path: &Path) -> Result<FileRows> {
         decoding(&file.path.display().to_string(), || match format {
             TableFormat::Parquet => Ok(FileRows { batch: read_parquet(&file)?, is_text: false }),
             TableFormat::Arrow => Ok(FileRows { batch: read_arrow(&file)?, is_text: false }),
-            TableFormat::Csv => {
-                let mut text = Vec::new();
-                let read = file.open()?.read_to_end(&mut text);
-                read.map_err(|error| file.unreadable("CSV")(error.into()))?;
-                csv_rows(&text).map_err(|error| file.unreadable("CSV")(error.into()))
-            }
+            TableFormat::Csv => Ok(FileRows { batch: read_csv(&file)?, is_text: true }),
         })
     })
     .await
@@ -179,16 +202,24 @@ pub async fn read_file_rows(path: &Path) -> Result<FileRows> {
 /// # Errors
 /// Text that is not UTF-8, or no CSV.
 pub fn csv_rows(text: &[u8]) -> Result<FileRows, ArrowError> {
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    if text.is_empty() {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    Ok(FileRows { batch: text_columns(text, text)?, is_text: true })
+}
+
+/// What some programs begin UTF-8 text with.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// All columns as text; the same text twice, since its header is read first.
+fn text_columns(header: impl Read, mut text: impl BufRead) -> Result<RecordBatch, ArrowError> {
+    if text.fill_buf()?.is_empty() {
         return Err(ArrowError::CsvError("it is empty".to_owned()));
     }
     let format = csv::reader::Format::default().with_header(true);
-    let (header, _) = format.infer_schema(text, Some(0))?;
+    let (header, _) = format.infer_schema(header, Some(0))?;
     let fields = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let decoder = csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build_decoder();
-    Ok(FileRows { batch: concat(&schema, decode_text(decoder, text))?, is_text: true })
+    concat(&schema, decode_text(decoder, text))
 }
 
 /// A file that is read, and what it holds, as messages call it.
@@ -212,6 +243,16 @@ impl FrameFile {
             };
             Error::new(kind, format!("could not open {shown}")).with_source(error)
         })
+    }
+
+    /// Its text, without a byte order mark.
+    fn open_text(&self) -> Result<BufReader<File>> {
+        let mut text = BufReader::new(self.open()?);
+        let start = text.fill_buf().map_err(|error| self.unreadable("CSV")(error.into()))?;
+        if start.starts_with(BYTE_ORDER_MARK) {
+            text.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(text)
     }
 
     fn unreadable(&self, format: &str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Error {
@@ -264,34 +305,8 @@ fn read_arrow(file: &FrameFile) -> Result<RecordBatch> {
     concat(&plain_schema(&schema), Ok(batches)).map_err(|error| bad(error.into()))
 }
 
-fn read_csv(
-    file: &FrameFile,
-    time_column: Option<&str>,
-    keys: &[(String, ValueType)],
-) -> Result<RecordBatch> {
-    let bad = file.unreadable("CSV");
-    if std::fs::metadata(&file.path).is_ok_and(|there| there.is_file() && there.len() == 0) {
-        return Err(bad("the file is empty".into()));
-    }
-    let format = csv::reader::Format::default().with_header(true);
-    let (inferred, _) = format.infer_schema(file.open()?, None).map_err(|error| bad(error.into()))?;
-    let time = find_time_column(&Arc::new(inferred.clone()), time_column)?;
-    let is_text = |field: &Field| {
-        *field.name() == time
-            || keys.iter().any(|(name, value_type)| name == field.name() && *value_type == ValueType::String)
-    };
-    let fields = inferred.fields().iter().map(|field| {
-        if is_text(field) {
-            field.as_ref().clone().with_data_type(DataType::Utf8)
-        } else {
-            field.as_ref().clone()
-        }
-    });
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let decoder = csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build_decoder();
-    let batches = decode_text(decoder, BufReader::new(file.open()?));
-    let batch = concat(&schema, batches).map_err(|error| bad(error.into()))?;
-    with_parsed_time(&batch, &time)
+fn read_csv(file: &FrameFile) -> Result<RecordBatch> {
+    text_columns(file.open_text()?, file.open_text()?).map_err(|error| file.unreadable("CSV")(error.into()))
 }
 
 /// The rows of a text that is whole: a file that ends inside of a quoted field was cut off.
@@ -319,20 +334,28 @@ fn decode_text(
     }
 }
 
-/// The same rows with the text of the time column parsed.
-fn with_parsed_time(batch: &RecordBatch, time: &str) -> Result<RecordBatch> {
-    let schema = batch.schema();
-    let fields_and_columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
-        if field.name() != time {
-            return Ok((field.as_ref().clone(), Arc::clone(column)));
-        }
-        let nanos = to_nanos(column, None).map_err(|error| bad_cell(time, &error))?;
-        let parsed = TimestampNanosecondArray::new(nanos.values().clone(), nanos.nulls().cloned())
-            .with_timezone("UTC");
-        Ok((columns::field(time, &ValueType::Timestamp), Arc::new(parsed) as ArrayRef))
+/// Columns of text as what they are: the time, what is declared, and the others.
+fn typed(
+    batch: &RecordBatch,
+    time: &str,
+    declared: &[(String, ValueType)],
+    undeclared: Undeclared,
+) -> Result<RecordBatch> {
+    let declared = |name: &str| {
+        let declared = declared.iter().find(|(declared, _)| declared == name);
+        declared.map(|(_, value_type)| value_type).or((name == time).then_some(&ValueType::Timestamp))
+    };
+    let typed = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, text)| {
+        let name = field.name();
+        let column = match (declared(name), undeclared) {
+            (Some(value_type), _) => columns::parse_text(text, &columns::data_type(value_type))
+                .map_err(|error| bad_cell(name, &error))?,
+            (None, Undeclared::Text) => Arc::clone(text),
+            (None, Undeclared::Typed) => columns::typed_text(text),
+        };
+        Ok((Field::new(name, column.data_type().clone(), true), column))
     });
-    let (fields, columns): (Vec<_>, Vec<_>) =
-        fields_and_columns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let (fields, columns): (Vec<_>, Vec<_>) = typed.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
         Error::new(ErrorKind::Bug, "could not put the entity frame together").with_source(error)
     })

@@ -1,5 +1,5 @@
-//! Point-in-time training data: for each entity row the values that were known at its time, by the rules of the semantics
-//! page. The history is never sorted, and lies in memory only where it is needed: memory grows with
+//! Point-in-time training data: for each entity row the values that were known at its time, by the rules of
+//! docs/reference/data.md. The history is never sorted, and lies in memory only where it is needed: memory grows with
 //! entity rows.
 
 mod arrow_file;
@@ -19,10 +19,10 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use provender_core::model::Objects;
+use provender_core::model::{Objects, ValueType};
 use provender_core::time::Timestamp;
 
-pub use frame::{EntityFrame, FileRows, csv_rows, read_entity_frame, read_file_rows};
+pub use frame::{EntityFrame, FileRows, Undeclared, csv_rows, read_entity_frame, read_file_rows};
 pub use write::{TableFormat, write_result};
 
 use crate::columns;
@@ -48,6 +48,8 @@ pub struct HistoricalRequest {
     pub full_feature_names: bool,
     /// When it is asked: old names of what moved are answered for a while.
     pub now: Timestamp,
+    /// What the result will be written as: a type that it cannot hold is told before anything is read.
+    pub output: Option<TableFormat>,
 }
 
 /// The rows that features are found for.
@@ -88,6 +90,8 @@ pub struct HistoricalResult {
     pub batch: RecordBatch,
     /// Source rows without event time that were left out, by view; views without any are not named.
     pub skipped_rows: BTreeMap<String, u64>,
+    /// Source rows of a range that have a null join key, and so no entity row; by view, as above.
+    pub null_keys: BTreeMap<String, u64>,
 }
 
 /// Makes training data.
@@ -101,14 +105,23 @@ pub async fn historical(
     offline: &Arc<dyn OfflineStore>,
 ) -> Result<HistoricalResult> {
     let resolved = request.features.resolve(objects, request.full_feature_names, request.now)?;
+    if request.output == Some(TableFormat::Csv) {
+        refuse_lists(&resolved, objects)?;
+    }
     let mut skipped_rows = BTreeMap::new();
+    let mut null_keys = BTreeMap::new();
     let frame = match &request.rows {
         EntityRows::Frame(frame) => frame.clone(),
         EntityRows::File { path, time_column } => {
             let keys = resolved.views.iter().flat_map(|view| &view.join_keys);
             let keys = keys.map(|(key, name)| (name.clone(), key.value_type.clone()));
-            let keys = keys.chain(resolved.fields.clone()).collect();
-            read_entity_frame(path, time_column.as_deref(), keys).await?
+            let declared = keys.chain(resolved.fields.clone()).collect();
+            // A file with types gets them; text stays as it is written, to the last zero.
+            let undeclared = match request.output {
+                Some(TableFormat::Parquet | TableFormat::Arrow) => Undeclared::Typed,
+                Some(TableFormat::Csv) | None => Undeclared::Text,
+            };
+            read_entity_frame(path, time_column.as_deref(), declared, undeclared).await?
         }
         EntityRows::Range { .. } if !resolved.fields.is_empty() => {
             let names: Vec<String> = resolved.fields.keys().map(|name| format!("`{name}`")).collect();
@@ -116,10 +129,12 @@ pub async fn historical(
                 .with_hint("give an entity frame that has them as columns"));
         }
         EntityRows::Range { start, end } => {
-            spine::of_range(&resolved, objects, offline, *start, *end).await?
+            let (frame, nulls) = spine::of_range(&resolved, objects, offline, *start, *end).await?;
+            null_keys = nulls;
+            frame
         }
     };
-    refuse_collisions(&frame, &resolved)?;
+    refuse_collisions(&frame, &resolved, request.full_feature_names)?;
     let mut outputs: Vec<Option<ArrayRef>> = vec![None; resolved.slots];
     let mut slots = Vec::with_capacity(resolved.views.len());
     for (at, view) in resolved.views.iter().enumerate() {
@@ -150,7 +165,7 @@ pub async fn historical(
     }
     outputs.truncate(resolved.outputs.len());
     let batch = assemble(&frame.batch, &resolved.outputs, outputs.into_iter().flatten().collect())?;
-    Ok(HistoricalResult { batch, skipped_rows })
+    Ok(HistoricalResult { batch, skipped_rows, null_keys })
 }
 
 /// A column that is computed from others and from columns of the frame; the same evaluation as online.
@@ -184,14 +199,43 @@ fn compute(
     columns::column(requested.expression.value_type(), &evaluated.values)
 }
 
-fn refuse_collisions(frame: &EntityFrame, resolved: &ResolvedRequest) -> Result<()> {
+/// CSV has no lists.
+fn refuse_lists(resolved: &ResolvedRequest, objects: &Objects) -> Result<()> {
+    let stored = resolved.views.iter().flat_map(|view| {
+        let definition = objects.feature_view(&view.view);
+        view.features.iter().map(move |feature| {
+            let known =
+                definition.and_then(|view| view.features.iter().find(|known| known.name == feature.name));
+            (feature.output, known.map(|known| &known.value_type))
+        })
+    });
+    let computed =
+        resolved.expressions.iter().map(|feature| (feature.output, Some(feature.expression.value_type())));
+    let list = stored.chain(computed).find(|(output, value_type)| {
+        *output < resolved.outputs.len() && matches!(value_type, Some(ValueType::List(_)))
+    });
+    match list {
+        Some((output, Some(value_type))) => Err(write::no_list_in_csv(&resolved.outputs[output], value_type)),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_collisions(
+    frame: &EntityFrame,
+    resolved: &ResolvedRequest,
+    full_feature_names: bool,
+) -> Result<()> {
     let taken = frame.batch.schema();
     match resolved.outputs.iter().find(|output| taken.column_with_name(output).is_some()) {
         None => Ok(()),
         Some(output) => Err(Error::invalid(format!(
             "the entity frame has a column `{output}`, and a feature would have that name too"
         ))
-        .with_hint("rename the column, or ask for full feature names (`view__feature`)")),
+        .with_hint(if full_feature_names {
+            "rename the column"
+        } else {
+            "rename the column, or ask for full feature names (`view__feature`)"
+        })),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Entity rows without an entity frame: every (key, event time) that the views' sources have in a range.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int64Array, TimestampNanosecondArray};
@@ -24,14 +24,15 @@ use crate::{Error, ErrorKind, Result};
 const TIME_COLUMN: &str = "event_timestamp";
 
 /// The union of (key, event time) over the views of a request, ordered by key, then time. A view without entities adds
-/// rows only when no view has any.
+/// rows only when no view has any. Source rows with a null key add none; how many there were is told by view.
 pub(super) async fn of_range(
     resolved: &ResolvedRequest,
     objects: &Objects,
     offline: &Arc<dyn OfflineStore>,
     start: Timestamp,
     end: Timestamp,
-) -> Result<EntityFrame> {
+) -> Result<(EntityFrame, BTreeMap<String, u64>)> {
+    let mut null_keys = BTreeMap::new();
     if start > end {
         return Err(Error::invalid(format!("the start {start} is after the end {end}")));
     }
@@ -47,12 +48,16 @@ pub(super) async fn of_range(
             range: Some(Interval { from: start, to: end }),
         };
         let context = |error: Error| error.context(format!("could not read the history of `{}`", view.view));
-        let pairs = Arc::clone(&pairs);
-        let take = move |batch| locked(&pairs).take_in(&batch);
+        let taken = Arc::clone(&pairs);
+        let take = move |batch| locked(&taken).take_in(&batch);
         offline.scan(&scan, Arc::new(take)).await.map_err(context)?;
+        let nulls = std::mem::take(&mut locked(&pairs).null_keys);
+        if nulls > 0 {
+            null_keys.insert(view.view.clone(), nulls);
+        }
     }
     let pairs = std::mem::take(&mut *locked(&pairs));
-    on_blocking_thread(move || pairs.finish()).await
+    Ok((on_blocking_thread(move || pairs.finish()).await?, null_keys))
 }
 
 fn views_with_rows(resolved: &ResolvedRequest) -> Result<Vec<&RequestedView>> {
@@ -83,12 +88,14 @@ fn views_with_rows(resolved: &ResolvedRequest) -> Result<Vec<&RequestedView>> {
 struct Pairs {
     known: HashSet<(EntityKey, i64)>,
     keys: Vec<(String, ValueType)>,
+    /// Rows of the present view that have no key.
+    null_keys: u64,
 }
 
 impl Pairs {
     fn new(keys: &[(JoinKey, String)]) -> Self {
         let keys = keys.iter().map(|(key, name)| (name.clone(), key.value_type.clone()));
-        Self { known: HashSet::new(), keys: keys.collect() }
+        Self { known: HashSet::new(), keys: keys.collect(), null_keys: 0 }
     }
 
     fn take_in(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -97,6 +104,8 @@ impl Pairs {
             let mut key = EntityKey::empty();
             if candidates.keys.encode(row, &mut key) {
                 self.known.insert((key, candidates.leader(row).event_time));
+            } else {
+                self.null_keys += 1;
             }
         }
         Ok(())

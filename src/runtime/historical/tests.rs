@@ -74,6 +74,7 @@ fn ask(features: &[&str], rows: EntityRows) -> HistoricalRequest {
         created_before_event_time: false,
         full_feature_names: false,
         now: Timestamp::EPOCH,
+        output: None,
     }
 }
 

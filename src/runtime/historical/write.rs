@@ -1,5 +1,6 @@
 //! Tables as files. A file appears under its name when it is whole, never before.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,12 @@ impl TableFormat {
 /// # Errors
 /// A folder that cannot be written, a full disk, a column that the format cannot hold.
 pub async fn write_result(batch: &RecordBatch, path: &Path, format: TableFormat) -> Result<()> {
+    let schema = batch.schema();
+    if format == TableFormat::Csv
+        && let Some(field) = schema.fields().iter().find(|field| field.data_type().is_nested())
+    {
+        return Err(no_list_in_csv(field.name(), field.data_type()));
+    }
     let (batch, path) = (batch.clone(), path.to_owned());
     on_blocking_thread(move || {
         let temporary = temporary_name(&path);
@@ -68,6 +75,12 @@ pub async fn write_result(batch: &RecordBatch, path: &Path, format: TableFormat)
         })
     })
     .await
+}
+
+/// The error of a column that CSV cannot hold.
+pub(super) fn no_list_in_csv(column: &str, holds: &impl Display) -> Error {
+    Error::invalid(format!("`{column}` is {holds}, which CSV cannot hold"))
+        .with_hint("write to a file that ends with `.parquet` or `.arrow`")
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

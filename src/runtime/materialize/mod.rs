@@ -129,9 +129,12 @@ pub struct MaterializeReport {
 }
 
 impl MaterializeReport {
-    /// Whether any view failed.
-    pub fn any_failed(&self) -> bool {
-        self.views.iter().any(|view| matches!(view.outcome, ViewOutcome::Failed(_)))
+    /// Why views failed, in their order.
+    pub fn failures(&self) -> impl Iterator<Item = &Error> {
+        self.views.iter().filter_map(|view| match &view.outcome {
+            ViewOutcome::Failed(error) => Some(error),
+            ViewOutcome::Loaded(_) | ViewOutcome::Nothing { .. } => None,
+        })
     }
 }
 
@@ -233,9 +236,12 @@ fn refuse_bad_range(job: &MaterializeJob) -> Result<()> {
     };
     match end {
         Some(end) if end > job.now && !job.allow_future => Err(Error::invalid(format!(
-            "the end {end} is in the future: rows that arrive until then would never be loaded"
+            "the end {end} is in the future: rows that arrive until then would count as loaded, and never be"
         ))
-        .with_hint("`--allow-future` loads them all the same")),
+        .with_hint("leave the end out, or give one that is past")
+        .with_hint(
+            "`provender materialize --allow-future` loads what is there now, and records everything up to that end as loaded",
+        )),
         _ => Ok(()),
     }
 }

@@ -202,7 +202,8 @@ const ABOUT: [(&str, &str); 8] = [
          `embedded_table`, a range of keys. To plan and to read, `lock.mdb` in it \
          must be writable all the same, as LMDB keeps the readers there; the folder and `data.mdb` need not be. On a file \
          system that is mounted read-only it is read without locks: right only while nobody writes to it through another \
-         mount.",
+         mount. The file is mapped into memory: who cuts `data.mdb` short ends the processes that read it by a signal; delete or \
+         replace it instead.",
     ),
     (
         "dynamodb",

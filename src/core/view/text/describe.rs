@@ -7,7 +7,7 @@ use super::{Label, Text, TextOptions};
 use crate::graph::Graph;
 use crate::model::{Address, Object};
 use crate::plan::StoredDefinition;
-use crate::registry::{Ledger, OnlineTable, Registry, TableId, TableState};
+use crate::registry::{Coverage, Interval, Ledger, OnlineTable, Registry, TableId, TableState};
 
 /// The object; nothing where the registry has none of this address.
 pub fn describe(
@@ -72,15 +72,27 @@ fn table<'a>(text: &mut Text, table: &'a OnlineTable, roles: &Roles<'a>, options
         Role::Forgotten => " is forgotten".to_owned(),
     });
     let ledger = roles.ledgers.get(&table.id);
-    match ledger.and_then(|ledger| ledger.loaded().span()) {
-        Some(interval) => text.plain(format!("; loaded {interval}")),
-        None => text.plain("; nothing is loaded"),
-    };
+    text.plain(match loaded(&ledger.map(Ledger::loaded).unwrap_or_default()) {
+        Some(intervals) => format!("; loaded {intervals}"),
+        None => "; nothing is loaded".to_owned(),
+    });
     let nothing = Ledger::default();
     if table.state == TableState::Live && table.waits_for_backfill(ledger.unwrap_or(&nothing)) {
         text.plain(format!("; waits for data: {} materialize --pending", options.program));
     }
     text.end();
+}
+
+/// The intervals, so that what lies between them is not taken for loaded; of many, the first and the last ones.
+fn loaded(coverage: &Coverage) -> Option<String> {
+    let intervals: Vec<String> = coverage.intervals().iter().map(Interval::to_string).collect();
+    match intervals.as_slice() {
+        [] => None,
+        [first, between @ .., before_last, last] if between.len() > 1 => {
+            Some(format!("{first}, {} others, {before_last} and {last}", between.len()))
+        }
+        all => Some(all.join(" and ")),
+    }
 }
 
 /// What a table is to the readers of its view.

@@ -9,12 +9,12 @@ use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::{JoinKey, ValueType};
 
-use super::super::{EntityFrame, TableFormat, read_entity_frame, write_result};
+use super::super::{EntityFrame, TableFormat, Undeclared, read_entity_frame, write_result};
 use super::table;
 use crate::Result;
 
 async fn read(path: &Path) -> Result<EntityFrame> {
-    read_entity_frame(path, None, vec![("id".to_owned(), ValueType::Int64)]).await
+    read_entity_frame(path, None, vec![("id".to_owned(), ValueType::Int64)], Undeclared::Typed).await
 }
 
 fn told(result: Result<EntityFrame>) -> String {
@@ -43,8 +43,8 @@ async fn a_frame_that_is_none_says_why() {
     let parquet = written(folder.path(), "t.parquet", 50).await;
     let arrow = written(folder.path(), "t.arrow", 50).await;
     let cases: &[(&str, &[u8], &str)] = &[
-        ("t.csv", b"", "the file is empty"),
-        ("t.csv", b"event_timestamp,id\n2026-01-01\n", "Expected 2 records, found 1"),
+        ("t.csv", b"", "it is empty"),
+        ("t.csv", b"event_timestamp,id\n2026-01-01\n", "expected 2 got 1"),
         (
             "t.csv",
             b"event_timestamp,id,n\n2026-01-01,1,\"x\n2026-01-01,2,x\n",

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, AsArray as _, Float32Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::ValueType;
 
-use super::super::{EntityFrame, TableFormat, read_entity_frame, write_result};
+use super::super::{EntityFrame, TableFormat, Undeclared, read_entity_frame, write_result};
 use super::table;
 use crate::{ErrorKind, Result};
 
@@ -21,7 +21,7 @@ const MICROS: i64 = 1_767_225_600_000_000;
 
 async fn read(path: &Path, keys: &[(&str, ValueType)]) -> Result<EntityFrame> {
     let keys = keys.iter().map(|(name, value_type)| ((*name).to_owned(), value_type.clone())).collect();
-    read_entity_frame(path, None, keys).await
+    read_entity_frame(path, None, keys, Undeclared::Typed).await
 }
 
 async fn write(batch: &RecordBatch, path: &Path) -> Result<()> {
@@ -86,7 +86,33 @@ async fn csv_keys_that_are_strings_stay_text_and_times_of_many_forms_are_read() 
 
     fs::write(&path, "event_timestamp,id\n2026-01-01,1\nyesterday,2\n").unwrap();
     let error = read(&path, &[]).await.unwrap_err();
-    assert!(error.to_string().contains("in row 2"), "{error}");
+    assert!(error.chain().join(": ").contains("in row 2"), "{error}");
+}
+
+#[tokio::test]
+async fn columns_of_csv_that_nothing_declares_pass_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let rows = "5,2026-01-05,000123,2026-01-01T10:00:00-05:00,12.50\n6,2026-01-05,000124,2026-01-02,3";
+    fs::write(&path, format!("\u{feff}id,event_timestamp,account,seen,price\n{rows}\n")).unwrap();
+    let keys = vec![("id".to_owned(), ValueType::Int64)];
+    let frame = read_entity_frame(&path, None, keys.clone(), Undeclared::Text).await.unwrap();
+    let text =
+        |column: usize| frame.batch.column(column).as_string::<i32>().iter().flatten().collect::<Vec<_>>();
+    assert_eq!(text(2), ["000123", "000124"]);
+    assert_eq!(text(3), ["2026-01-01T10:00:00-05:00", "2026-01-02"]);
+    assert_eq!(text(4), ["12.50", "3"]);
+    let frame = read_entity_frame(&path, None, keys, Undeclared::Typed).await.unwrap();
+    let types: Vec<_> = frame.batch.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+    assert_eq!(types[0], DataType::Int64);
+    assert_eq!(types[2..], [DataType::Utf8, DataType::Utf8, DataType::Float64]);
+    // A key that is none is told with its row.
+    fs::write(&path, "id,event_timestamp\n5,2026-01-05\n6O,2026-01-05\n").unwrap();
+    let told = read(&path, &[("id", ValueType::Int64)]).await.unwrap_err().chain().join(": ");
+    assert!(told.contains("`id`") && told.contains("`6O`, which is no int64 in row 2"), "{told}");
+    // The only column of times is found without its name.
+    fs::write(&path, "id,when,number\n5,2026-01-05,20260105\n").unwrap();
+    assert_eq!(read(&path, &[]).await.unwrap().times.len(), 1);
 }
 
 #[tokio::test]
@@ -134,11 +160,11 @@ async fn a_write_that_fails_leaves_the_old_file_and_no_half_one() {
     let path = folder.path().join("t.csv");
     write(&training(), &path).await.unwrap();
     let before = fs::read(&path).unwrap();
-    // Lists do not fit into CSV: found out while writing, when the file is open.
+    // Lists do not fit into CSV.
     let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1)])]);
     let lists = table(vec![("list", Arc::new(lists) as ArrayRef)]);
     let error = write(&lists, &path).await.unwrap_err();
-    assert!(error.to_string().contains("could not write"), "{error}");
+    assert!(error.to_string().contains("CSV cannot hold"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(names(folder.path()), ["t.csv"]);
     // A name that a folder has cannot be replaced: found out at the very end.
