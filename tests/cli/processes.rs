@@ -307,3 +307,21 @@ fn there_is_no_way_out_of_the_repository() {
     assert_eq!(code, Some(1));
     assert!(said.contains("link") && !said.contains("stolen"), "{said}");
 }
+
+#[test]
+fn what_holds_no_definitions_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    keyed_project(folder, 10);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.join(name)).unwrap();
+    link("gone", "data/latest");
+    link("..", "data/up");
+    succeed(folder, &["validate"]);
+    succeed(folder, &["apply", "--auto-approve"]);
+    // What is named like definitions and is not there is missed.
+    link("gone", "data/views.hcl");
+    let output = run(folder, &["validate"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("data/views.hcl") && told.contains(".provenderignore"), "{told}");
+}
