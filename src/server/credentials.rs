@@ -91,7 +91,8 @@ impl CurrentCredentials {
             return Err(Error::invalid("keys or a certificate were given at the start alone, or now alone"));
         }
         if self.keys.load().as_deref() != keys.as_ref() {
-            tracing::info!(?keys, "the API keys have changed");
+            let names = keys.as_ref().map(ApiKeys::names).unwrap_or_default();
+            tracing::info!(keys = names, "the API keys have changed");
             self.keys.store(keys.map(Arc::new));
         }
         if let (Some(current), Some(tls)) = (&self.certificate, tls)

@@ -134,6 +134,13 @@ impl ApiKeys {
     }
 }
 
+impl ApiKeys {
+    /// The names of all keys, with commas.
+    pub(crate) fn names(&self) -> String {
+        self.0.iter().map(|key| key.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl fmt::Debug for ApiKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.0.iter().map(|key| &key.name)).finish()

@@ -62,7 +62,11 @@ fn cryptography() -> CryptoProvider {
 }
 
 fn unusable(error: rustls::Error) -> TlsError {
-    TlsError { what: "the certificate cannot be used", cause: error.to_string() }
+    let cause = match error {
+        rustls::Error::InconsistentKeys(_) => "the private key is that of another certificate".to_owned(),
+        other => other.to_string(),
+    };
+    TlsError { what: "the certificate cannot be used", cause }
 }
 
 /// The certificate that the next handshake shows.

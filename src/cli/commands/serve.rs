@@ -161,12 +161,13 @@ fn settings(workspace: &Workspace, args: &Args) -> CommandResult<Settings> {
 fn connections(asked: usize) -> usize {
     let files = allow_open_files();
     let most = (files.saturating_sub(OTHER_FILES) / 2).max(1);
-    if asked > most {
-        tracing::warn!(
-            files,
-            connections = most,
-            "fewer connections than `--max-connections` are taken: the limit of open files (`ulimit -n`) is too low"
-        );
+    const WHY: &str = "fewer connections than `--max-connections` are taken: the limit of open files (`ulimit -n`) is too low";
+    // Who did not ask for so many need not be warned.
+    let is_usual = asked == Settings::new(VERSION).max_connections;
+    match asked > most {
+        true if is_usual => tracing::info!(files, connections = most, "{WHY}"),
+        true => tracing::warn!(files, connections = most, "{WHY}"),
+        false => {}
     }
     asked.min(most)
 }
