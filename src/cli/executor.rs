@@ -19,8 +19,20 @@ pub(crate) fn block_on<T>(future: impl Future<Output = CommandResult<T>>) -> Com
 
 /// Lets every other process have the processor first, from here on: work in bulk must not make answers late that a server
 /// on the same machine owes somebody. Where that is not allowed it is not done.
+///
+/// On Linux the lowest priority still keeps a thread that wakes up waiting for a time slice; the policy for idle time does not.
 pub(crate) fn yield_to_others() {
     let _ = rustix::process::nice(19);
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let lowest = thread_priority::ThreadPriority::Min;
+        let _ = set_thread_priority_and_policy(thread_native_id(), lowest, idle);
+    }
 }
 
 /// Takes as many open files as the system allows this process, and says how many those are. What a process is given at first
