@@ -247,7 +247,9 @@ impl Server {
     /// error of the network (a login that was refused for a moment, a stranger at the port), the library keeps that error
     /// for ever. What else the network does to one connection the library mends.
     fn is_of_no_use_after(&self, error: &RedisError) -> bool {
-        error.is_timeout() || error.is_io_error() == self.is_cluster() || is_broken(error)
+        let is_lasting =
+            if self.is_cluster() { error.is_io_error() || is_broken(error) } else { !error.is_io_error() };
+        error.is_timeout() || is_lasting
     }
 
     /// The connection, or what is being made.

@@ -39,6 +39,9 @@ pub fn stopped(file: &str, panic: &(dyn Any + Send)) -> Error {
     }
 }
 
+/// What some programs begin UTF-8 text with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Kinds of files by how they begin.
 const BEGINNINGS: [(&[u8], &str); 8] = [
     (b"PAR1", "a Parquet"),

@@ -132,9 +132,7 @@ impl ApiKeys {
         }
         verdict
     }
-}
 
-impl ApiKeys {
     /// The names of all keys, with commas.
     pub(crate) fn names(&self) -> String {
         self.0.iter().map(|key| key.name.as_str()).collect::<Vec<_>>().join(", ")

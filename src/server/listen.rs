@@ -105,6 +105,7 @@ impl Listener {
             routes,
             tls: self.tls.clone(),
             interface: self.interface,
+            request_timeout: self.request_timeout,
             header_timeout: self.header_timeout,
             idle_timeout: self.idle_timeout,
             stop: stop.clone(),
@@ -121,9 +122,8 @@ impl Listener {
         }
         connection.is_stopping.store(true, Ordering::Relaxed);
         // No new connection from here on: the port is free for who comes next.
-        let Self { tcp, room, most, request_timeout, drain_timeout, interface, .. } = self;
+        let Self { tcp, room, most, drain_timeout, interface, .. } = self;
         for (stream, room) in waiting(tcp, &room) {
-            set_up(&stream, request_timeout);
             connection.clone().begin(stream, room, given_up.clone());
         }
         drop(connection);
@@ -138,10 +138,7 @@ impl Listener {
     async fn accept(&self) -> Option<(TcpStream, OwnedSemaphorePermit)> {
         let room = self.room.clone().acquire_owned().await.ok()?;
         match self.tcp.accept().await {
-            Ok((stream, _)) => {
-                set_up(&stream, self.request_timeout);
-                Some((stream, room))
-            }
+            Ok((stream, _)) => Some((stream, room)),
             Err(error) => {
                 tracing::warn!(%error, interface = %self.interface, "a connection was not accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -184,6 +181,7 @@ struct Connection<R> {
     routes: R,
     tls: Option<TlsAcceptor>,
     interface: Interface,
+    request_timeout: Duration,
     header_timeout: Duration,
     idle_timeout: Duration,
     stop: watch::Receiver<bool>,
@@ -194,6 +192,7 @@ struct Connection<R> {
 impl<R: Routes> Connection<R> {
     /// Answers on a task of its own, until the connection ends or is given up.
     fn begin(self, stream: TcpStream, room: OwnedSemaphorePermit, mut given_up: watch::Receiver<bool>) {
+        set_up(&stream, self.request_timeout);
         tokio::spawn(async move {
             tokio::select! {
                 () = self.run(stream) => {}

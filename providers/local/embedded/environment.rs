@@ -140,7 +140,7 @@ impl Environment {
         is_there
     }
 
-    /// Whether that was so a moment ago: asking the file system costs a small read as much as the rest of it.
+    /// Whether that was so a moment ago: asking the file system at each takes a twentieth of a small read.
     pub(super) fn was_just_at_its_path(&self) -> bool {
         self.age().saturating_sub(self.seen.load(Ordering::Relaxed)) < A_MOMENT.as_millis() as u64
     }

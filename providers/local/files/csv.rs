@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use provender_runtime::decoding::{encoding_hint, looks_like};
+use provender_runtime::decoding::{BYTE_ORDER_MARK, encoding_hint, looks_like};
 use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
@@ -25,15 +25,15 @@ const SAMPLE_BYTES: u64 = 1 << 20;
 const LONGEST_SAMPLE: u64 = SAMPLE_BYTES << 6;
 /// Rows that its description looks at.
 const SAMPLE_ROWS: usize = 1000;
-/// Some programs begin UTF-8 text with this mark.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 fn damaged(file: &SourceFile, error: ArrowError) -> Error {
     let hint = encoding_hint(&error)
         .unwrap_or("it needs a header line, commas, and as many fields in each line as in the header");
+    no_csv(file).with_source(error).with_hint(hint)
+}
+
+fn no_csv(file: &SourceFile) -> Error {
     Error::invalid(format!("`{}` is not a CSV file that can be read", file.label))
-        .with_source(error)
-        .with_hint(hint)
 }
 
 /// The columns of a file, with types guessed from its first rows.
@@ -49,7 +49,7 @@ async fn sample(file: &SourceFile, rows: usize) -> Result<Schema> {
     loop {
         let bytes = file.range(0..file.meta.size.min(length)).await?;
         if let Some(kind) = looks_like(&bytes) {
-            return Err(Error::invalid(format!("`{}` is not a CSV file that can be read", file.label))
+            return Err(no_csv(file)
                 .with_source(format!("it begins like {kind} file"))
                 .with_hint("CSV files are read uncompressed; `format = parquet` reads Parquet files"));
         }

@@ -76,11 +76,11 @@ pub(super) fn reads(reach: Reach<'_>, path: &str, format: FileFormat, file: &Pat
     let top = real(reach.top)?;
     let file = std::path::absolute(file).map(|file| without_dots(&file)).unwrap_or_else(|_| file.to_owned());
     // Links lead to one file by two names; one that is not there has none.
-    let real = |place: &Path| {
+    let without_links = |place: &Path| {
         let above = std::fs::canonicalize(place.parent()?).ok()?;
         Some(above.join(place.file_name()?))
     };
-    let file = real(&file).unwrap_or(file);
+    let file = without_links(&file).unwrap_or(file);
     Ok(match Pattern::of(&full, &|place| inside(place, &top, path))? {
         Some(pattern) => {
             let folder = std::fs::canonicalize(&pattern.folder).unwrap_or_else(|_| pattern.folder.clone());
@@ -95,7 +95,7 @@ pub(super) fn reads(reach: Reach<'_>, path: &str, format: FileFormat, file: &Pat
             }
         }
         None => {
-            real(&full).is_some_and(|full| full == file)
+            without_links(&full).is_some_and(|full| full == file)
                 || std::fs::canonicalize(&full).is_ok_and(|full| full == file)
         }
     })

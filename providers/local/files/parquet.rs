@@ -38,9 +38,11 @@ pub(super) async fn describe(file: &SourceFile) -> Result<(SchemaRef, u64)> {
 }
 
 fn damaged(file: &SourceFile, error: ParquetError) -> Error {
-    Error::invalid(format!("`{}` is not a Parquet file that can be read", file.label))
-        .with_source(error)
-        .with_hint("it is damaged: write the file again")
+    no_parquet(file, error).with_hint("it is damaged: write the file again")
+}
+
+fn no_parquet(file: &SourceFile, error: ParquetError) -> Error {
+    Error::invalid(format!("`{}` is not a Parquet file that can be read", file.label)).with_source(error)
 }
 
 async fn footer(file: &SourceFile) -> Result<ArrowReaderMetadata> {
@@ -81,8 +83,7 @@ async fn other_than_parquet(file: &SourceFile, error: ParquetError) -> Error {
     if is_parquet && end.starts_with(b"PAR") && file.meta.size > 8 {
         return damaged(file, error);
     }
-    let error =
-        Error::invalid(format!("`{}` is not a Parquet file that can be read", file.label)).with_source(error);
+    let error = no_parquet(file, error);
     match looks_like(&start) {
         Some(_) if is_parquet => error
             .with_hint("it begins as Parquet and does not end so: it was cut off, or is still being written"),

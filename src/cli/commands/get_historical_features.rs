@@ -66,7 +66,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let workspace = Workspace::open(ui, global)?;
     block_on(async {
         let format = args.output.as_deref().map(TableFormat::of_path).transpose()?;
-        let request = HistoricalRequest { output: format, ..request(args)? };
+        let request = request(args, format)?;
         let state = workspace.applied(&workspace.registry()?).await?;
         let provider = workspace.offline_provider()?;
         let offline = provider.offline().ok_or_else(|| {
@@ -97,7 +97,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     })
 }
 
-fn request(args: &Args) -> CommandResult<HistoricalRequest> {
+fn request(args: &Args, output: Option<TableFormat>) -> CommandResult<HistoricalRequest> {
     let rows = match (&args.entities, args.start, args.end) {
         (Some(path), _, _) => {
             EntityRows::File { path: path.clone(), time_column: args.event_timestamp_column.clone() }
@@ -115,7 +115,7 @@ fn request(args: &Args) -> CommandResult<HistoricalRequest> {
         created_before_event_time: args.created_before_event_time,
         full_feature_names: args.features.full_feature_names,
         now: clock::now(),
-        output: None,
+        output,
     })
 }
 

@@ -37,7 +37,6 @@ pub(crate) struct LogGuard(#[expect(dead_code, reason = "held until it is droppe
 /// stuck must not hold requests, nor the end of the process.
 pub(super) fn begin(format: LogFormat, level: LogLevel, styled: bool) -> LogGuard {
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(io::stderr());
-
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

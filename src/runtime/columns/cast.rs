@@ -175,11 +175,10 @@ fn round_to_float32(array: &ArrayRef) -> Result<ArrayRef, CellError> {
     let overflow = wide
         .values()
         .iter()
-        .zip(narrow.values())
         .enumerate()
-        .find(|(row, (wide, narrow))| narrow.is_infinite() && wide.is_finite() && array.is_valid(*row));
+        .find(|(row, wide)| to_float32(**wide).is_none() && array.is_valid(*row));
     match overflow {
-        Some((row, (value, _))) => Err(CellError::at(row, format!("is {value:?}, too large for float32"))),
+        Some((row, value)) => Err(CellError::at(row, format!("is {value:?}, too large for float32"))),
         None => Ok(Arc::new(narrow)),
     }
 }

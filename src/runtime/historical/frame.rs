@@ -19,7 +19,7 @@ use provender_core::time::Timestamp;
 use super::{TableFormat, arrow_file};
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, nearest, to_nanos};
-use crate::decoding::{decoding, encoding_hint, looks_like};
+use crate::decoding::{BYTE_ORDER_MARK, decoding, encoding_hint, looks_like};
 use crate::{Error, ErrorKind, Result};
 
 /// The time column that is taken when none is named.
@@ -205,9 +205,6 @@ pub fn csv_rows(text: &[u8]) -> Result<FileRows, ArrowError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     Ok(FileRows { batch: text_columns(text, text)?, is_text: true })
 }
-
-/// What some programs begin UTF-8 text with.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// All columns as text; the same text twice, since its header is read first.
 fn text_columns(header: impl Read, mut text: impl BufRead) -> Result<RecordBatch, ArrowError> {

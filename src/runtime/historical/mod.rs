@@ -48,7 +48,8 @@ pub struct HistoricalRequest {
     pub full_feature_names: bool,
     /// When it is asked: old names of what moved are answered for a while.
     pub now: Timestamp,
-    /// What the result will be written as: a type that it cannot hold is told before anything is read.
+    /// What the result will be written as: a type that it cannot hold is told before anything is read, and it decides
+    /// what becomes of a CSV frame's undeclared columns.
     pub output: Option<TableFormat>,
 }
 

@@ -69,7 +69,7 @@ async fn route(service: &Arc<Service>, request: Request, endpoint: Endpoint) -> 
         Endpoint::Push | Endpoint::WriteToOnlineStore => write::rows(service, request, endpoint).await,
         Endpoint::Materialize => write::materialize(service, request).await,
         Endpoint::MaterializeIncremental => write::materialize_incremental(service, request).await,
-        Endpoint::Health => Ok(json_response(br#"{"status":"ok"}"#.to_vec())),
+        Endpoint::Health => Ok(json_response(r#"{"status":"ok"}"#)),
         Endpoint::Ready => Ok(ready(service, request.headers()).await),
         Endpoint::Metrics => metrics(service, request.headers()).await,
         Endpoint::OpenApi => openapi(service, request.headers()),
@@ -137,7 +137,7 @@ async fn metrics(service: &Service, headers: &HeaderMap) -> Answer {
 
 fn openapi(service: &Service, headers: &HeaderMap) -> Answer {
     service.authorize(headers, Scope::Read)?;
-    Ok(json_response(OPENAPI.as_bytes().to_vec()))
+    Ok(json_response(OPENAPI))
 }
 
 /// The bytes of a body that says that it is JSON, or says nothing.
@@ -174,7 +174,7 @@ fn refuse_other_type(headers: &HeaderMap) -> Result<(), Refusal> {
         .with_help("send `Content-Type: application/json`"))
 }
 
-fn json_response(body: Vec<u8>) -> Response {
+fn json_response(body: impl Into<Bytes>) -> Response {
     response(body, "application/json")
 }
 
