@@ -2,24 +2,25 @@
 
 CARGO ?= cargo
 DEMO ?= target/demo
-PROVENDER := $(CURDIR)/target/release/provender
+PROVENDER := $(CURDIR)/target/debug/provender
 
-.PHONY: demo test lint bench install toolchain release dist
+.PHONY: demo test lint bench install toolchain build dist
 
 # Fails early, with advice, on a machine without Rust.
 toolchain:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer (https://rustup.rs)"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing (LMDB is C): install gcc or clang"; exit 1; }
 
-release: toolchain
-	$(CARGO) build --release --locked --package provender
+# Optimised little, so that it is there soon; `make install` takes its time.
+build: toolchain
+	$(CARGO) build --locked --package provender
 
 # Optimised as a whole, which takes twice as long.
 dist: toolchain
 	$(CARGO) build --profile dist --locked --package provender
 
 # The main job, from an empty folder to features served.
-demo: release
+demo: build
 	rm -rf $(DEMO)
 	$(PROVENDER) init $(DEMO)
 	$(PROVENDER) -C $(DEMO) plan
