@@ -45,6 +45,20 @@ impl KeyColumns {
         self.0.iter().all(|column| column.push(row, key))
     }
 
+    /// Calls `take` with each of some rows whose key is not null, and the key, when keys are one integer; else false.
+    pub fn for_each_integer(&self, rows: Range<usize>, mut take: impl FnMut(usize, i64)) -> bool {
+        match self.0.as_slice() {
+            [KeyColumn::Int64(column)] => {
+                rows.filter(|row| column.is_valid(*row)).for_each(|row| take(row, column.value(row)));
+            }
+            [KeyColumn::Int32(column)] => {
+                rows.filter(|row| column.is_valid(*row)).for_each(|row| take(row, column.value(row).into()));
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Calls `take` with each of some rows whose key has no null field, and the encoded key.
     pub fn for_each(&self, rows: Range<usize>, mut take: impl FnMut(usize, &[u8])) {
         if let [KeyColumn::Int64(column)] = self.0.as_slice() {

@@ -71,7 +71,7 @@ pub(super) async fn join_view(
         move |batch: RecordBatch| {
             let candidates = Candidates::new(&batch)?;
             for rows in candidates.blocks() {
-                let offers = slots.first_that_see(&candidates, rows, visibility);
+                let offers = slots.first_that_see(&candidates, rows, visibility)?;
                 locked(&leaders).offer(&candidates, &offers);
             }
             Ok(())

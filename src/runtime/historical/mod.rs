@@ -4,6 +4,7 @@
 
 mod arrow_file;
 mod frame;
+mod frame_keys;
 mod join;
 mod slots;
 mod spine;

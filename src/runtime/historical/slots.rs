@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array as _, Int64Array};
+use arrow::array::Int64Array;
 
 use super::EventTimeMatch;
+use super::frame_keys::FrameKeys;
 use crate::blocking::processors;
 use crate::columns::KeyColumns;
-use crate::key_index::KeyIndex;
-use crate::newest_rows::{Candidates, Leader, Offer, blocks};
+use crate::newest_rows::{Candidates, Leader, Offer};
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -21,7 +21,7 @@ pub(super) struct Visibility {
 /// The distinct (key, time) pairs of an entity frame. The slots of one key are neighbours, in order of time.
 #[derive(Debug)]
 pub(super) struct Slots {
-    keys: KeyIndex,
+    keys: FrameKeys,
     /// By number of a key: its first slot; one more at the end.
     starts: Vec<u32>,
     times: Vec<i64>,
@@ -30,7 +30,7 @@ pub(super) struct Slots {
 }
 
 /// No key, no slot: there are fewer of either.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 impl Slots {
     /// Sorts the times of a frame's rows. A row with a null key or a null time has no slot: it finds nothing.
@@ -39,15 +39,7 @@ impl Slots {
     /// More rows than can be numbered.
     pub(super) fn new(columns: &KeyColumns, times: &Int64Array) -> Result<Self> {
         let rows = u32::try_from(times.len()).map_err(|_| too_many())?;
-        let mut keys = KeyIndex::default();
-        let mut key_of_row = vec![NONE; times.len()];
-        for block in blocks(times.len()) {
-            let mut hashed = keys.hashed(columns, block);
-            hashed.retain(|hashed| times.is_valid(hashed.row));
-            for (hashed, number) in hashed.iter().zip(keys.number(columns, &hashed)?) {
-                key_of_row[hashed.row] = number;
-            }
-        }
+        let (keys, key_of_row) = FrameKeys::new(columns, times)?;
         let (ends, mut by_key) =
             grouped(&key_of_row, keys.len(), (0..rows).zip(times.values().iter().copied()));
         drop(key_of_row);
@@ -101,16 +93,19 @@ impl Slots {
     }
 
     /// Those of some source rows that some slot may see, each for the first that does; the later ones of its key may too.
+    ///
+    /// # Errors
+    /// Keys of other types than those of the frame: a bug.
     pub(super) fn first_that_see(
         &self,
         candidates: &Candidates<'_>,
         rows: Range<usize>,
         visibility: Visibility,
-    ) -> Vec<Offer> {
+    ) -> Result<Vec<Offer>> {
         // In passes of their own, as those of the numbers are: each looks somewhere else in memory.
         let run = |(row, key): (usize, u32)| (row, self.starts[key as usize]..self.starts[key as usize + 1]);
         let runs: Vec<(usize, Range<u32>)> =
-            self.keys.numbers(&candidates.keys, rows).into_iter().map(run).collect();
+            self.keys.numbers(&candidates.keys, rows)?.into_iter().map(run).collect();
         // Asked for all at once, the times of a batch arrive together; the search below would wait for each in turn.
         let ends = |(_, run): &(usize, Range<u32>)| {
             let last = (run.end as usize).saturating_sub(1);
@@ -122,7 +117,7 @@ impl Slots {
             let seen = self.first_of(&run, candidates.leader(row), visibility);
             (seen < run.end).then_some(Offer { slot: seen as usize, row })
         };
-        runs.into_iter().filter_map(first).collect()
+        Ok(runs.into_iter().filter_map(first).collect())
     }
 
     /// The first slot of a run that may see a row, or the end of the run.
