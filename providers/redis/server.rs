@@ -1,6 +1,10 @@
-//! A connection to one server or to a cluster, made when it is first needed and made again when it is lost. Sends commands,
+//! Connections to one server or to a cluster, each made when it is first needed and made again when it is lost. Sends commands,
 //! many of them in one pipeline, and gives their answers in order.
+//!
+//! Each async runtime has a connection of its own, which is served on its threads: an answer wakes up nobody on another
+//! thread. A command has one; a server that answers requests has one for each of its event loops.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +18,7 @@ use redis::{
     Arg, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo as _,
     Pipeline, RedisConnectionInfo, RedisError, RedisResult, ServerErrorKind, Value,
 };
+use tokio::runtime::{self, Handle};
 
 use crate::cluster::Cluster;
 use crate::failure;
@@ -142,7 +147,8 @@ impl Drop for Waiting<'_> {
 /// A server or a cluster.
 pub(crate) struct Server {
     settings: Settings,
-    connecting: Mutex<Option<Connecting>>,
+    /// By runtime.
+    connecting: Mutex<HashMap<runtime::Id, Connecting>>,
 }
 
 impl std::fmt::Debug for Server {
@@ -154,7 +160,7 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Connects to nothing yet.
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, connecting: Mutex::new(None) }
+        Self { settings, connecting: Mutex::default() }
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
@@ -252,18 +258,20 @@ impl Server {
         error.is_timeout() || is_lasting
     }
 
-    /// The connection, or what is being made.
+    /// The connection of this runtime, or what is being made.
     fn connecting(&self) -> Connecting {
         let mut known = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
         // One that failed when nobody waited for it any more says nothing about now.
-        let usable = known.as_ref().filter(|known| known.peek().is_none_or(RedisResult::is_ok));
+        let here = Handle::current().id();
+        let usable = known.get(&here).filter(|known| known.peek().is_none_or(RedisResult::is_ok));
         if let Some(usable) = usable {
             return usable.clone();
         }
         let connecting = connect(self.settings.clone()).boxed().shared();
         // It is made to its end, also when all who wait for it give up.
         tokio::spawn(connecting.clone());
-        known.insert(connecting).clone()
+        known.insert(here, connecting.clone());
+        connecting
     }
 
     async fn connected(&self, connecting: &Connecting) -> RedisResult<Connection> {
@@ -276,10 +284,8 @@ impl Server {
 
     /// The next command gets another connection, unless it has one already.
     fn forget(&self, failed: &Connecting) {
-        let mut connecting = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
-        if connecting.as_ref().is_some_and(|known| known.ptr_eq(failed)) {
-            *connecting = None;
-        }
+        let mut known = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| !known.ptr_eq(failed));
     }
 
     fn failed(&self, error: &RedisError) -> Error {
