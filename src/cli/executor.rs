@@ -1,5 +1,7 @@
-//! The one place that builds an async runtime, and the signals that stop work in it.
+//! The one place that builds async runtimes, and the signals that stop work in it.
 
+use provender_runtime::processors;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -7,14 +9,41 @@ use crate::error::{CommandError, CommandResult};
 
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = CommandResult<T>>) -> CommandResult<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CommandError::new("could not start the async runtime").because(error))?;
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(not_started)?;
     let result = runtime.block_on(future);
     // Work on blocking threads that nobody waits for any more must not hold the exit.
     runtime.shutdown_background();
     result
+}
+
+fn not_started(error: std::io::Error) -> CommandError {
+    CommandError::new("could not start the async runtime").because(error)
+}
+
+/// An async runtime of one thread for each processor. What is given to one of them stays on its thread: it is woken up there,
+/// and nothing has to be told to another thread.
+pub(crate) struct EventLoops(Vec<Runtime>);
+
+impl EventLoops {
+    /// Starts the threads.
+    pub(crate) fn start() -> CommandResult<Self> {
+        let loops = (0..processors()).map(|number| {
+            let name = format!("event-loop-{number}");
+            Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
+        });
+        loops.collect::<Result<_, _>>().map(Self).map_err(not_started)
+    }
+
+    /// Where to give them work.
+    pub(crate) fn handles(&self) -> Vec<Handle> {
+        self.0.iter().map(|runtime| runtime.handle().clone()).collect()
+    }
+}
+
+impl Drop for EventLoops {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Runtime::shutdown_background);
+    }
 }
 
 /// Lets every other process have the processor first, from here on: work in bulk must not make answers late that a server

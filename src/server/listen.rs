@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
+use std::net;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
@@ -98,8 +100,16 @@ impl Listener {
         }
     }
 
-    /// Answers until `stop`, then until all connections are done or their time is over.
-    pub(crate) async fn run(self, routes: impl Routes, mut stop: watch::Receiver<bool>) {
+    /// Answers until `stop`, each connection on the next of the event loops, or on this one where there are none; then until all connections are done or their time is over.
+    pub(crate) async fn run(
+        self,
+        routes: impl Routes,
+        event_loops: &[Handle],
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let here = Handle::current();
+        let mut event_loops = event_loops.iter().cycle();
+        let mut next_loop = || event_loops.next().unwrap_or(&here);
         let (give_up, given_up) = watch::channel(false);
         let connection = Connection {
             routes,
@@ -117,14 +127,14 @@ impl Listener {
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
             if let Some((stream, room)) = accepted {
-                connection.clone().begin(stream, room, given_up.clone());
+                connection.clone().begin(next_loop(), stream, room, given_up.clone());
             }
         }
         connection.is_stopping.store(true, Ordering::Relaxed);
         // No new connection from here on: the port is free for who comes next.
         let Self { tcp, room, most, drain_timeout, interface, .. } = self;
         for (stream, room) in waiting(tcp, &room) {
-            connection.clone().begin(stream, room, given_up.clone());
+            connection.clone().begin(next_loop(), stream, room, given_up.clone());
         }
         drop(connection);
         let all = u32::try_from(most).unwrap_or(u32::MAX);
@@ -135,10 +145,10 @@ impl Listener {
     }
 
     /// The next connection, once there is room for it.
-    async fn accept(&self) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(&self) -> Option<(net::TcpStream, OwnedSemaphorePermit)> {
         let room = self.room.clone().acquire_owned().await.ok()?;
         match self.tcp.accept().await {
-            Ok((stream, _)) => Some((stream, room)),
+            Ok((stream, _)) => Some((stream.into_std().ok()?, room)),
             Err(error) => {
                 tracing::warn!(%error, interface = %self.interface, "a connection was not accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -164,14 +174,14 @@ fn set_up(stream: &TcpStream, limit: Duration) {
 fn waiting(
     tcp: TcpListener,
     room: &Arc<Semaphore>,
-) -> impl Iterator<Item = (TcpStream, OwnedSemaphorePermit)> {
+) -> impl Iterator<Item = (net::TcpStream, OwnedSemaphorePermit)> {
     // Asked of the system itself, which may know more of them than the runtime does.
     let tcp = tcp.into_std().ok();
     std::iter::from_fn(move || {
         let room = room.clone().try_acquire_owned().ok()?;
         let (stream, _) = tcp.as_ref()?.accept().ok()?;
         stream.set_nonblocking(true).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, room))
+        Some((stream, room))
     })
 }
 
@@ -190,10 +200,17 @@ struct Connection<R> {
 }
 
 impl<R: Routes> Connection<R> {
-    /// Answers on a task of its own, until the connection ends or is given up.
-    fn begin(self, stream: TcpStream, room: OwnedSemaphorePermit, mut given_up: watch::Receiver<bool>) {
-        set_up(&stream, self.request_timeout);
-        tokio::spawn(async move {
+    /// Answers on a task of its own on an event loop, until the connection ends or is given up.
+    fn begin(
+        self,
+        event_loop: &Handle,
+        stream: net::TcpStream,
+        room: OwnedSemaphorePermit,
+        mut given_up: watch::Receiver<bool>,
+    ) {
+        event_loop.spawn(async move {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            set_up(&stream, self.request_timeout);
             tokio::select! {
                 () = self.run(stream) => {}
                 _ = given_up.wait_for(|given_up| *given_up) => {}

@@ -12,6 +12,7 @@ use provender_runtime::provider::Provider;
 use provender_runtime::registry::RegistryLog;
 use provender_runtime::{Error, Result};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::credentials::CurrentCredentials;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub author: Author,
     /// Where it is counted what the server does; `/metrics` shows it.
     pub metrics: Recorder,
+    /// What connections are given to, in turns, and stay with; none: the runtime that the server runs on.
+    pub event_loops: Vec<Handle>,
 }
 
 /// A server that is bound and answers once it runs.
@@ -50,6 +53,7 @@ pub struct Server {
     service: Arc<Service>,
     refresher: Refresher,
     refresh: Arc<Notify>,
+    event_loops: Vec<Handle>,
 }
 
 impl Server {
@@ -70,6 +74,7 @@ impl Server {
             changed: changed.clone(),
             running: Arc::new(Mutex::new(())),
             metrics: parts.metrics.clone(),
+            runtime: Handle::current(),
         });
         let credentials = CurrentCredentials::read(settings.credentials.clone())?;
         let (http, http_address) = bind(settings.http, &settings, &credentials, Interface::Http).await?;
@@ -84,7 +89,16 @@ impl Server {
             every,
             now: changed.clone(),
         };
-        Ok(Self { http, grpc, http_address, grpc_address, service, refresher, refresh: changed })
+        Ok(Self {
+            http,
+            grpc,
+            http_address,
+            grpc_address,
+            service,
+            refresher,
+            refresh: changed,
+            event_loops: parts.event_loops,
+        })
     }
 
     /// Told by who knows that the registry or the credentials have changed: they are looked at at once.
@@ -122,8 +136,8 @@ impl Server {
         };
         let http_routes = HttpRoutes(service.clone());
         tokio::join!(
-            self.http.run(http_routes, stop.clone()),
-            self.grpc.run(grpc_routes, stop.clone()),
+            self.http.run(http_routes, &self.event_loops, stop.clone()),
+            self.grpc.run(grpc_routes, &self.event_loops, stop.clone()),
             draining
         );
         let _ = stop.wait_for(|stopped| *stopped).await;

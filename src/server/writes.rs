@@ -15,6 +15,7 @@ use provender_runtime::provider::Provider;
 use provender_runtime::registry::{RegistryLog, random_id};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 
 use crate::meters::Endpoint;
@@ -33,6 +34,8 @@ pub(crate) struct Writes {
     /// One materialization at a time.
     pub(crate) running: Arc<Mutex<()>>,
     pub(crate) metrics: Recorder,
+    /// Where materializations run: they would hold up the connections of an event loop.
+    pub(crate) runtime: Handle,
 }
 
 /// `POST /push` and `POST /write-to-online-store`: rows for the views on a source, or for one view.
@@ -185,7 +188,7 @@ impl Writes {
             metrics: self.metrics.clone(),
         };
         let (log, provider, changed) = (self.log.clone(), self.provider.clone(), self.changed.clone());
-        let run = tokio::spawn(async move {
+        let run = self.runtime.spawn(async move {
             let _turn = turn;
             let state = log.state().await?;
             let report =

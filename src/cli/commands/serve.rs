@@ -9,12 +9,13 @@ use provender_runtime::clock::SystemClock;
 use provender_runtime::feature_store::Applied;
 use provender_runtime::metrics::Recorder;
 use provender_server::{Credentials, Parts, Server, Settings};
+use tokio::runtime::Handle;
 
 use crate::arguments::GlobalArguments;
 use crate::commands::version::VERSION;
 use crate::credentials::CredentialFiles;
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::executor::{StopWords, allow_open_files, block_on, on_hangup, stop_signal};
+use crate::executor::{EventLoops, StopWords, allow_open_files, block_on, on_hangup, stop_signal};
 use crate::metrics::{MetricsArgs, measured};
 use crate::output::{LogFormat, LogLevel, Ui};
 use crate::workspace::{Workspace, author};
@@ -103,19 +104,26 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
     let settings = settings(&workspace, args)?;
     let _lines = ui.log(args.log_format, args.log_level);
     let warn = |warning| tracing::warn!("{warning}");
+    let event_loops = EventLoops::start()?;
     block_on(measured(&workspace, &args.metrics, warn, async |metrics| {
-        serve(&workspace, settings, metrics).await
+        serve(&workspace, settings, metrics, event_loops.handles()).await
     }))
 }
 
-async fn serve(workspace: &Workspace, settings: Settings, metrics: Recorder) -> CommandResult {
+async fn serve(
+    workspace: &Workspace,
+    settings: Settings,
+    metrics: Recorder,
+    event_loops: Vec<Handle>,
+) -> CommandResult {
     let credentials = settings.credentials.read()?;
     refuse_other_authentication(workspace, &credentials)?;
     let settings = Settings { max_connections: connections(settings.max_connections), ..settings };
     let log = workspace.registry()?;
     let applied = Applied::of(&log, workspace.applied(&log).await?).await?;
     let provider = if settings.allow_write { workspace.provider()? } else { workspace.online_provider()? };
-    let parts = Parts { log, applied, provider, clock: Arc::new(SystemClock), author: author(), metrics };
+    let clock = Arc::new(SystemClock);
+    let parts = Parts { log, applied, provider, clock, author: author(), metrics, event_loops };
     let stop = stop_signal(StopWords {
         first: "stopping: requests that have begun are answered; once more stops at once",
         second: "stopped at once",

@@ -292,3 +292,35 @@ async fn requests_have_ids() {
         assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     }
 }
+
+#[test]
+fn connections_are_spread_over_the_event_loops_and_drained_with_them() {
+    let one_thread =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (here, loops) = (one_thread(), [one_thread(), one_thread()]);
+    let connections = || loops.each_ref().map(|event_loop| event_loop.metrics().num_alive_tasks());
+    here.block_on(async {
+        let mut world = World::new().await;
+        world.event_loops = loops.iter().map(|event_loop| event_loop.handle().clone()).collect();
+        let server = world.start().await;
+        let mut kept = Vec::new();
+        for _ in 0..6 {
+            let mut stream = TcpStream::connect(server.http).await.unwrap();
+            stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut head = [0; 15];
+            stream.read_exact(&mut head).await.unwrap();
+            assert_eq!(&head, b"HTTP/1.1 200 OK");
+            kept.push(stream);
+        }
+        assert_eq!(connections(), [3, 3]);
+        server.stop();
+        server.ended().await;
+        // The last thing that a connection does is to say that it has ended.
+        let gone = async {
+            while connections() != [0, 0] {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+    });
+}

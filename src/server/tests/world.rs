@@ -20,6 +20,7 @@ use provender_runtime::testing::{Bench, MemoryProvider, online_row, online_table
 use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -159,6 +160,7 @@ pub(super) struct World {
     pub(super) registry: Registry,
     pub(super) memory: MemoryProvider,
     pub(super) settings: Settings,
+    pub(super) event_loops: Vec<Handle>,
     folder: tempfile::TempDir,
 }
 
@@ -188,7 +190,8 @@ impl World {
         }
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { http: any, grpc: any, ..Settings::new("test") };
-        Self { registry, memory, settings, folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { registry, memory, settings, event_loops: Vec::new(), folder }
     }
 
     pub(super) fn table(&self, view: &str) -> OnlineTable {
@@ -227,6 +230,7 @@ impl World {
             clock: Arc::new(StandingClock),
             author: Author::default(),
             metrics: Recorder::new(Arc::new(StandingClock)),
+            event_loops: self.event_loops.clone(),
         };
         let settings = std::mem::replace(&mut self.settings, Settings::new("test"));
         let server = Server::bind(parts, settings).await.unwrap();
