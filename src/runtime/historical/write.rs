@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::FieldRef;
@@ -110,7 +111,7 @@ fn write_file(batch: &RecordBatch, path: &Path, format: TableFormat) -> Result<(
     Ok(())
 }
 
-/// Columns are encoded side by side.
+/// Columns are encoded side by side, while the system brings the row group before to the disk.
 fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let schema = batch.schema();
     let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
@@ -124,25 +125,39 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let stored = writer.schema_descr();
     let roots: Vec<usize> =
         (0..stored.num_columns()).map(|column| stored.get_column_root_idx(column)).collect();
-    for (group, first) in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS).enumerate() {
-        let rows = batch.slice(first, ROW_GROUP_ROWS.min(batch.num_rows() - first));
-        let mut columns: Vec<Column> = schema
-            .fields()
-            .iter()
-            .zip(rows.columns())
-            .map(|(field, values)| (Arc::clone(field), Arc::clone(values), Vec::new()))
-            .collect();
-        for (root, writer) in roots.iter().zip(factory.create_column_writers(group)?) {
-            columns[*root].2.push(writer);
+    std::thread::scope(|threads| {
+        let mut syncing = None;
+        for (group, first) in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS).enumerate() {
+            let rows = batch.slice(first, ROW_GROUP_ROWS.min(batch.num_rows() - first));
+            let mut columns: Vec<Column> = schema
+                .fields()
+                .iter()
+                .zip(rows.columns())
+                .map(|(field, values)| (Arc::clone(field), Arc::clone(values), Vec::new()))
+                .collect();
+            for (root, writer) in roots.iter().zip(factory.create_column_writers(group)?) {
+                columns[*root].2.push(writer);
+            }
+            let mut row_group = writer.next_row_group()?;
+            for chunk in encoded(columns)? {
+                chunk.append_to_row_group(&mut row_group)?;
+            }
+            row_group.close()?;
+            // What the disk did wrong is told once, to whoever asks first.
+            if let Some(before) = syncing.replace(threads.spawn(|| file.sync_data())) {
+                ended(before)?;
+            }
         }
-        let mut row_group = writer.next_row_group()?;
-        for chunk in encoded(columns)? {
-            chunk.append_to_row_group(&mut row_group)?;
-        }
-        row_group.close()?;
-    }
+        syncing.map_or(Ok(()), ended)?;
+        Ok::<_, AnyError>(())
+    })?;
     writer.close()?;
     Ok(())
+}
+
+/// What a thread gave; its panic goes on here.
+fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// A column with its values, and the writers of what it is stored as.
@@ -167,8 +182,7 @@ fn encoded(columns: Vec<Column>) -> Result<Vec<ArrowColumnChunk>, ParquetError> 
     std::thread::scope(|threads| {
         let running: Vec<_> = (0..processors()).map(|_| threads.spawn(encode)).collect();
         for thread in running {
-            let encoded: Result<_, ParquetError> =
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let encoded: Result<_, ParquetError> = ended(thread);
             chunks.extend(encoded?);
         }
         Ok::<_, ParquetError>(())

@@ -12,6 +12,7 @@ use provender_core::time::{NANOS_PER_SECOND, Timestamp};
 use provender_runtime::feature_store::{Entities, FieldStatus, OnlineResponse, OnlineResult, Spelling};
 use provender_runtime::{Error, Result};
 use serde_json::Value as Json;
+use tokio::sync::Mutex;
 use tonic::{Response as Reply, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -54,17 +55,24 @@ const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/serving_des
 const UNREADABLE: [&str; 2] = ["failed to decode Protobuf message", "Missing request message"];
 /// Probes send no key.
 const HEALTH: &str = "/grpc.health.v1.Health/";
+/// The service that needs the online store.
+const SERVING: &str = "feast.serving.ServingService";
 /// What a probe may ask about: all together, and each service that reflection lists.
 const SERVICES: [&str; 5] = [
     "",
-    "feast.serving.ServingService",
+    SERVING,
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
 /// Tells clients of the health service how the server is.
-pub(crate) struct Health(HealthReporter);
+#[derive(Clone, Debug)]
+pub(crate) struct Health {
+    reporter: HealthReporter,
+    /// What is told of the service that needs the store; locked while that is found out.
+    is_ready: Arc<Mutex<bool>>,
+}
 
 impl Health {
     /// No new request should come.
@@ -74,15 +82,29 @@ impl Health {
 
     async fn set(&self, status: ServingStatus) {
         for service in SERVICES {
-            self.0.set_service_status(service, status).await;
+            self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// Finds out whether the store answers, unless that is being done. Whoever asks waits for nothing: a probe of whether the
+    /// process lives has another answer than one of whether it can serve, and the next one of that hears of it.
+    fn look(&self, service: &Arc<Service>) {
+        let Ok(mut is_ready) = self.is_ready.clone().try_lock_owned() else { return };
+        let (reporter, service) = (self.reporter.clone(), service.clone());
+        tokio::spawn(async move {
+            let now = service.readiness.problems(&service.store).await.is_ready;
+            if std::mem::replace(&mut *is_ready, now) != now {
+                let status = if now { ServingStatus::Serving } else { ServingStatus::NotServing };
+                reporter.set_service_status(SERVING, status).await;
+            }
+        });
     }
 }
 
 /// All services.
 pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, GrpcRoutes)> {
     let (reporter, health_service) = tonic_health::server::health_reporter();
-    let health = Health(reporter);
+    let health = Health { reporter, is_ready: Arc::new(Mutex::new(true)) };
     health.set(ServingStatus::Serving).await;
     let unshown = |error| {
         Error::new(provender_runtime::ErrorKind::Bug, "the interface cannot be shown").with_source(error)
@@ -96,13 +118,16 @@ pub(crate) async fn routes(service: &Arc<Service>) -> Result<(Health, GrpcRoutes
     let mut calls = tonic::service::Routes::builder();
     calls.add_service(health_service).add_service(reflection).add_service(old_reflection);
     calls.add_service(serving);
-    Ok((health, GrpcRoutes { service: service.clone(), calls: calls.routes().prepare() }))
+    let routes =
+        GrpcRoutes { service: service.clone(), health: health.clone(), calls: calls.routes().prepare() };
+    Ok((health, routes))
 }
 
 /// All services, behind what every call goes through.
 #[derive(Clone, Debug)]
 pub(crate) struct GrpcRoutes {
     service: Arc<Service>,
+    health: Health,
     calls: tonic::service::Routes,
 }
 
@@ -141,7 +166,9 @@ impl GrpcRoutes {
         &self,
         request: Request<Incoming>,
     ) -> std::result::Result<Response<tonic::body::Body>, Refusal> {
-        if !request.uri().path().starts_with(HEALTH) {
+        if request.uri().path().starts_with(HEALTH) {
+            self.health.look(&self.service);
+        } else {
             self.service.authorize(request.headers(), Scope::Read)?;
         }
         let longest = self.service.settings.request_timeout;

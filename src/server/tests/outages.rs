@@ -9,6 +9,9 @@ use provender_runtime::testing::{Moment, Operation};
 use provender_runtime::{Error, ErrorKind};
 use tonic::Code;
 use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::grpc::{channel, key, request};
 use super::world::{Running, World};
@@ -68,6 +71,41 @@ async fn assert_refused(server: &Running, channel: &Channel, state: State) {
     assert!(refused.message().contains(says), "{state:?}: {refused}");
     // A slow machine is allowed for; without the limit of the store it would be ten minutes each.
     assert!(begin.elapsed() < Duration::from_secs(60), "{state:?}: {:?}", begin.elapsed());
+}
+
+/// Asks until the health service says of the service that needs the store what it should; of the process it says that it
+/// lives all the time.
+async fn assert_health(channel: &Channel, expected: ServingStatus) {
+    let mut health = HealthClient::new(channel.clone());
+    let mut told = async |service: &str| {
+        let asked = HealthCheckRequest { service: service.to_owned() };
+        health.check(asked).await.unwrap().into_inner().status()
+    };
+    let begin = Instant::now();
+    while told("feast.serving.ServingService").await != expected {
+        assert_eq!(told("").await, ServingStatus::Serving);
+        assert!(begin.elapsed() < Duration::from_secs(60), "health is never {expected:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(told("").await, ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn health_over_grpc_says_whether_the_store_answers_and_that_the_process_lives() {
+    let mut world = World::new().await;
+    world.settings.store_timeout = Duration::from_secs(2);
+    let store = moody(&mut world);
+    let server = world.start().await;
+    let channel = channel(&server).await;
+    assert_health(&channel, ServingStatus::Serving).await;
+    store.store(OUTAGES.len() - 1, Ordering::Relaxed);
+    let begin = Instant::now();
+    let mut health = HealthClient::new(channel.clone());
+    health.check(HealthCheckRequest::default()).await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(2), "a probe waits for a store that is silent");
+    assert_health(&channel, ServingStatus::NotServing).await;
+    store.store(usize::MAX, Ordering::Relaxed);
+    assert_health(&channel, ServingStatus::Serving).await;
 }
 
 async fn assert_served(server: &Running, channel: &Channel) {
