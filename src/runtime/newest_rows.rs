@@ -175,16 +175,23 @@ impl Chosen {
         let indices: UInt32Array = slots.map(|slot| of_slot(slot?)).collect();
         let (rows, indices) = (self.places.len(), Arc::new(indices));
         let parts = self.parts(source, columns).await?;
-        let columns = columns.fields().iter().zip(parts).map(|(field, parts)| {
+        let mut columns: Vec<_> = columns.fields().iter().zip(parts).enumerate().collect();
+        // Those that take longest first, so that no processor is left without work at the end.
+        columns.sort_by_key(|(_, (field, _))| field.data_type().is_primitive());
+        let taken = columns.into_iter().map(|(at, (field, parts))| {
             let (indices, kind) = (Arc::clone(&indices), field.data_type().clone());
             on_blocking_thread(move || match parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice() {
-                [] if rows == 0 => Ok(new_null_array(&kind, indices.len())),
+                [] if rows == 0 => Ok((at, new_null_array(&kind, indices.len()))),
                 parts => {
-                    concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain)
+                    let taken = concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None));
+                    Ok((at, taken.map_err(explain)?))
                 }
             })
         });
-        stream::iter(columns.collect::<Vec<_>>()).buffered(processors()).try_collect().await
+        let taken = stream::iter(taken.collect::<Vec<_>>()).buffer_unordered(processors());
+        let mut taken: Vec<(usize, ArrayRef)> = taken.try_collect().await?;
+        taken.sort_by_key(|(at, _)| *at);
+        Ok(taken.into_iter().map(|(_, column)| column).collect())
     }
 
     /// For each column its values in order of places, in parts.

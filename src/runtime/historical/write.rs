@@ -1,13 +1,14 @@
 //! Tables as files. A file appears under its name when it is whole, never before.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::ScopedJoinHandle;
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -22,6 +23,12 @@ use crate::{Error, Result};
 
 /// Rows of one row group of a Parquet file. What is encoded of one lies in memory until it is written.
 const ROW_GROUP_ROWS: usize = 1 << 18;
+
+/// Values of a column that are looked at before it is written.
+const SAMPLE: usize = 4096;
+/// Of a hundred of those, so many may be distinct in a column with a dictionary: some 40,000 values in all, whose dictionary
+/// halves the column.
+const MOST_DISTINCT: usize = 95;
 
 /// Formats of entity frames and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,13 +118,15 @@ fn write_file(batch: &RecordBatch, path: &Path, format: TableFormat) -> Result<(
     Ok(())
 }
 
-/// Columns are encoded side by side, while the system brings the row group before to the disk.
+/// Columns are encoded side by side, while the row group before is written and brought to the disk.
 fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let schema = batch.schema();
     let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    for field in schema.fields().iter().filter(|field| field.data_type().is_floating()) {
-        // Measurements hardly repeat; looking for repetitions is half of the time that writing takes.
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+    for (field, values) in schema.fields().iter().zip(batch.columns()) {
+        if !repeats(values) {
+            let path = ColumnPath::from(field.name().as_str());
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
     }
     let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))?;
     let (mut writer, factory) = writer.into_serialized_writer()?;
@@ -126,7 +135,20 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let roots: Vec<usize> =
         (0..stored.num_columns()).map(|column| stored.get_column_root_idx(column)).collect();
     std::thread::scope(|threads| {
-        let mut syncing = None;
+        // Nothing waits in it: what is encoded lies in memory.
+        let (row_groups, to_write) = mpsc::sync_channel::<Vec<ArrowColumnChunk>>(0);
+        let writing = threads.spawn(move || {
+            for chunks in to_write {
+                let mut row_group = writer.next_row_group()?;
+                for chunk in chunks {
+                    chunk.append_to_row_group(&mut row_group)?;
+                }
+                row_group.close()?;
+                file.sync_data()?;
+            }
+            writer.close()?;
+            Ok::<_, AnyError>(())
+        });
         for (group, first) in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS).enumerate() {
             let rows = batch.slice(first, ROW_GROUP_ROWS.min(batch.num_rows() - first));
             let mut columns: Vec<Column> = schema
@@ -138,21 +160,27 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
             for (root, writer) in roots.iter().zip(factory.create_column_writers(group)?) {
                 columns[*root].2.push(writer);
             }
-            let mut row_group = writer.next_row_group()?;
-            for chunk in encoded(columns)? {
-                chunk.append_to_row_group(&mut row_group)?;
-            }
-            row_group.close()?;
-            // What the disk did wrong is told once, to whoever asks first.
-            if let Some(before) = syncing.replace(threads.spawn(|| file.sync_data())) {
-                ended(before)?;
+            if row_groups.send(encoded(columns)?).is_err() {
+                // It has ended, with an error.
+                break;
             }
         }
-        syncing.map_or(Ok(()), ended)?;
-        Ok::<_, AnyError>(())
-    })?;
-    writer.close()?;
-    Ok(())
+        drop(row_groups);
+        ended(writing)
+    })
+}
+
+/// Whether a column is worth a dictionary, as far as some of its values tell: looking up values that hardly repeat, such as
+/// measurements, is half of the time that writing takes.
+fn repeats(column: &ArrayRef) -> bool {
+    let data = column.to_data();
+    let Some(width) = data.data_type().primitive_width() else { return true };
+    let values = data.buffers().first().map_or(&[][..], |buffer| &buffer[data.offset() * width..]);
+    let sampled = (0..column.len()).step_by((column.len() / SAMPLE).max(1));
+    let sampled: Vec<&[u8]> =
+        sampled.filter(|row| column.is_valid(*row)).map(|row| &values[row * width..][..width]).collect();
+    let distinct = sampled.iter().collect::<HashSet<_>>().len();
+    distinct * 100 <= sampled.len() * MOST_DISTINCT
 }
 
 /// What a thread gave; its panic goes on here.
@@ -189,4 +217,40 @@ fn encoded(columns: Vec<Column>) -> Result<Vec<ArrowColumnChunk>, ParquetError> 
     })?;
     chunks.sort_by_key(|(at, _)| *at);
     Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float32Array, Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn a_column_that_hardly_repeats_has_no_dictionary() {
+        let rows: i64 = 100_000;
+        let column = |column: Int64Array| -> ArrayRef { Arc::new(column) };
+        let floats: ArrayRef = Arc::new((0..rows).map(|row| Some(row as f32)).collect::<Float32Array>());
+        let grades: ArrayRef =
+            Arc::new((0..rows).map(|row| Some((row % 5) as f32)).collect::<Float32Array>());
+        let texts: ArrayRef = Arc::new((0..rows).map(|row| Some(row.to_string())).collect::<StringArray>());
+        let nulls_between = (0..rows).map(|row| (row % 50 == 0).then_some(row / 50 % 7)).collect();
+        for (what, values, expected) in [
+            ("distinct numbers", column((0..rows).collect()), false),
+            ("numbers of few", column((0..rows).map(|row| row * row % 1000).collect()), true),
+            (
+                "few at the beginning, then others",
+                column((0..rows).map(|row| (row - 100).max(0)).collect()),
+                false,
+            ),
+            ("few numbers between nulls", column(nulls_between), true),
+            ("nulls", column(vec![None; 3].into()), true),
+            ("nothing", column(Vec::<i64>::new().into()), true),
+            ("distinct floats", floats.clone(), false),
+            ("grades", grades, true),
+            ("texts", texts, true),
+            ("a slice of distinct floats", floats.slice(7, 5_000), false),
+        ] {
+            assert_eq!(repeats(&values), expected, "{what}");
+        }
+    }
 }
