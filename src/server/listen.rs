@@ -100,7 +100,8 @@ impl Listener {
         }
     }
 
-    /// Answers until `stop`, each connection on the next of the event loops, or on this one where there are none; then until all connections are done or their time is over.
+    /// Answers until `stop`, each connection on the next of the event loops, or on this one where there are none; then until
+    /// all connections are done or their time is over.
     pub(crate) async fn run(
         self,
         routes: impl Routes,
