@@ -11,11 +11,11 @@ toolchain:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer (https://rustup.rs)"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing (LMDB is C): install gcc or clang"; exit 1; }
 
-# Optimised little, so that it is there soon; `make install` takes its time.
+# Not optimised, so that it is there soon; `make install` takes its time.
 build: toolchain
 	$(CARGO) build --locked --package provender
 
-# Optimised as a whole, which takes twice as long.
+# Optimised as a whole, as it is installed and measured.
 dist: toolchain
 	$(CARGO) build --profile dist --locked --package provender
 

@@ -135,7 +135,7 @@ def _family(pid):
 
 def wrk(server, work, seconds, keys, asked, rows, connections, full_names=False):
     """Asks as fast as it is answered, from one thread: requests a second, p50 and p99 in milliseconds, and how many failed."""
-    # So many that they ask for some hundred thousand keys.
+    # So many that together they ask for a hundred thousand keys at least.
     many = 100_000 if rows == 1 else 10_000
     values = {"MANY": many, "ROWS": rows, "KEYS": keys, "FEATURES": json.dumps(asked), "FULL": json.dumps(full_names)}
     script = re.sub("|".join(values), lambda name: str(values[name[0]]), WRK_SCRIPT)

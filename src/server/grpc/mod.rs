@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 
 use self::interface::serving::get_online_features_request::Kind;
 use self::interface::serving::get_online_features_response::FeatureVector;
-use self::interface::serving::serving_service_server::{ServingService, ServingServiceServer};
+use self::interface::serving::serving_service_server::{SERVICE_NAME, ServingService, ServingServiceServer};
 use self::interface::serving::{
     FeatureList, FieldStatus as StatusNumber, GetFeastServingInfoRequest, GetFeastServingInfoResponse,
     GetOnlineFeaturesRequest, GetOnlineFeaturesResponse, GetOnlineFeaturesResponseMetadata,
@@ -55,12 +55,10 @@ const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/serving_des
 const UNREADABLE: [&str; 2] = ["failed to decode Protobuf message", "Missing request message"];
 /// Probes send no key.
 const HEALTH: &str = "/grpc.health.v1.Health/";
-/// The service that needs the online store.
-const SERVING: &str = "feast.serving.ServingService";
 /// What a probe may ask about: all together, and each service that reflection lists.
 const SERVICES: [&str; 5] = [
     "",
-    SERVING,
+    SERVICE_NAME,
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
@@ -95,7 +93,7 @@ impl Health {
             let now = service.readiness.problems(&service.store).await.is_ready;
             if std::mem::replace(&mut *is_ready, now) != now {
                 let status = if now { ServingStatus::Serving } else { ServingStatus::NotServing };
-                reporter.set_service_status(SERVING, status).await;
+                reporter.set_service_status(SERVICE_NAME, status).await;
             }
         });
     }
