@@ -40,8 +40,9 @@ fn command(name: &str) -> Option<&'static str> {
             "write `provender list feature-services`, or `provender describe feature_service.NAME`"
         }
         "data-sources" => "write `provender list data-sources`, or `provender describe data_source.NAME`",
-        "serve" | "ui" | "listen" => {
-            "there is no server yet: a program reads features by the library, a person by `provender get-online-features`"
+        "listen" => "`provender serve` answers over HTTP and gRPC",
+        "ui" => {
+            "`provender list` and `provender graph` show what is registered, `provender plan --format html` makes a page of a plan"
         }
         _ => return None,
     })
@@ -85,6 +86,7 @@ mod tests {
         assert!(said("provender graph --json").unwrap().contains("show --format json"));
         assert!(said("provender feature-views list").unwrap().contains("list feature-views"));
         assert!(said("provender -q state list").unwrap().contains("provender list"));
+        assert!(said("provender listen").unwrap().contains("provender serve"));
         assert_eq!(said("provender paln"), None);
         assert_eq!(said("provender plan --xyz"), None);
     }
