@@ -84,7 +84,7 @@ impl Error {
     /// The same error of a store that somebody else's request needed: a login or a table that is gone is nothing that the
     /// request did wrong.
     #[must_use]
-    pub(crate) fn of_store(self) -> Self {
+    pub fn of_store(self) -> Self {
         let kind = match self.kind {
             ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Conflict => ErrorKind::Unavailable,
             kind => kind,

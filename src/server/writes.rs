@@ -13,6 +13,7 @@ use provender_runtime::materialize::{
 use provender_runtime::metrics::Recorder;
 use provender_runtime::provider::Provider;
 use provender_runtime::registry::{RegistryLog, random_id};
+use provender_runtime::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -86,12 +87,12 @@ struct WrittenTable {
 }
 
 /// What became of a materialization, by view.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Materialized {
     feature_views: Vec<MaterializedView>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct MaterializedView {
     feature_view: String,
     table: String,
@@ -121,6 +122,22 @@ impl RowsRequest {
 
 fn given(name: &str, value: Option<String>) -> Result<String, Refusal> {
     value.ok_or_else(|| invalid(format!("`{name}` is missing")))
+}
+
+/// Why some views were not loaded, and which were. A source or store that cannot be read is nothing that the request did wrong.
+fn not_loaded(failed: Vec<(String, Error)>, loaded: &[MaterializedView]) -> Refusal {
+    let why = failed.into_iter().map(|(view, error)| {
+        let error = if error.kind() == ErrorKind::Conflict { error } else { error.of_store() };
+        Refusal::from(error.context(format!("feature view `{view}` was not loaded")))
+    });
+    let why: Vec<Refusal> = why.collect();
+    let messages: Vec<&str> = why.iter().map(Refusal::message).collect();
+    // What is wrong with this program is worse than what it stands on, and that is worse than a bad moment.
+    let code = |wanted| why.iter().map(|refusal| refusal.code).find(|code| *code == wanted);
+    let code = code(Code::Internal).or(code(Code::Unavailable)).unwrap_or(Code::Conflict);
+    let refusal = Refusal::new(code, messages.join("; "));
+    let names: Vec<String> = loaded.iter().map(|view| format!("`{}`", view.feature_view)).collect();
+    if names.is_empty() { refusal } else { refusal.with_help(format!("loaded: {}", names.join(", "))) }
 }
 
 impl Written {
@@ -203,18 +220,59 @@ impl Writes {
 
 impl Materialized {
     fn of(report: MaterializeReport) -> Result<Self, Refusal> {
-        let mut feature_views = Vec::new();
+        let (mut feature_views, mut failed) = (Vec::new(), Vec::new());
         for view in report.views {
             let (rows_read, rows_written) = match view.outcome {
                 ViewOutcome::Loaded(loaded) => (loaded.rows_read, loaded.rows_written),
                 ViewOutcome::Nothing { .. } => (0, 0),
                 ViewOutcome::Failed(error) => {
-                    return Err(error.context(format!("feature view `{}` was not loaded", view.view)).into());
+                    failed.push((view.view, error));
+                    continue;
                 }
             };
             let table = view.table.to_string();
             feature_views.push(MaterializedView { feature_view: view.view, table, rows_read, rows_written });
         }
-        Ok(Self { feature_views })
+        if failed.is_empty() { Ok(Self { feature_views }) } else { Err(not_loaded(failed, &feature_views)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provender_core::registry::TableId;
+    use provender_runtime::materialize::{LoadedView, ViewReport};
+
+    use super::*;
+
+    fn report(outcomes: Vec<(&str, ViewOutcome)>) -> MaterializeReport {
+        let view = |(view, outcome): (&str, ViewOutcome)| {
+            let table = TableId::planned(view).resolve(1);
+            ViewReport { view: view.to_owned(), table, outcome }
+        };
+        MaterializeReport { views: outcomes.into_iter().map(view).collect() }
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_read_is_no_fault_of_the_request_and_what_was_loaded_is_told() {
+        let loaded = || ViewOutcome::Loaded(LoadedView { rows_written: 7, ..LoadedView::default() });
+        let failed = |error: Error| ViewOutcome::Failed(error);
+        let all = Materialized::of(report(vec![("a", loaded()), ("b", loaded())])).unwrap();
+        assert_eq!(all.feature_views.len(), 2);
+        for (error, code) in [
+            (Error::invalid("`a.parquet` is not a Parquet file"), Code::Unavailable),
+            (Error::new(ErrorKind::NotFound, "there is no file `a.parquet`"), Code::Unavailable),
+            (Error::conflict("`a.parquet` was changed"), Code::Conflict),
+            (Error::corrupt("a ledger is damaged"), Code::Internal),
+        ] {
+            let message = error.to_string();
+            let refusal = Materialized::of(report(vec![("a", failed(error)), ("b", loaded())])).unwrap_err();
+            assert_eq!(refusal.code, code);
+            assert_eq!(refusal.message(), format!("feature view `a` was not loaded: {message}"));
+            assert!(format!("{refusal:?}").contains("loaded: `b`"), "{refusal:?}");
+        }
+        let both = vec![("a", failed(Error::conflict("x"))), ("b", failed(Error::invalid("y")))];
+        let both = Materialized::of(report(both)).unwrap_err();
+        assert_eq!(both.code, Code::Unavailable);
+        assert!(both.message().contains("`a`") && both.message().contains("`b`"), "{both:?}");
     }
 }
