@@ -254,7 +254,7 @@ impl<R: Routes> Connection<R> {
         let stopped = async move {
             let _ = stop.wait_for(|stopped| *stopped).await;
         };
-        let silent = silent(&requests, self.header_timeout);
+        let mut silent = std::pin::pin!(silent(&requests, self.header_timeout));
         match self.interface {
             Interface::Http => {
                 let mut builder = http1::Builder::new();
@@ -268,10 +268,14 @@ impl<R: Routes> Connection<R> {
                 };
                 tokio::select! {
                     _ = connection.as_mut() => return,
-                    () = silent => return,
+                    () = silent.as_mut() => return,
                     () = last => connection.as_mut().graceful_shutdown(),
                 }
-                let _ = connection.await;
+                // Half a head that stays so is no request that has begun.
+                tokio::select! {
+                    _ = connection => {}
+                    () = silent => {}
+                }
             }
             Interface::Grpc => {
                 let mut builder = http2::Builder::new(TokioExecutor::new());

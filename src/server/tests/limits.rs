@@ -258,6 +258,20 @@ async fn what_has_begun_is_answered_when_the_server_stops() {
     server.ended().await;
 }
 
+#[tokio::test]
+async fn half_a_head_does_not_hold_up_a_server_that_stops() {
+    let mut world = World::new().await;
+    world.settings.header_timeout = Duration::from_millis(500);
+    world.settings.drain_timeout = Duration::from_secs(300);
+    let server = world.start().await;
+    let mut half = TcpStream::connect(server.http).await.unwrap();
+    half.write_all(b"GET /hea").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.stop();
+    tokio::time::timeout(Duration::from_secs(30), server.ended()).await.unwrap();
+    drop(half);
+}
+
 /// Reads one answer without a body of interest, to the end of its head and what comes with it.
 async fn one_answer(stream: &mut TcpStream) -> String {
     let mut bytes = vec![0; 4_096];
