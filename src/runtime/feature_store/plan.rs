@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use provender_core::encoding::RowSchema;
-use provender_core::model::{Object, Objects, ValueType};
+use provender_core::model::{DataSource, Object, Objects, SourceKind, ValueType};
 use provender_core::registry::{ColumnId, OnlineTable};
 use provender_core::time::{Duration, Timestamp};
 
@@ -25,7 +25,7 @@ pub struct ReadPlan {
     pub(super) slots: Vec<SlotSource>,
     /// Join keys and request fields that entities must have, with their types.
     pub(super) needed: BTreeMap<String, ValueType>,
-    /// Every join key of the project: one that no view needs is welcome.
+    /// Every join key and request field of the project: one that nothing needs is welcome.
     pub(super) known_keys: Arc<BTreeMap<String, ValueType>>,
     /// What answers count in.
     pub(super) meters: Arc<PlanMeters>,
@@ -161,12 +161,20 @@ fn needed(request: &ResolvedRequest) -> Result<BTreeMap<String, ValueType>> {
     Ok(needed)
 }
 
-/// Every join key of a project. Where entities disagree about one, the first by name decides.
+/// Every join key and request field of a project. Where entities disagree about one, the first by name decides; then
+/// request sources.
 pub(super) fn known_keys(objects: &Objects) -> BTreeMap<String, ValueType> {
     let mut known = BTreeMap::new();
     for object in objects.0.values() {
         if let Object::Entity(entity) = object {
             known.entry(entity.join_key.clone()).or_insert_with(|| entity.value_type.clone());
+        }
+    }
+    for object in objects.0.values() {
+        if let Object::DataSource(DataSource { kind: SourceKind::Request { fields, .. }, .. }) = object {
+            for field in fields {
+                known.entry(field.name.clone()).or_insert_with(|| field.value_type.clone());
+            }
         }
     }
     known

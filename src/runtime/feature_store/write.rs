@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use provender_core::encoding::{Cell, EntityKey, PackedRow, RowHeader, RowSchema};
-use provender_core::model::{DataSource, FeatureView, Objects, SourceKind, Value, ValueType};
+use provender_core::model::{DataSource, FeatureView, Object, Objects, SourceKind, Value, ValueType};
 use provender_core::registry::{OnlineTable, Registry, TableId, TableState};
 use provender_core::time::{Duration, Timestamp};
 use serde::Deserialize;
@@ -178,8 +178,11 @@ async fn encode_all(
 
 fn push_source<'a>(source: &str, objects: &'a Objects) -> Result<&'a DataSource> {
     let definition = objects.data_source(source).ok_or_else(|| {
-        let sources = objects.0.keys().filter(|address| objects.data_source(&address.name).is_some());
-        not_found("push source", source, sources.map(|address| address.name.as_str()))
+        let is_push = |object: &Object| {
+            matches!(object, Object::DataSource(DataSource { kind: SourceKind::Push { .. }, .. }))
+        };
+        let sources = objects.0.iter().filter(|(_, object)| is_push(object));
+        not_found("push source", source, sources.map(|(address, _)| address.name.as_str()))
     })?;
     if !matches!(definition.kind, SourceKind::Push { .. }) {
         return Err(Error::invalid(format!(

@@ -150,11 +150,11 @@ async fn keys_come_in_every_form_that_clients_write() {
     let days = json!([86_400, "1970-01-02", "1970-01-02T00:00:00Z", "1970-01-02T01:00:00+01:00"]);
     let asked = json!({"features": ["calendar:holiday"], "entities": {"day": days}});
     assert_eq!(last(&server.read(asked).await).0, vec![json!(true); 4]);
-    // What clients send besides is left out; a join key that no view needs is welcome; escapes are read.
-    let text = r#" {"entities": {"driver_\u0069d": [7], "city": ["x"]}, "features": ["stats:trip\u0073"],
+    // What clients send besides is left out; a join key or request field that nothing needs is welcome; escapes are read.
+    let text = r#" {"entities": {"driver_\u0069d": [7], "city": ["x"], "distance": [2.5]}, "features": ["stats:trip\u0073"],
         "include_feature_view_version_metadata": false, "feature_service": null, "full_feature_names": true} "#;
     let answer = server.post("/get-online-features", text).await.json();
-    assert_eq!(answer["metadata"]["feature_names"], json!(["city", "driver_id", "stats__trips"]));
+    assert_eq!(answer["metadata"]["feature_names"], json!(["city", "distance", "driver_id", "stats__trips"]));
     assert_eq!(last(&answer).0, [json!(70)]);
 }
 

@@ -59,7 +59,11 @@ async fn entities_that_do_not_fit_are_refused() {
             json!({"driver_id": [1, 2, "q"], "city": ["a", "b", "c"]}),
             "value 3 of join key `driver_id`",
         ),
-        (&["driver_stats:rate"], json!({"driver_id": [1], "drivr": [1]}), "`drivr`, which is no join key"),
+        (
+            &["driver_stats:rate"],
+            json!({"driver_id": [1], "drivr": [1]}),
+            "`drivr`, which is no join key and no request field",
+        ),
     ];
     for (features, entities, expected) in cases {
         let error = world.refusal(&request(features, entities.clone())).await;
