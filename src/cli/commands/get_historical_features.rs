@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["start", "end"])]
     entities: Option<PathBuf>,
     /// The time column of the entity rows; default `event_timestamp`, or the only timestamp column
-    #[arg(long, value_name = "COLUMN", requires = "entities")]
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["start", "end"])]
     event_timestamp_column: Option<String>,
     /// Without entity rows: every (key, event time) of the views from this time on
     #[arg(long, value_name = "TIME", requires = "end")]
@@ -74,7 +74,7 @@ pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResu
                 .with_hint("set `offline_store` in feature_store.yaml")
         })?;
         if let Some(path) = &args.output {
-            refuse_output(path, &state.objects, offline.as_ref())?;
+            refuse_output(path, args.entities.as_deref(), &state.objects, offline.as_ref())?;
         }
         let result = historical(&request, &state.objects, &offline).await?;
         for (skipped, why) in
@@ -119,8 +119,14 @@ fn request(args: &Args, output: Option<TableFormat>) -> CommandResult<Historical
     })
 }
 
-/// Refuses, before anything is read, a file that could not be written or that a source would read.
-fn refuse_output(path: &Path, objects: &Objects, offline: &dyn OfflineStore) -> CommandResult<()> {
+/// Refuses, before anything is read, a file that could not be written, that a source would read, or that holds the entity
+/// rows.
+fn refuse_output(
+    path: &Path,
+    entities: Option<&Path>,
+    objects: &Objects,
+    offline: &dyn OfflineStore,
+) -> CommandResult<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let no_output = || CommandError::new(format!("could not write `{}`", path.display()));
     if !folder.is_dir() {
@@ -130,6 +136,12 @@ fn refuse_output(path: &Path, objects: &Objects, offline: &dyn OfflineStore) -> 
     }
     if path.is_dir() {
         return Err(no_output().because("it is a folder").with_hint("name a file in it"));
+    }
+    let real = |path: &Path| path.canonicalize().ok();
+    if entities.is_some_and(|entities| real(entities).is_some_and(|entities| real(path) == Some(entities))) {
+        return Err(no_output()
+            .because("it holds the entity rows")
+            .with_hint("write the result to another file: the same command finds the rows again"));
     }
     for (address, object) in &objects.0 {
         if let Object::DataSource(source) = object

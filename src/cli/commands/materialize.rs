@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(value_name = "END")]
     end: Option<Timestamp>,
     /// Do the data work that earlier applies left: backfills, and tables that wait to be filled
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["lookback", "allow_future"])]
     pending: bool,
     #[command(flatten)]
     selection: SelectionArgs,
@@ -52,7 +52,7 @@ pub(crate) struct SelectionArgs {
     /// Say what would be loaded, and load nothing
     #[arg(long)]
     dry_run: bool,
-    /// Read this much again, instead of the views' `lateness`
+    /// Read this much again: before START, or instead of the views' `lateness`
     #[arg(long, value_name = "DURATION")]
     lookback: Option<Duration>,
     #[command(flatten)]
@@ -62,7 +62,10 @@ pub(crate) struct SelectionArgs {
 pub(crate) fn run(ui: &Ui, global: &GlobalArguments, args: &Args) -> CommandResult {
     let workspace = Workspace::open(ui, global)?;
     let kind = match (args.start, args.end) {
-        (Some(start), Some(end)) => MaterializeKind::Range { start, end },
+        (Some(start), Some(end)) => {
+            let start = args.selection.lookback.map_or(start, |again| start.saturating_sub(again));
+            MaterializeKind::Range { start, end }
+        }
         _ => MaterializeKind::Pending,
     };
     yield_to_others();

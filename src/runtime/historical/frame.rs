@@ -43,7 +43,13 @@ impl EntityFrame {
         let name = find_time_column(&batch, time_column)?;
         let times = only_column(&batch, &name)?
             .ok_or_else(|| Error::new(ErrorKind::Bug, "the time column is gone"))
-            .and_then(|column| to_nanos(column, None).map_err(|error| bad_cell(&name, &error)))?;
+            .and_then(|column| {
+                to_nanos(column, None).map_err(|error| match column.data_type() {
+                    kind if kind.is_integer() => bad_time(&name, kind)
+                        .with_hint("entity rows have timestamps, dates or text: convert the numbers"),
+                    _ => bad_cell(&name, &error),
+                })
+            })?;
         Ok(Self { batch, times })
     }
 
@@ -93,6 +99,12 @@ pub(super) fn bad_cell(column: &str, error: &columns::CellError) -> Error {
     })
 }
 
+fn bad_time(column: &str, kind: &DataType) -> Error {
+    Error::invalid(format!(
+        "column `{column}` of the entity frame holds {kind} numbers, and nothing says what they count"
+    ))
+}
+
 fn find_time_column(batch: &RecordBatch, named: Option<&str>) -> Result<String> {
     let schema = batch.schema_ref();
     if let Some(name) = named {
@@ -109,7 +121,8 @@ fn find_time_column(batch: &RecordBatch, named: Option<&str>) -> Result<String> 
     match (times.next(), times.next()) {
         (Some(only), None) => Ok(only.clone()),
         (None, _) => Err(Error::invalid("the entity frame has no timestamp column")
-            .with_hint(format!("name it `{TIME_COLUMN}`, or say which column holds the time"))),
+            .with_hint(format!("name it `{TIME_COLUMN}`, or say which column holds the time"))
+            .with_hint(format!("its columns are {}", columns::names(schema)))),
         (Some(first), Some(second)) => Err(Error::invalid(format!(
             "the entity frame has more than one timestamp column: `{first}` and `{second}`"
         ))
