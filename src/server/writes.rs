@@ -126,6 +126,7 @@ fn given(name: &str, value: Option<String>) -> Result<String, Refusal> {
 
 /// Why some views were not loaded, and which were. A source or store that cannot be read is nothing that the request did wrong.
 fn not_loaded(failed: Vec<(String, Error)>, loaded: &[MaterializedView]) -> Refusal {
+    let mut help: Vec<String> = failed.iter().flat_map(|(_, error)| error.hints()).cloned().collect();
     let why = failed.into_iter().map(|(view, error)| {
         let error = if error.kind() == ErrorKind::Conflict { error } else { error.of_store() };
         Refusal::from(error.context(format!("feature view `{view}` was not loaded")))
@@ -137,7 +138,10 @@ fn not_loaded(failed: Vec<(String, Error)>, loaded: &[MaterializedView]) -> Refu
     let code = code(Code::Internal).or(code(Code::Unavailable)).unwrap_or(Code::Conflict);
     let refusal = Refusal::new(code, messages.join("; "));
     let names: Vec<String> = loaded.iter().map(|view| format!("`{}`", view.feature_view)).collect();
-    if names.is_empty() { refusal } else { refusal.with_help(format!("loaded: {}", names.join(", "))) }
+    if !names.is_empty() {
+        help.push(format!("loaded: {}", names.join(", ")));
+    }
+    if help.is_empty() { refusal } else { refusal.with_help(help.join("; ")) }
 }
 
 impl Written {
@@ -259,16 +263,20 @@ mod tests {
         let all = Materialized::of(report(vec![("a", loaded()), ("b", loaded())])).unwrap();
         assert_eq!(all.feature_views.len(), 2);
         for (error, code) in [
-            (Error::invalid("`a.parquet` is not a Parquet file"), Code::Unavailable),
+            (Error::invalid("`a.parquet` is no Parquet file").with_hint("write it again"), Code::Unavailable),
             (Error::new(ErrorKind::NotFound, "there is no file `a.parquet`"), Code::Unavailable),
             (Error::conflict("`a.parquet` was changed"), Code::Conflict),
             (Error::corrupt("a ledger is damaged"), Code::Internal),
         ] {
-            let message = error.to_string();
+            let (message, hints) = (error.to_string(), error.hints().to_vec());
             let refusal = Materialized::of(report(vec![("a", failed(error)), ("b", loaded())])).unwrap_err();
             assert_eq!(refusal.code, code);
             assert_eq!(refusal.message(), format!("feature view `a` was not loaded: {message}"));
-            assert!(format!("{refusal:?}").contains("loaded: `b`"), "{refusal:?}");
+            let shown = format!("{refusal:?}");
+            assert!(
+                shown.contains("loaded: `b`") && hints.iter().all(|hint| shown.contains(hint)),
+                "{shown}"
+            );
         }
         let both = vec![("a", failed(Error::conflict("x"))), ("b", failed(Error::invalid("y")))];
         let both = Materialized::of(report(both)).unwrap_err();
