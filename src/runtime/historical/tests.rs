@@ -199,5 +199,8 @@ fn the_time_column_is_named_or_found_or_an_error() {
         frame(&[("id", &id)], None).unwrap_err().to_string(),
         "the entity frame has no timestamp column"
     );
+    assert!(frame(&[("id", &id)], None).unwrap_err().hints()[1].contains("`id`"));
+    let error = frame(&[("when", &id)], Some("when")).unwrap_err();
+    assert!(error.to_string().contains("nothing says what they count"), "{error}");
     assert_eq!(frame(&[("when", &times)], Some("wen")).unwrap_err().hints(), ["did you mean `when`?"]);
 }

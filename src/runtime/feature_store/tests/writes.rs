@@ -124,6 +124,10 @@ async fn frames_that_do_not_fit_are_refused_and_nothing_is_written() {
     for (source, kind) in [("evnts", ErrorKind::NotFound), ("events_history", ErrorKind::Invalid)] {
         assert_eq!(store.push(source, PushTo::Online, Frame::default(), now).await.unwrap_err().kind(), kind);
     }
+    let unknown = store.push("event", PushTo::Online, Frame::default(), now).await.unwrap_err();
+    assert_eq!(unknown.hints(), ["did you mean `events`?"]);
+    let unknown = store.push("nothing", PushTo::Online, Frame::default(), now).await.unwrap_err();
+    assert_eq!(unknown.hints(), ["there are `events`"], "sources of other kinds take no rows");
     for (view, kind) in [("lve", ErrorKind::NotFound), ("offline_only", ErrorKind::Invalid)] {
         let error = store.write_to_online_store(view, Frame::default(), now).await.unwrap_err();
         assert_eq!(error.kind(), kind);
