@@ -259,7 +259,6 @@ mod tests {
     #[test]
     fn a_source_that_cannot_be_read_is_no_fault_of_the_request_and_what_was_loaded_is_told() {
         let loaded = || ViewOutcome::Loaded(LoadedView { rows_written: 7, ..LoadedView::default() });
-        let failed = |error: Error| ViewOutcome::Failed(error);
         let all = Materialized::of(report(vec![("a", loaded()), ("b", loaded())])).unwrap();
         assert_eq!(all.feature_views.len(), 2);
         for (error, code) in [
@@ -269,7 +268,8 @@ mod tests {
             (Error::corrupt("a ledger is damaged"), Code::Internal),
         ] {
             let (message, hints) = (error.to_string(), error.hints().to_vec());
-            let refusal = Materialized::of(report(vec![("a", failed(error)), ("b", loaded())])).unwrap_err();
+            let refusal = Materialized::of(report(vec![("a", ViewOutcome::Failed(error)), ("b", loaded())]))
+                .unwrap_err();
             assert_eq!(refusal.code, code);
             assert_eq!(refusal.message(), format!("feature view `a` was not loaded: {message}"));
             let shown = format!("{refusal:?}");
@@ -278,8 +278,9 @@ mod tests {
                 "{shown}"
             );
         }
-        let both = vec![("a", failed(Error::conflict("x"))), ("b", failed(Error::invalid("y")))];
-        let both = Materialized::of(report(both)).unwrap_err();
+        let both = [("a", Error::conflict("x")), ("b", Error::invalid("y"))];
+        let both = both.map(|(view, error)| (view, ViewOutcome::Failed(error)));
+        let both = Materialized::of(report(both.into())).unwrap_err();
         assert_eq!(both.code, Code::Unavailable);
         assert!(both.message().contains("`a`") && both.message().contains("`b`"), "{both:?}");
     }

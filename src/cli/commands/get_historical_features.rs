@@ -138,7 +138,7 @@ fn refuse_output(
         return Err(no_output().because("it is a folder").with_hint("name a file in it"));
     }
     let real = |path: &Path| path.canonicalize().ok();
-    if entities.is_some_and(|entities| real(entities).is_some_and(|entities| real(path) == Some(entities))) {
+    if entities.and_then(real).is_some_and(|entities| real(path) == Some(entities)) {
         return Err(no_output()
             .because("it holds the entity rows")
             .with_hint("write the result to another file: the same command finds the rows again"));

@@ -132,7 +132,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str> + Clone, plan
 /// The type of an entity column. A join key or request field that nothing requested needs is welcome when the project knows it:
 /// who sends it need not change when an expression stops reading it.
 pub(super) fn column_type<'a>(name: &str, plan: &'a ReadPlan) -> Result<&'a ValueType> {
-    plan.needed.get(name).or_else(|| plan.known_keys.get(name)).ok_or_else(|| {
+    plan.needed.get(name).or_else(|| plan.known_columns.get(name)).ok_or_else(|| {
         Error::invalid(format!("the entities have `{name}`, which is no join key and no request field"))
             .with_hint(format!("the features need {}", list(plan.needed.keys().map(String::as_str))))
     })

@@ -26,7 +26,7 @@ pub struct ReadPlan {
     /// Join keys and request fields that entities must have, with their types.
     pub(super) needed: BTreeMap<String, ValueType>,
     /// Every join key and request field of the project: one that nothing needs is welcome.
-    pub(super) known_keys: Arc<BTreeMap<String, ValueType>>,
+    pub(super) known_columns: Arc<BTreeMap<String, ValueType>>,
     /// What answers count in.
     pub(super) meters: Arc<PlanMeters>,
 }
@@ -92,8 +92,9 @@ impl ReadPlan {
             views.push(PlannedView::of(view, definitions)?);
         }
         let needed = needed(&resolved)?;
-        let (known_keys, meters) = (definitions.known_keys().clone(), PlanMeters::of(recorder, &resolved));
-        Ok(Self { resolved, views, slots, needed, known_keys, meters })
+        let (known_columns, meters) =
+            (definitions.known_columns().clone(), PlanMeters::of(recorder, &resolved));
+        Ok(Self { resolved, views, slots, needed, known_columns, meters })
     }
 
     /// Names of the features in the answer, in the order asked for.
@@ -163,7 +164,7 @@ fn needed(request: &ResolvedRequest) -> Result<BTreeMap<String, ValueType>> {
 
 /// Every join key and request field of a project. Where entities disagree about one, the first by name decides; then
 /// request sources.
-pub(super) fn known_keys(objects: &Objects) -> BTreeMap<String, ValueType> {
+pub(super) fn known_columns(objects: &Objects) -> BTreeMap<String, ValueType> {
     let mut known = BTreeMap::new();
     for object in objects.0.values() {
         if let Object::Entity(entity) = object {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use provender_core::model::{Address, FeatureView, Object, ObjectKind, Objects, ValueType};
 use provender_core::registry::{OnlineTable, Registry, ServedDefinitions, TableId, TableState};
 
-use super::plan::known_keys;
+use super::plan::known_columns;
 use super::plan_cache::PlanCache;
 use crate::registry::RegistryLog;
 use crate::{Error, Result};
@@ -71,7 +71,7 @@ impl Serving {
 pub(super) struct Definitions {
     objects: Objects,
     tables: BTreeMap<String, Arc<OnlineTable>>,
-    known_keys: Arc<BTreeMap<String, ValueType>>,
+    known_columns: Arc<BTreeMap<String, ValueType>>,
     /// What was applied, for writers.
     applied: Applied,
 }
@@ -97,9 +97,9 @@ impl Definitions {
                 restore(&mut objects, view, table, served);
             }
         }
-        let known_keys = Arc::new(known_keys(&applied.registry.objects));
+        let known_columns = Arc::new(known_columns(&applied.registry.objects));
         let tables = tables.into_iter().map(|(view, table)| (view, Arc::new(table))).collect();
-        Self { objects, tables, known_keys, applied }
+        Self { objects, tables, known_columns, applied }
     }
 
     /// The tables that serve.
@@ -111,8 +111,8 @@ impl Definitions {
         &self.applied
     }
 
-    pub(super) const fn known_keys(&self) -> &Arc<BTreeMap<String, ValueType>> {
-        &self.known_keys
+    pub(super) const fn known_columns(&self) -> &Arc<BTreeMap<String, ValueType>> {
+        &self.known_columns
     }
 
     pub(super) const fn objects(&self) -> &Objects {

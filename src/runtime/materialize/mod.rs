@@ -226,24 +226,26 @@ pub async fn materialize(
 }
 
 fn refuse_bad_range(job: &MaterializeJob) -> Result<()> {
-    let (end, other) = match job.kind {
+    let (end, instead) = match job.kind {
         MaterializeKind::Range { start, end } if start > end => {
             return Err(Error::invalid(format!("the start {start} is after the end {end}")));
         }
-        MaterializeKind::Range { end, .. } => (Some(end), "give an end that is past"),
-        MaterializeKind::Incremental { end } => (end, "leave the end out, or give one that is past"),
-        MaterializeKind::Pending => (None, ""),
+        MaterializeKind::Range { end, .. } => (end, "give an end that is past"),
+        MaterializeKind::Incremental { end: Some(end) } => {
+            (end, "leave the end out, or give one that is past")
+        }
+        MaterializeKind::Incremental { end: None } | MaterializeKind::Pending => return Ok(()),
     };
-    match end {
-        Some(end) if end > job.now && !job.allow_future => Err(Error::invalid(format!(
-            "the end {end} is in the future: rows that arrive until then would count as loaded, and never be"
-        ))
-        .with_hint(other)
-        .with_hint(
-            "`provender materialize --allow-future` loads what is there now, and records everything up to that end as loaded",
-        )),
-        _ => Ok(()),
+    if end <= job.now || job.allow_future {
+        return Ok(());
     }
+    Err(Error::invalid(format!(
+        "the end {end} is in the future: rows that arrive until then would count as loaded, and never be"
+    ))
+    .with_hint(instead)
+    .with_hint(
+        "`provender materialize --allow-future` loads what is there now, and records everything up to that end as loaded",
+    ))
 }
 
 /// A view with the table to write and the source to read.
