@@ -35,9 +35,11 @@ pub(crate) async fn read(
     let asked: Vec<usize> = (0..reads.len()).filter(|at| !reads[*at].keys.is_empty()).collect();
     let mut commands: Vec<Command> = asked.iter().map(|at| tables::is_there(&tables[*at])).collect();
     let lookups = lookups(server, &tables, reads).await;
-    for lookups in lookups.chunks(PREPARED_AT_ONCE) {
+    for (at, lookups) in lookups.chunks(PREPARED_AT_ONCE).enumerate() {
+        if at > 0 {
+            tokio::task::yield_now().await;
+        }
         commands.extend(lookups.iter().map(|lookup| Command::with_keys("MGET", &lookup.keys, &[])));
-        tokio::task::yield_now().await;
     }
     let mut answers = server.run(&commands).await?.into_iter();
     for (at, answer) in asked.iter().zip(answers.by_ref()) {
@@ -50,7 +52,7 @@ pub(crate) async fn read(
     for (lookup, answer) in lookups.into_iter().zip(answers) {
         pause(lookup.keys.len()).await;
         for ((read, key), value) in lookup.places.into_iter().zip(values(answer)) {
-            rows[read][key] = row_of(value, &name(project, reads[read].table))?;
+            rows[read][key] = row_of(value, || name(project, reads[read].table))?;
         }
     }
     Ok(rows)
@@ -101,10 +103,10 @@ fn values(answer: Value) -> Vec<Value> {
     }
 }
 
-fn row_of(value: Value, table: &str) -> Result<Option<PackedRow>> {
+fn row_of(value: Value, table: impl Fn() -> String) -> Result<Option<PackedRow>> {
     match value {
         Value::BulkString(bytes) => PackedRow::from_bytes(bytes).map(Some).map_err(|error| {
-            Error::corrupt(format!("a stored row of `{table}` cannot be read")).with_source(error)
+            Error::corrupt(format!("a stored row of `{}` cannot be read", table())).with_source(error)
         }),
         _ => Ok(None),
     }
@@ -202,7 +204,7 @@ impl Writing<'_> {
         let mut stored = HashMap::with_capacity(rows.len());
         for (run, answer) in runs.iter().zip(self.server.run(&commands).await?) {
             for (row, value) in run.items.iter().zip(values(answer)) {
-                stored.insert(&row.key, row_of(value, &self.name)?);
+                stored.insert(&row.key, row_of(value, || self.name.clone())?);
             }
         }
         Ok(stored)

@@ -1,7 +1,10 @@
 //! The one place that builds async runtimes, and the signals that stop work in it.
 
+use std::thread;
+use std::time::Duration;
+
 use provender_runtime::processors;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -22,27 +25,41 @@ fn not_started(error: std::io::Error) -> CommandError {
 
 /// An async runtime of one thread for each processor. What is given to one of them stays on its thread: it is woken up there,
 /// and nothing has to be told to another thread.
-pub(crate) struct EventLoops(Vec<Runtime>);
+pub(crate) struct EventLoops {
+    handles: Vec<Handle>,
+    /// They run as long as it is there.
+    _running: watch::Sender<()>,
+}
+
+/// Each loop has a timer that ends so soon that it is the next to end. To set one that is would cost a call of the system, and
+/// a request that waits for a store sets some.
+const NEXT_TIMER: Duration = Duration::from_millis(250);
 
 impl EventLoops {
     /// Starts the threads.
     pub(crate) fn start() -> CommandResult<Self> {
-        let loops = (0..processors()).map(|number| {
-            let name = format!("event-loop-{number}");
-            Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
-        });
-        loops.collect::<Result<_, _>>().map(Self).map_err(not_started)
+        let (running, ended) = watch::channel(());
+        let event_loop = |number| {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let (handle, mut ended) = (runtime.handle().clone(), ended.clone());
+            let run = move || {
+                runtime.block_on(async {
+                    let mut timer = tokio::time::interval(NEXT_TIMER);
+                    // An error says that nobody keeps the loops any more.
+                    while tokio::select! { _ = timer.tick() => true, ended = ended.changed() => ended.is_ok() } {}
+                });
+                runtime.shutdown_background();
+            };
+            thread::Builder::new().name(format!("event-loop-{number}")).spawn(run)?;
+            Ok(handle)
+        };
+        let handles = (0..processors()).map(event_loop).collect::<Result<_, _>>().map_err(not_started)?;
+        Ok(Self { handles, _running: running })
     }
 
     /// Where to give them work.
     pub(crate) fn handles(&self) -> Vec<Handle> {
-        self.0.iter().map(|runtime| runtime.handle().clone()).collect()
-    }
-}
-
-impl Drop for EventLoops {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(Runtime::shutdown_background);
+        self.handles.clone()
     }
 }
 

@@ -68,10 +68,24 @@ pub async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send 
     result.await.map_err(|_| stopped())?
 }
 
-/// The simulator decides alone what happens when; another thread would have a say.
+#[cfg(any(test, feature = "testing"))]
+thread_local! {
+    static IS_SIMULATED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs something with all its work on this thread: the simulator decides alone what happens when, and another thread would
+/// have a say.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn simulated<T>(run: impl FnOnce() -> T) -> T {
+    IS_SIMULATED.set(true);
+    let result = run();
+    IS_SIMULATED.set(false);
+    result
+}
+
 #[cfg(any(test, feature = "testing"))]
 fn is_simulated() -> bool {
-    tokio::runtime::Handle::current().runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread
+    IS_SIMULATED.get()
 }
 
 /// Sorts in as many parts as there are processors, then merges them; equal items come in any order.

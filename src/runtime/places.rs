@@ -117,6 +117,13 @@ impl OnlineStore for Places {
 
     /// One round trip to each store that is asked, at the same time.
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
+        let stores = || reads.iter().map(|read| &read.table.store);
+        // Nearly always it is one.
+        if let (Some(first), true) =
+            (reads.first(), stores().zip(stores().skip(1)).all(|(one, next)| one == next))
+        {
+            return self.online_at(first.table)?.read(reads).await;
+        }
         let mut by_store: BTreeMap<&StoreIdentity, Vec<usize>> = BTreeMap::new();
         for (at, read) in reads.iter().enumerate() {
             by_store.entry(&read.table.store).or_default().push(at);

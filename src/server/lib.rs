@@ -11,6 +11,7 @@ mod http;
 mod keys;
 mod listen;
 mod meters;
+mod one_piece;
 mod readiness;
 mod refresh;
 mod refusal;

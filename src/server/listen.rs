@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::one_piece::OnePiece;
 use crate::settings::Settings;
 
 /// After an accept that failed, as for want of file descriptors.
@@ -213,6 +214,7 @@ impl<R: Routes> Connection<R> {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             set_up(&stream, self.request_timeout);
             tokio::select! {
+                biased;
                 () = self.run(stream) => {}
                 _ = given_up.wait_for(|given_up| *given_up) => {}
             }
@@ -243,13 +245,18 @@ impl<R: Routes> Connection<R> {
             let (routes, is_stopping) = (routes.clone(), is_stopping.clone());
             async move {
                 let mut answer = routes.answer(request).await;
+                if is_http {
+                    // What has come in on other connections is answered first, then all answers are sent one after the
+                    // other: who has many connections from this machine is woken up once for them, not for each.
+                    tokio::task::yield_now().await;
+                }
                 if is_http && is_stopping.load(Ordering::Relaxed) {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(answer)
             }
         });
-        let io = TokioIo::new(stream);
+        let io = TokioIo::new(OnePiece(stream));
         let mut stop = self.stop;
         let stopped = async move {
             let _ = stop.wait_for(|stopped| *stopped).await;
@@ -267,6 +274,7 @@ impl<R: Routes> Connection<R> {
                     tokio::time::sleep(LAST_REQUEST).await;
                 };
                 tokio::select! {
+                    biased;
                     _ = connection.as_mut() => return,
                     () = silent.as_mut() => return,
                     () = last => connection.as_mut().graceful_shutdown(),

@@ -1,6 +1,7 @@
 //! Opening the environment. LMDB allows one open handle of an environment in a process, so all stores of this process
 //! that lie at one path share it.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,11 +12,14 @@ use std::time::{Duration, Instant};
 
 use heed::types::Bytes;
 use heed::{Database, Env, EnvFlags, EnvOpenOptions, RoTxn, RwTxn, WithoutTls};
+use provender_core::encoding::{EntityKey, PackedRow};
+use provender_core::registry::TableId;
 use provender_runtime::{Error, Result};
 
 use super::error::{self, Doing};
-use super::layout;
+use super::known_tables::KnownTables;
 use super::writer::Writer;
+use super::{layout, rows};
 
 /// Slots for read transactions, over all processes; 64 bytes each in the lock file.
 const READER_SLOTS: u32 = 4096;
@@ -39,6 +43,7 @@ pub(super) struct Environment {
     opened: Instant,
     /// The age at which the file was last found at its path.
     seen: AtomicU64,
+    known_tables: KnownTables,
 }
 
 /// The part that the writer thread shares.
@@ -124,6 +129,7 @@ impl Environment {
             writer: OnceLock::new(),
             opened: Instant::now(),
             seen: AtomicU64::new(0),
+            known_tables: KnownTables::default(),
         });
         environment.core.databases()?;
         open.retain(|_, environment| environment.strong_count() > 0);
@@ -165,6 +171,17 @@ impl Environment {
         read(&databases, &txn).map(Some).map_err(|cause| match cause {
             ReadError::Lmdb(cause) => failed(cause),
             ReadError::Other(error) => error,
+        })
+    }
+
+    /// Rows of a project's tables in one snapshot; none where no database was created yet.
+    pub(super) fn rows<T: Borrow<TableId>, K: AsRef<[EntityKey]>>(
+        &self,
+        project: &str,
+        wanted: &[(T, K)],
+    ) -> Result<Option<Vec<Vec<Option<PackedRow>>>>> {
+        self.reading(|databases, txn| {
+            rows::read(databases, txn, self.known_tables.numbers(databases, txn, project), wanted)
         })
     }
 

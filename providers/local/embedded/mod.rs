@@ -7,6 +7,7 @@
 
 mod environment;
 mod error;
+mod known_tables;
 mod layout;
 mod rows;
 mod tables;
@@ -21,7 +22,7 @@ use async_trait::async_trait;
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
-use provender_core::registry::OnlineTable;
+use provender_core::registry::{OnlineTable, TableId};
 use provender_runtime::provider::{OnlineRow, OnlineStore, TableRead, WriteMode, WriteOutcome};
 use provender_runtime::{Error, ErrorKind, Result, in_turn};
 
@@ -32,8 +33,9 @@ use crate::spec::EMBEDDED_TABLE;
 /// Address space of the map where nothing else is said: 1 TiB. Costs no memory and no disk.
 pub(crate) const DEFAULT_MAP_SIZE: usize = 1 << 40;
 
-/// Up to this many keys are read on the calling thread: about a hundred microseconds. More leave the async threads.
-const INLINE_KEYS: usize = 64;
+/// Up to this many keys are read on the calling thread: about a hundred microseconds. More leave the async threads, which
+/// takes some twenty for itself.
+const INLINE_KEYS: usize = 128;
 
 /// The online store and the infrastructure of one project.
 #[derive(Debug)]
@@ -157,8 +159,13 @@ impl EmbeddedStore {
     }
 
     fn table_name(&self, table: &OnlineTable) -> String {
-        format!("{}.{}", self.project, table.id)
+        table_name(&self.project, &table.id)
     }
+}
+
+/// What a table is called in the environment.
+fn table_name(project: &str, table: &TableId) -> String {
+    format!("{project}.{table}")
 }
 
 /// Runs file work away from the async threads.
@@ -199,17 +206,13 @@ impl OnlineStore for EmbeddedStore {
 
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
         let Some(environment) = self.readable().await? else { return Err(self.lost()) };
-        let names = reads.iter().map(|read| self.table_name(read.table));
         if reads.iter().map(|read| read.keys.len()).sum::<usize>() <= INLINE_KEYS {
-            let wanted: Vec<(String, &[EntityKey])> = names.zip(reads.iter().map(|read| read.keys)).collect();
-            return environment
-                .reading(|databases, txn| rows::read(databases, txn, &wanted))?
-                .ok_or_else(|| self.lost());
+            let wanted: Vec<_> = reads.iter().map(|read| (&read.table.id, read.keys)).collect();
+            return environment.rows(&self.project, &wanted)?.ok_or_else(|| self.lost());
         }
-        let owned: Vec<(String, Vec<EntityKey>)> =
-            names.zip(reads.iter().map(|read| read.keys.to_vec())).collect();
-        let read = move || environment.reading(|databases, txn| rows::read(databases, txn, &owned));
-        in_turn(read).await?.ok_or_else(|| self.lost())
+        let wanted: Vec<_> = reads.iter().map(|read| (read.table.id.clone(), read.keys.to_vec())).collect();
+        let project = self.project.clone();
+        in_turn(move || environment.rows(&project, &wanted)).await?.ok_or_else(|| self.lost())
     }
 
     async fn schema(&self, table: &OnlineTable, schema_id: u32) -> Result<Option<RowSchema>> {

@@ -1,44 +1,50 @@
 //! Rows inside a transaction.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use heed::{RoTxn, RwTxn};
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
+use provender_core::registry::TableId;
 use provender_runtime::provider::{OnlineRow, WriteMode, WriteOutcome};
 use provender_runtime::{Error, Result};
 
 use super::environment::{Databases, ReadError};
+use super::known_tables::Numbers;
 use super::layout::{self, TableNumber};
 use super::table_gone;
 
 /// Rows of tables in one snapshot, as [`provender_runtime::provider::OnlineStore::read`] wants them.
-pub(super) fn read<K: AsRef<[EntityKey]>>(
+pub(super) fn read<T: Borrow<TableId>, K: AsRef<[EntityKey]>>(
     databases: &Databases,
     txn: &RoTxn<'_>,
-    wanted: &[(String, K)],
+    mut numbers: Numbers<'_>,
+    wanted: &[(T, K)],
 ) -> Result<Vec<Vec<Option<PackedRow>>>, ReadError> {
     let mut lmdb_key = Vec::with_capacity(64);
     let mut answer = Vec::with_capacity(wanted.len());
-    for (name, keys) in wanted {
-        let keys = keys.as_ref();
+    for (table, keys) in wanted {
+        let (table, keys) = (table.borrow(), keys.as_ref());
         if keys.is_empty() {
             answer.push(Vec::new());
             continue;
         }
-        let number = databases.table_number(txn, name)?.ok_or_else(|| table_gone(name))?;
+        let number = numbers.of(table)?;
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
             layout::write_row_key(&mut lmdb_key, number, key);
             let value = databases.rows.get(txn, &lmdb_key)?;
             let row = value.and_then(|value| layout::row_of_value(key, value));
-            rows.push(row.map(|row| packed(row.to_vec(), name)).transpose()?);
+            rows.push(row.map(|row| packed(row.to_vec(), table)).transpose()?);
         }
         answer.push(rows);
     }
+    numbers.keep();
     Ok(answer)
 }
 
-fn packed(bytes: Vec<u8>, table: &str) -> Result<PackedRow> {
+fn packed(bytes: Vec<u8>, table: impl fmt::Display) -> Result<PackedRow> {
     PackedRow::from_bytes(bytes).map_err(|error| {
         Error::corrupt(format!("a stored row of `{table}` cannot be read")).with_source(error)
     })

@@ -27,12 +27,19 @@ impl Answer {
         let outputs = &self.plan.resolved.outputs;
         let join_keys = || self.entities.join_keys(&self.plan.resolved.fields);
         let values = (outputs.len() + join_keys().count()) * self.entities.row_count();
-        let mut text = Vec::with_capacity(64 + values * BYTES_A_VALUE);
+        let mut text = Vec::with_capacity(64 + self.plan.names_json.len() + values * BYTES_A_VALUE);
         text.extend_from_slice(br#"{"metadata":{"feature_names":["#);
-        let names = join_keys().map(|(name, _)| name).chain(outputs);
-        separated(&mut text, names, put)?;
-        text.extend_from_slice(br#"]},"results":["#);
         let mut is_first = true;
+        for (name, _) in join_keys() {
+            comma(&mut text, &mut is_first);
+            put(&mut text, name)?;
+        }
+        if !outputs.is_empty() {
+            comma(&mut text, &mut is_first);
+            text.extend_from_slice(self.plan.names_json.as_bytes());
+        }
+        text.extend_from_slice(br#"]},"results":["#);
+        is_first = true;
         for (_, values) in join_keys() {
             comma(&mut text, &mut is_first);
             put_values(&mut text, &OnlineResult::of_join_key(values.clone()))?;

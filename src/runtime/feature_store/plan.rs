@@ -13,7 +13,7 @@ use super::meters::PlanMeters;
 use super::serving::Definitions;
 use crate::feature_request::{FeatureRequest, RequestedView, ResolvedRequest};
 use crate::metrics::Recorder;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A compiled request.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct ReadPlan {
     pub(super) needed: BTreeMap<String, ValueType>,
     /// Every join key and request field of the project: one that nothing needs is welcome.
     pub(super) known_columns: Arc<BTreeMap<String, ValueType>>,
+    /// The names of the features as JSON texts, with commas between them: every answer begins with them.
+    pub(super) names_json: String,
     /// What answers count in.
     pub(super) meters: Arc<PlanMeters>,
 }
@@ -91,10 +93,15 @@ impl ReadPlan {
             }
             views.push(PlannedView::of(view, definitions)?);
         }
-        let needed = needed(&resolved)?;
-        let (known_columns, meters) =
-            (definitions.known_columns().clone(), PlanMeters::of(recorder, &resolved));
-        Ok(Self { resolved, views, slots, needed, known_columns, meters })
+        Ok(Self {
+            views,
+            slots,
+            needed: needed(&resolved)?,
+            known_columns: definitions.known_columns().clone(),
+            names_json: json_texts(&resolved.outputs)?,
+            meters: PlanMeters::of(recorder, &resolved),
+            resolved,
+        })
     }
 
     /// Names of the features in the answer, in the order asked for.
@@ -141,6 +148,16 @@ impl RowReader {
         });
         Self { features: features.collect(), stored }
     }
+}
+
+/// Names as JSON texts, with commas between them.
+fn json_texts(names: &[String]) -> Result<String> {
+    let texts: Vec<String> = names
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::new(ErrorKind::Bug, "a name has no JSON").with_source(error))?;
+    Ok(texts.join(","))
 }
 
 /// Names of join keys and request fields with their types.

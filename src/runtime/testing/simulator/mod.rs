@@ -18,6 +18,7 @@ use std::sync::Arc;
 use self::fate::Fate;
 use self::store::Ground;
 use super::MemoryProvider;
+use crate::blocking::simulated;
 
 /// What one schedule did, and what it broke.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +53,7 @@ pub fn simulate(seed: u64) -> Schedule {
         .build()
         .expect("a runtime without input and output needs nothing that could be missing");
     // Local: what an actor holds need not be `Send`.
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    let schedule = async {
         let memory = MemoryProvider::new(project::NAME).with_offline(Arc::new(project::history()));
         let fate = Fate::new(seed);
         let world = World { fate: fate.clone(), ground: Arc::new(Ground::new(memory.clone())), memory };
@@ -71,5 +72,6 @@ pub fn simulate(seed: u64) -> Schedule {
         }
         check::recovery(&world).await;
         world.ground.report()
-    })
+    };
+    simulated(|| tokio::task::LocalSet::new().block_on(&runtime, schedule))
 }
