@@ -15,6 +15,7 @@
 //! empty key is a lone `|`. In names, which have none of these characters, `%`, `:`, `{` and `}` would be written as `%`
 //! and two digits. So no two rows share a key.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use provender_core::encoding::EntityKey;
@@ -86,16 +87,20 @@ pub(crate) fn schema_field(schema_id: u32) -> String {
     format!("schema/{schema_id}")
 }
 
-fn name(text: &str) -> String {
-    let mut name = String::with_capacity(text.len());
+fn name(text: &str) -> Cow<'_, str> {
+    const WRITTEN_OTHERWISE: [char; 4] = ['%', ':', '{', '}'];
+    if !text.contains(WRITTEN_OTHERWISE) {
+        return Cow::Borrowed(text);
+    }
+    let mut name = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if matches!(character, '%' | ':' | '{' | '}') {
+        if WRITTEN_OTHERWISE.contains(&character) {
             let _ = write!(name, "%{:02X}", u32::from(character));
         } else {
             name.push(character);
         }
     }
-    name
+    Cow::Owned(name)
 }
 
 /// The slot of a key: CRC16 (XMODEM) of its tag, as the specification of Redis Cluster says.

@@ -1,7 +1,7 @@
 //! CPU work leaves the async threads through here.
 
 use std::cmp::Ordering;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 
@@ -98,6 +98,15 @@ pub(crate) fn sort_side_by_side<T: Send>(items: &mut [T], compare: impl Fn(&T, &
     });
     // The stable sort finds the sorted runs and merges them.
     items.sort_by(&compare);
+}
+
+/// Does two things at the same time.
+pub(crate) fn side_by_side<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|threads| {
+        let one = threads.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+    })
 }
 
 /// How many pieces of CPU work are worth running side by side.

@@ -14,7 +14,7 @@ use provender_core::model::DataSource;
 use provender_core::registry::{Interval, OnlineTable};
 use provender_core::time::Timestamp;
 
-use crate::blocking::on_blocking_thread;
+use crate::blocking::{on_blocking_thread, side_by_side};
 use crate::columns::{self, RowColumns};
 use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
 use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, Offer, locked};
@@ -172,10 +172,10 @@ impl NewestPerKey {
                     part.keys
                 })
                 .collect();
-            let keys = SortedKeys::new(indexes)?;
             let places = leaders.by_slot().iter().map(|leader| leader.map(|leader| leader.place));
-            let chosen = Chosen::new(places)?;
-            Ok((keys, leaders, chosen))
+            // Each sorts on all processors, and merges on one.
+            let (keys, chosen) = side_by_side(|| SortedKeys::new(indexes), || Chosen::new(places));
+            Ok((keys?, leaders, chosen?))
         })
         .await?;
         let values = chosen.read(source, &features(table), keys.numbers().map(Some)).await?;
