@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
+use provender_core::encoding::{PackedRow, RowSchema};
 use provender_core::plan::InfraStep;
 use provender_core::provider::{InfraId, InfraObject};
 use provender_core::registry::{OnlineTable, TableId};
