@@ -45,8 +45,13 @@ impl EventLoops {
             let run = move || {
                 runtime.block_on(async {
                     let mut timer = tokio::time::interval(NEXT_TIMER);
-                    // An error says that nobody keeps the loops any more.
-                    while tokio::select! { _ = timer.tick() => true, ended = ended.changed() => ended.is_ok() } {}
+                    loop {
+                        tokio::select! {
+                            _ = timer.tick() => {}
+                            // Nothing is ever sent: nobody keeps the loops any more.
+                            _ = ended.changed() => break,
+                        }
+                    }
                 });
                 runtime.shutdown_background();
             };

@@ -117,10 +117,9 @@ impl OnlineStore for Places {
 
     /// One round trip to each store that is asked, at the same time.
     async fn read(&self, reads: &[TableRead<'_>]) -> Result<Vec<Vec<Option<PackedRow>>>> {
-        let stores = || reads.iter().map(|read| &read.table.store);
         // Nearly always it is one.
-        if let (Some(first), true) =
-            (reads.first(), stores().zip(stores().skip(1)).all(|(one, next)| one == next))
+        if let Some(first) = reads.first()
+            && reads.iter().all(|read| read.table.store == first.table.store)
         {
             return self.online_at(first.table)?.read(reads).await;
         }

@@ -249,9 +249,9 @@ impl<R: Routes> Connection<R> {
                     // What has come in on other connections is answered first, then all answers are sent one after the
                     // other: who has many connections from this machine is woken up once for them, not for each.
                     tokio::task::yield_now().await;
-                }
-                if is_http && is_stopping.load(Ordering::Relaxed) {
-                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    if is_stopping.load(Ordering::Relaxed) {
+                        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    }
                 }
                 Ok::<_, Infallible>(answer)
             }

@@ -2,8 +2,8 @@
 //! time, crash-safe.
 //!
 //! `layout` says what lies where in the environment, `environment` opens it, `writer` shares transactions between
-//! concurrent writers, `tables` and `rows` do the work inside a transaction. Nothing here creates a file before the first
-//! [`EmbeddedStore::execute`] of a creation.
+//! concurrent writers, `tables` and `rows` do the work inside a transaction, `known_tables` keeps what reads looked up.
+//! Nothing here creates a file before the first [`EmbeddedStore::execute`] of a creation.
 
 mod environment;
 mod error;

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::environment::{Databases, ReadError};
 use super::layout::{self, TableNumber};
-use super::table_gone;
+use super::{table_gone, table_name};
 use crate::spec::EMBEDDED_TABLE;
 
 /// Rows that one transaction deletes at most.
@@ -36,9 +36,7 @@ impl Record {
             .table
             .clone()
             .filter(|table| table.revision.is_some())
-            .filter(|table| {
-                object.id.kind == EMBEDDED_TABLE && object.id.name == format!("{project}.{table}")
-            })
+            .filter(|table| object.id.kind == EMBEDDED_TABLE && object.id.name == table_name(project, table))
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::Bug,
@@ -49,7 +47,7 @@ impl Record {
     }
 
     fn name(&self) -> String {
-        format!("{}.{}", self.project, self.table)
+        table_name(&self.project, &self.table)
     }
 
     /// The object that this is the record of.
