@@ -87,7 +87,8 @@ fn of_server(kind: ServerErrorKind, error: &RedisError) -> Meaning {
             "no such database in",
             Some("`databases` of its configuration says how many it has"),
         ),
-        _ if detail.contains("AUTH") => LOGIN,
+        // A command of more than ten parts is not even read before a login.
+        _ if detail.contains("AUTH") || detail.contains("unauthenticated") => LOGIN,
         _ => (ErrorKind::Unavailable, "a command was refused by", None),
     }
 }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `PROJECT:tables` | set: ids of the tables that the project has here |
 //! | `PROJECT:TABLE ID:table` | hash: `table` (our mark and what is said about the table, as JSON), and `schema/N`, the description of row schema N as JSON |
+//! | `PROJECT:TABLE ID:live{PROJECT:TABLE ID:table}` | string: `1` while the table may be read and written |
 //! | `PROJECT:TABLE ID:{ENTITY KEY}` | string: a packed row |
 //!
 //! A table whose deletion has begun has the field `retired` in the place of `table`: nobody reads or writes it, and it is
-//! still ours to delete.
+//! still ours to delete. What says that a table is live is a string of its own so that one `MGET` reads it together with rows,
+//! and is named so that a cluster keeps it where the record is: they change together.
 //!
 //! A cluster places a key by what stands between the first `{` and the next `}`, so rows of one entity key lie together,
 //! whatever their view. For that, `}` must not end the tag early (all keys with that beginning would lie on one node) and the
@@ -43,6 +45,11 @@ impl TableKeys {
     /// The hash that stands for the table.
     pub(crate) fn record(&self) -> Vec<u8> {
         format!("{}table", self.prefix).into_bytes()
+    }
+
+    /// What is there while the table may be read and written.
+    pub(crate) fn live(&self) -> Vec<u8> {
+        format!("{prefix}live{{{prefix}table}}", prefix = self.prefix).into_bytes()
     }
 
     pub(crate) fn row(&self, entity: &EntityKey) -> Vec<u8> {
@@ -132,6 +139,8 @@ mod tests {
     fn keys_are_as_they_are_written_down() {
         let table = keys("shop", "sales");
         assert_eq!(table.record(), b"shop:sales.r1:table");
+        assert_eq!(table.live(), b"shop:sales.r1:live{shop:sales.r1:table}");
+        assert_eq!(slot(&table.live()), slot(&table.record()));
         assert_eq!(table.row(&EntityKey::empty()), b"shop:sales.r1:{|}");
         assert_eq!(table.row(&bytes_key(b"a|}{")), b"shop:sales.r1:{\x31a|||]{\0}");
         assert_eq!(table.row_pattern(), "shop:sales.r1:{*");

@@ -32,37 +32,45 @@ pub(crate) async fn read(
     reads: &[TableRead<'_>],
 ) -> Result<Vec<Vec<Option<PackedRow>>>> {
     let tables: Vec<TableKeys> = reads.iter().map(|read| TableKeys::new(project, &read.table.id)).collect();
-    let asked: Vec<usize> = (0..reads.len()).filter(|at| !reads[*at].keys.is_empty()).collect();
-    let mut commands: Vec<Command> = asked.iter().map(|at| tables::is_there(&tables[*at])).collect();
     let lookups = lookups(server, &tables, reads).await;
+    let mut commands: Vec<Command> = Vec::with_capacity(lookups.len());
     for (at, lookups) in lookups.chunks(PREPARED_AT_ONCE).enumerate() {
         if at > 0 {
             tokio::task::yield_now().await;
         }
         commands.extend(lookups.iter().map(|lookup| Command::with_keys("MGET", &lookup.keys, &[])));
     }
-    let mut answers = server.run(&commands).await?.into_iter();
-    for (at, answer) in asked.iter().zip(answers.by_ref()) {
-        if !server.value::<bool>(answer)? {
-            return Err(tables::table_gone(server, &name(project, reads[*at].table)));
-        }
-    }
+    let answers = server.run(&commands).await?;
     let mut rows: Vec<Vec<Option<PackedRow>>> =
         reads.iter().map(|read| vec![None; read.keys.len()]).collect();
     for (lookup, answer) in lookups.into_iter().zip(answers) {
         pause(lookup.keys.len()).await;
-        for ((read, key), value) in lookup.places.into_iter().zip(values(answer)) {
-            rows[read][key] = row_of(value, || name(project, reads[read].table))?;
+        for (place, value) in lookup.places.into_iter().zip(values(answer)) {
+            match place {
+                Place::Row { read, key } => {
+                    rows[read][key] = row_of(value, || name(project, reads[read].table))?;
+                }
+                Place::Live { read } if value == Value::Nil => {
+                    return Err(tables::table_gone(server, &name(project, reads[read].table)));
+                }
+                Place::Live { .. } => {}
+            }
         }
     }
     Ok(rows)
 }
 
-/// One `MGET`: its keys, and where their rows belong: number of the read, number of the key there.
+/// One `MGET`: its keys, and what their values are.
 #[derive(Default)]
 struct Lookup {
     keys: Vec<Vec<u8>>,
-    places: Vec<(usize, usize)>,
+    places: Vec<Place>,
+}
+
+/// What a value is: the row of a key of a read, or what says that the table of a read is live.
+enum Place {
+    Row { read: usize, key: usize },
+    Live { read: usize },
 }
 
 /// Gives other tasks a turn where much has been done, at whole `MGET`s.
@@ -72,21 +80,29 @@ async fn pause(done: usize) {
     }
 }
 
+/// What to look up. That a table is live is asked after its rows: a deletion that begins in between is seen.
 async fn lookups(server: &Server, tables: &[TableKeys], reads: &[TableRead<'_>]) -> Vec<Lookup> {
     let mut by_slot: BTreeMap<u16, Vec<Lookup>> = BTreeMap::new();
+    let mut add = |key: Vec<u8>, place: Place| {
+        let lookups = by_slot.entry(slot(server, &key)).or_default();
+        if lookups.last().is_none_or(|last| last.keys.len() == READ_AT_ONCE) {
+            lookups.push(Lookup::default());
+        }
+        if let Some(last) = lookups.last_mut() {
+            last.keys.push(key);
+            last.places.push(place);
+        }
+    };
     for (read, (table, TableRead { keys, .. })) in tables.iter().zip(reads).enumerate() {
         for (at, key) in keys.iter().enumerate() {
             pause(at).await;
-            let key = table.row(key);
-            let lookups = by_slot.entry(slot(server, &key)).or_default();
-            if lookups.last().is_none_or(|last| last.keys.len() == READ_AT_ONCE) {
-                lookups.push(Lookup::default());
-            }
-            if let Some(last) = lookups.last_mut() {
-                last.keys.push(key);
-                last.places.push((read, at));
-            }
+            add(table.row(key), Place::Row { read, key: at });
         }
+    }
+    for (read, (table, _)) in
+        tables.iter().zip(reads).enumerate().filter(|(_, (_, read))| !read.keys.is_empty())
+    {
+        add(table.live(), Place::Live { read });
     }
     by_slot.into_values().flatten().collect()
 }

@@ -60,6 +60,7 @@ macro_rules! script {
 script!(WRITE_NEWEST, "scripts/write_newest.lua");
 script!(REPLACE_UNCHANGED, "scripts/replace_unchanged.lua");
 script!(DESCRIBE_SCHEMA, "scripts/describe_schema.lua");
+script!(PUT_TABLE, "scripts/put_table.lua");
 script!(RETIRE_TABLE, "scripts/retire_table.lua");
 
 /// A command whose keys lie in one slot.
@@ -240,6 +241,9 @@ impl Server {
         match self.connected(connecting).await? {
             Connection::Cluster(cluster) => cluster.run(commands).await,
             Connection::One(mut connection) => {
+                if let [command] = commands {
+                    return Ok(vec![connection.send_packed_command(&command.cmd).await?]);
+                }
                 let mut pipeline = Pipeline::with_capacity(commands.len());
                 for command in commands {
                     pipeline.add_command(command.cmd.clone());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::layout::{self, RETIRED, TABLE, TableKeys};
-use crate::server::{Command, DESCRIBE_SCHEMA, RETIRE_TABLE, Server};
+use crate::server::{Command, DESCRIBE_SCHEMA, PUT_TABLE, RETIRE_TABLE, Server};
 use crate::spec::REDIS_PREFIX;
 
 /// What Redis keeps of a table. Project and table id are our mark: a key without them is not ours.
@@ -28,6 +28,9 @@ pub(crate) struct Record {
 enum Stored {
     Absent,
     Live(Record),
+    /// Its record is there, and what says that it is live is not. No command leaves it so; a server that deletes keys to make
+    /// room does.
+    Unmarked(Record),
     /// Its deletion has begun.
     Retired(Record),
 }
@@ -82,7 +85,7 @@ pub(crate) async fn observe(
     let ids: Vec<TableId> = asked.iter().map(|(_, table)| (*table).clone()).collect();
     let stored = look_at(server, project, &ids).await?;
     let found = asked.into_iter().zip(stored).filter_map(|((object, _), stored)| match stored {
-        Stored::Absent => None,
+        Stored::Absent | Stored::Unmarked(_) => None,
         Stored::Live(record) | Stored::Retired(record) => {
             Some((object.id.clone(), InfraObject { store: object.store.clone(), ..record.object() }))
         }
@@ -99,7 +102,7 @@ pub(crate) async fn list(server: &Server, project: &str) -> Result<Vec<InfraObje
     let stored = look_at(server, project, &ids).await?;
     let found = stored.into_iter().filter_map(|stored| match stored {
         Stored::Absent => None,
-        Stored::Live(record) | Stored::Retired(record) => Some(record.object()),
+        Stored::Live(record) | Stored::Unmarked(record) | Stored::Retired(record) => Some(record.object()),
     });
     Ok(found.collect())
 }
@@ -112,7 +115,7 @@ pub(crate) async fn create(server: &Server, project: &str, object: &InfraObject)
     match &stored {
         Stored::Absent => refuse_foreign(server, &keys).await?,
         Stored::Retired(_) => sweep(server, &keys).await?,
-        Stored::Live(_) => {}
+        Stored::Live(_) | Stored::Unmarked(_) => {}
     }
     // Before the record: nothing is there that `list` does not find.
     let table = record.table.to_string();
@@ -130,7 +133,7 @@ pub(crate) async fn update(server: &Server, project: &str, object: &InfraObject)
     match look_at_one(server, &record).await? {
         Stored::Live(stored) if stored == record => Ok(()),
         Stored::Live(_) => put(server, &record).await,
-        Stored::Absent | Stored::Retired(_) => Err(table_gone(server, &object.id.name)),
+        Stored::Absent | Stored::Unmarked(_) | Stored::Retired(_) => Err(table_gone(server, &object.id.name)),
     }
 }
 
@@ -141,8 +144,8 @@ pub(crate) async fn delete(server: &Server, project: &str, object: &InfraObject)
     let keys = record.keys();
     match look_at_one(server, &record).await? {
         Stored::Absent => refuse_foreign(server, &keys).await?,
-        Stored::Live(_) | Stored::Retired(_) => {
-            let retire = Command::of_script(&RETIRE_TABLE, &[keys.record()], &[]);
+        Stored::Live(_) | Stored::Unmarked(_) | Stored::Retired(_) => {
+            let retire = Command::of_script(&RETIRE_TABLE, &[keys.record(), keys.live()], &[]);
             server.run_one::<i64>(retire).await?;
             sweep(server, &keys).await?;
         }
@@ -159,17 +162,19 @@ async fn sweep(server: &Server, keys: &TableKeys) -> Result<()> {
 }
 
 async fn put(server: &Server, record: &Record) -> Result<()> {
-    let command = Command::new("HSET", &record.keys().record(), &[TABLE.as_bytes(), &record.json()?]);
+    let keys = record.keys();
+    let command = Command::of_script(&PUT_TABLE, &[keys.record(), keys.live()], &[&record.json()?]);
     server.run_one::<i64>(command).await.map(drop)
 }
 
-/// A key of a record's name that is there without our mark.
+/// A key of one of a table's own names that is there without our mark.
 async fn refuse_foreign(server: &Server, keys: &TableKeys) -> Result<()> {
-    let key = keys.record();
-    match server.run_one::<i64>(Command::new("EXISTS", &key, &[])).await? {
-        0 => Ok(()),
-        _ => Err(foreign(server, &key)),
+    for key in [keys.record(), keys.live()] {
+        if server.run_one::<bool>(Command::new("EXISTS", &key, &[])).await? {
+            return Err(foreign(server, &key));
+        }
     }
+    Ok(())
 }
 
 async fn look_at_one(server: &Server, record: &Record) -> Result<Stored> {
@@ -177,12 +182,11 @@ async fn look_at_one(server: &Server, record: &Record) -> Result<Stored> {
     Ok(found.into_iter().next().unwrap_or(Stored::Absent))
 }
 
-/// How tables are in Redis, in one round trip.
+/// How tables are in Redis, in two round trips.
 async fn look_at(server: &Server, project: &str, tables: &[TableId]) -> Result<Vec<Stored>> {
-    let key = |table: &TableId| TableKeys::new(project, table).record();
-    let keys: Vec<Vec<u8>> = tables.iter().map(key).collect();
-    let kinds =
-        server.run(&keys.iter().map(|key| Command::new("TYPE", key, &[])).collect::<Vec<_>>()).await?;
+    let keys: Vec<TableKeys> = tables.iter().map(|table| TableKeys::new(project, table)).collect();
+    let kind = |keys: &TableKeys| Command::new("TYPE", &keys.record(), &[]);
+    let kinds = server.run(&keys.iter().map(kind).collect::<Vec<_>>()).await?;
     let mut hashes = Vec::new();
     for (at, kind) in kinds.into_iter().enumerate() {
         if server.value::<String>(kind)? == "hash" {
@@ -190,18 +194,23 @@ async fn look_at(server: &Server, project: &str, tables: &[TableId]) -> Result<V
         }
     }
     let fields = [TABLE.as_bytes(), RETIRED.as_bytes()];
-    let commands =
-        hashes.iter().filter_map(|at| keys.get(*at)).map(|key| Command::new("HMGET", key, &fields));
-    let answers = server.run(&commands.collect::<Vec<_>>()).await?;
+    let commands = hashes
+        .iter()
+        .filter_map(|at| keys.get(*at))
+        .flat_map(|keys| [Command::new("HMGET", &keys.record(), &fields), is_there(keys)]);
+    let mut answers = server.run(&commands.collect::<Vec<_>>()).await?.into_iter();
     let mut stored: Vec<Stored> = tables.iter().map(|_| Stored::Absent).collect();
-    for (at, answer) in hashes.into_iter().zip(answers) {
-        let (live, retired): (Option<Vec<u8>>, Option<Vec<u8>>) = server.value(answer)?;
-        let record = |json: Option<Vec<u8>>| {
+    for at in hashes {
+        let mut next = || answers.next().unwrap_or(Value::Nil);
+        let (record, retired): (Option<Vec<u8>>, Option<Vec<u8>>) = server.value(next())?;
+        let is_live: bool = server.value(next())?;
+        let ours = |json: Option<Vec<u8>>| {
             let record: Record = serde_json::from_slice(&json?).ok()?;
             (record.project == project && record.table == tables[at]).then_some(record)
         };
-        stored[at] = match (record(live), record(retired)) {
-            (Some(record), _) => Stored::Live(record),
+        stored[at] = match (ours(record), ours(retired)) {
+            (Some(record), _) if is_live => Stored::Live(record),
+            (Some(record), _) => Stored::Unmarked(record),
             (None, Some(record)) => Stored::Retired(record),
             (None, None) => Stored::Absent,
         };
@@ -262,7 +271,7 @@ fn parsed(server: &Server, json: &[u8], name: &str, id: u32) -> Result<RowSchema
 
 /// Asks whether a table is there and not on its way out.
 pub(crate) fn is_there(keys: &TableKeys) -> Command {
-    Command::new("HEXISTS", &keys.record(), &[TABLE.as_bytes()])
+    Command::new("EXISTS", &keys.live(), &[])
 }
 
 /// The error of a table that is not there.

@@ -154,7 +154,8 @@ pub(crate) async fn make_plan(
     } else if let (true, Some(project)) = (checks, &loaded.project)
         && let Some(offline) = workspace.offline_provider()?.offline()
     {
-        check_sources(ui, &project.objects, &views_that_change(&made, &project.objects), &offline).await?;
+        let views = views_that_change(&made, &project.objects);
+        reported(ui, &check_sources(&project.objects, &views, &offline).await)?;
         data_work::measure(&mut made, &project.objects, offline.as_ref()).await;
     }
     // Most commands end soon after: nobody is to wait until large states are taken apart.
@@ -428,13 +429,18 @@ fn views_that_change(plan: &Plan, objects: &Objects) -> BTreeSet<String> {
         .collect()
 }
 
-/// Opens each source of these views once and tells what does not fit.
+/// Prints errors, and fails where there are any.
+pub(crate) fn reported(ui: &Ui, errors: &[CommandError]) -> CommandResult<()> {
+    errors.iter().for_each(|error| ui.error(error));
+    if errors.is_empty() { Ok(()) } else { Err(CommandError::reported()) }
+}
+
+/// Opens each source of these views once, and gives what does not fit.
 pub(crate) async fn check_sources(
-    ui: &Ui,
     objects: &Objects,
     views: &BTreeSet<String>,
     offline: &Arc<dyn OfflineStore>,
-) -> CommandResult<()> {
+) -> Vec<CommandError> {
     let of_view = |name: &String| objects.feature_view(name).and_then(|view| objects.history_of(view));
     let sources: BTreeMap<&str, &DataSource> = views.iter().filter_map(of_view).collect();
     let looks = stream::iter(sources).map(|(name, source)| async move {
@@ -442,27 +448,23 @@ pub(crate) async fn check_sources(
         (name, description.map_err(|error| error.context(format!("data_source.{name} cannot be read"))))
     });
     let mut described: BTreeMap<&str, SourceDescription> = BTreeMap::new();
-    let mut failed = false;
+    let mut errors = Vec::new();
     for (name, description) in looks.buffered(AT_ONCE).collect::<Vec<_>>().await {
         match description {
             Ok(description) => drop(described.insert(name, description)),
-            Err(error) => {
-                failed = true;
-                ui.error(&CommandError::from(error));
-            }
+            Err(error) => errors.push(CommandError::from(error)),
         }
     }
     for name in views {
         let Some((source_name, _)) = of_view(name) else { continue };
         if let Some(description) = described.get(source_name) {
             for problem in check_view(objects, name, description) {
-                failed = true;
                 let error =
                     CommandError::new(format!("feature_view.{name} does not fit data_source.{source_name}"));
                 let error = error.because(problem.message);
-                ui.error(&problem.help.into_iter().fold(error, CommandError::with_hint));
+                errors.push(problem.help.into_iter().fold(error, CommandError::with_hint));
             }
         }
     }
-    if failed { Err(CommandError::reported()) } else { Ok(()) }
+    errors
 }

@@ -18,6 +18,7 @@ mod key_index;
 pub mod materialize;
 pub mod metrics;
 mod newest_rows;
+mod numbered_places;
 pub mod places;
 pub mod provider;
 pub mod registry;

@@ -14,13 +14,14 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::blocking::{on_blocking_thread, processors, sort_side_by_side};
+use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::KeyColumns;
+use crate::numbered_places::{NONE, numbered};
 use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
-/// Rows that are looked up together: so few that what they touch stays in the processor's cache.
-pub(crate) const BLOCK: usize = 2 * 1024;
+/// Rows that are looked up together: so few that what they touch stays in the nearest of the processor's caches.
+pub(crate) const BLOCK: usize = 256;
 
 /// So many rows in blocks that are looked up together.
 pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
@@ -70,9 +71,16 @@ impl<'a> Candidates<'a> {
 /// A row that may lead a slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offer {
-    pub(crate) slot: usize,
+    slot: u32,
     /// Of the candidates.
-    pub(crate) row: usize,
+    row: u32,
+}
+
+impl Offer {
+    /// A row of some candidates, of which there are never so many that they could not be numbered.
+    pub(crate) fn new(slot: u32, row: usize) -> Self {
+        Self { slot, row: u32::try_from(row).unwrap_or(u32::MAX) }
+    }
 }
 
 /// The leaders of all slots.
@@ -87,17 +95,19 @@ impl Leaders {
 
     /// Offers rows to slots, in any order; a slot that is not there is made, with all before it.
     pub(crate) fn offer(&mut self, candidates: &Candidates<'_>, offers: &[Offer]) {
-        if let Some(last) = offers.iter().map(|offer| offer.slot).max()
+        if let Some(last) = offers.iter().map(|offer| offer.slot as usize).max()
             && last >= self.0.len()
         {
             self.0.resize(last + 1, None);
         }
         for block in offers.chunks(BLOCK) {
             // Asked for all at once, the leaders arrive together; the comparison below would wait for each in turn.
-            let times = block.iter().map(|offer| self.0[offer.slot].map_or(0, |leader| leader.event_time));
+            let leading = |offer: &Offer| self.0[offer.slot as usize].map_or(0, |leader| leader.event_time);
+            let times = block.iter().map(leading);
             std::hint::black_box(times.fold(0, |sum, time| sum ^ time));
             for offer in block {
-                let (leading, leader) = (&mut self.0[offer.slot], candidates.leader(offer.row));
+                let leading = &mut self.0[offer.slot as usize];
+                let leader = candidates.leader(offer.row as usize);
                 if leading.is_none_or(|known| known < leader) {
                     *leading = Some(leader);
                 }
@@ -108,16 +118,6 @@ impl Leaders {
     /// Adds the slots of others behind these.
     pub(crate) fn append(&mut self, others: Self) {
         self.0.extend(others.0);
-    }
-
-    /// Lets each slot of a run start from the slot before it: afterwards a slot is led by the newest row of the run up to
-    /// there.
-    pub(crate) fn accumulate(&mut self, run: Range<usize>) {
-        let mut newest = None;
-        for leader in &mut self.0[run] {
-            newest = newest.max(*leader);
-            *leader = newest;
-        }
     }
 
     /// By slot.
@@ -135,31 +135,13 @@ pub(crate) struct Chosen {
     of_slot: Vec<u32>,
 }
 
-/// No place: there are fewer.
-const NONE: u32 = u32::MAX;
-
 impl Chosen {
-    /// What each slot chooses.
+    /// What each slot chooses: a place, or [`NOWHERE`].
     ///
     /// # Errors
     /// More slots than can be numbered.
-    pub(crate) fn new(by_slot: impl ExactSizeIterator<Item = Option<u64>>) -> Result<Self> {
-        let slots = u32::try_from(by_slot.len()).map_err(|_| {
-            Error::invalid("more than four billion rows are asked for at once").with_hint("ask in parts")
-        })?;
-        let mut of_slot = vec![NONE; by_slot.len()];
-        let pairs = by_slot.zip(0..slots).filter_map(|(place, slot)| Some((place?, slot)));
-        let mut pairs: Vec<(u64, u32)> = pairs.collect();
-        sort_side_by_side(&mut pairs, Ord::cmp);
-        let mut places: Vec<u64> = Vec::with_capacity(pairs.len());
-        let mut number = NONE;
-        for (place, slot) in pairs {
-            if places.last() != Some(&place) {
-                places.push(place);
-                number = number.wrapping_add(1);
-            }
-            of_slot[slot as usize] = number;
-        }
+    pub(crate) fn new(by_slot: &[u64]) -> Result<Self> {
+        let (places, of_slot) = numbered(by_slot)?;
         Ok(Self { places: places.into(), of_slot })
     }
 

@@ -101,7 +101,7 @@ impl Check<'_> {
                     "column `{}` of {} holds {}, which does not become {value_type} ({what})",
                     field.name(),
                     self.place,
-                    field.data_type()
+                    columns::type_name(field.data_type())
                 ),
                 help,
             );
@@ -129,7 +129,7 @@ impl Check<'_> {
                 format!(
                     "column `{name}` of {} holds {}, which is no time ({what})",
                     self.place,
-                    field.data_type()
+                    columns::type_name(field.data_type())
                 ),
                 Some(help.to_owned()),
             );
@@ -227,10 +227,10 @@ mod tests {
         let expected = [
             ("`data_source.s` has no column `driver_id` (join key of `v`)", "did you mean `driverid`?"),
             (
-                "column `trips` of `data_source.s` holds Float64, which does not become int64",
+                "column `trips` of `data_source.s` holds float64, which does not become int64",
                 "declare it as `float64`",
             ),
-            ("column `ts` of `data_source.s` holds Int64, which is no time", "say what the numbers count"),
+            ("column `ts` of `data_source.s` holds int64, which is no time", "say what the numbers count"),
         ];
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for ((message, help), (expected_message, expected_help)) in found.iter().zip(expected) {

@@ -253,7 +253,8 @@ fn compare(given: &RecordBatch, read: &RecordBatch, like: &Schema, shape: &Shape
         let expected = rounded(given, field.data_type()).map_err(|error| cannot_hold(field, &error))?;
         if expected.as_ref() != read.as_ref() {
             let row = (0..expected.len()).find(|row| expected.slice(*row, 1) != read.slice(*row, 1));
-            let message = format!("holds {} in the files, which cannot hold the value", field.data_type());
+            let held = columns::type_name(field.data_type());
+            let message = format!("holds {held} in the files, which cannot hold the value");
             let error = CellError { row, message };
             return Err(cannot_hold(field, &error));
         }

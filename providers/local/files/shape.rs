@@ -105,8 +105,8 @@ impl Shape {
                 FileFormat::Csv => !matches!(to, DataType::List(_)),
             };
             if !fits {
-                let error =
-                    CellError::column(format!("holds {}, which does not become {to}", field.data_type()));
+                let (from, to) = (columns::type_name(field.data_type()), columns::type_name(to));
+                let error = CellError::column(format!("holds {from}, which does not become {to}"));
                 return Err(bad_cell(file, name, &error, None)
                     .with_hint("declare a type that the column's values have, or correct the source"));
             }
@@ -116,7 +116,8 @@ impl Shape {
         for name in times.into_iter().flatten().filter(|_| !self.wants_few()) {
             let (position, field) = find(schema, file, time_column(schema, name))?;
             if self.format == FileFormat::Parquet && !columns::is_time(field.data_type(), self.times.unit) {
-                let error = CellError::column(format!("holds {}, which is no time", field.data_type()));
+                let held = columns::type_name(field.data_type());
+                let error = CellError::column(format!("holds {held}, which is no time"));
                 let hint = if field.data_type().is_integer() {
                     "say what the numbers count: `timestamp_unit = \"s\"`, `\"ms\"`, `\"us\"` or `\"ns\"`"
                 } else {

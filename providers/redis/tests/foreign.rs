@@ -33,6 +33,10 @@ async fn what_lacks_our_mark_stays() {
         }
         assert_eq!(server.cli(&["dbsize"]), "2", "{made:?}");
     }
+    server.cli(&["flushall"]);
+    server.cli(&["set", "shop:taken.r1:live{shop:taken.r1:table}", "other"]);
+    let error = bench.provider.execute(&InfraStep::Create { object }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
 }
 
 #[tokio::test]
@@ -61,6 +65,7 @@ async fn an_interrupted_deletion_is_seen_and_ended() {
     let retire = async || {
         bench.create(&table).await;
         bench.write(&table, std::slice::from_ref(&row)).await;
+        server.cli(&["del", "shop:half.r1:live{shop:half.r1:table}"]);
         let record = server.cli(&["hget", "shop:half.r1:table", "table"]);
         server.cli(&["hset", "shop:half.r1:table", "retired", &record]);
         server.cli(&["hdel", "shop:half.r1:table", "table"]);
@@ -77,5 +82,27 @@ async fn an_interrupted_deletion_is_seen_and_ended() {
     retire().await;
     bench.create(&table).await;
     assert_eq!(bench.read_one(&table, &int_key(1)).await, None, "a table that comes again is empty");
-    assert_eq!(server.cli(&["dbsize"]), "2");
+    assert_eq!(server.cli(&["dbsize"]), "3", "record, what says that it is live, and the set of tables");
+}
+
+#[tokio::test]
+async fn a_table_that_lost_its_mark_is_created_again_with_its_rows() {
+    let Some(server) = RedisServer::start("a lost key in Redis") else { return };
+    let place = server.place();
+    let bench = Bench::new(&place, "shop");
+    let table = online_table("v", 1, &[(1, ValueType::Int64)]);
+    let row = online_row(&table, &int_key(1), times(9, None), &[int(1)]);
+    bench.create(&table).await;
+    bench.write(&table, std::slice::from_ref(&row)).await;
+    server.cli(&["del", "shop:v.r1:live{shop:v.r1:table}"]);
+    let other = online_row(&table, &int_key(2), times(9, None), &[int(1)]);
+    let error = bench.try_write(&table, WriteMode::Newest, &[other]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let objects = bench.objects(&table);
+    assert!(bench.provider.observe(&[&objects[0]]).await.unwrap().is_empty(), "a plan creates it");
+    assert_eq!(bench.provider.list(None).await.unwrap(), objects);
+    bench.create(&table).await;
+    assert!(bench.read_one(&table, &int_key(1)).await.is_some());
+    bench.delete(&table).await;
+    assert_eq!(server.cli(&["dbsize"]), "0");
 }

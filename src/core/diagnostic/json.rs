@@ -25,8 +25,9 @@ pub struct JsonReport {
 pub struct JsonDiagnostic {
     /// `error` or `warning`.
     pub severity: Severity,
-    /// The rule.
-    pub code: Code,
+    /// The rule; left out of findings about the columns of a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
     /// What happened.
     pub summary: String,
     /// What to do; empty where there is nothing to say.
@@ -88,6 +89,31 @@ pub struct JsonSnippet {
     pub values: [(); 0],
 }
 
+impl JsonReport {
+    /// Adds an error that belongs to no place in the definitions.
+    pub fn add_error(&mut self, summary: String, detail: String) {
+        self.valid = false;
+        self.error_count += 1;
+        self.diagnostics.push(JsonDiagnostic {
+            severity: Severity::Error,
+            code: None,
+            summary,
+            detail,
+            range: None,
+            snippet: None,
+            related: Vec::new(),
+        });
+    }
+
+    /// Adds the findings of another report.
+    pub fn append(&mut self, other: Self) {
+        self.valid &= other.valid;
+        self.error_count += other.error_count;
+        self.warning_count += other.warning_count;
+        self.diagnostics.extend(other.diagnostics);
+    }
+}
+
 /// The findings as data.
 pub fn to_json(diagnostics: &Diagnostics, sources: &Sources) -> JsonReport {
     let count = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
@@ -109,7 +135,7 @@ fn one(diagnostic: &Diagnostic, sources: &Sources) -> JsonDiagnostic {
         .map(|label| JsonLabel { range: range(label.span, sources), message: label.text.clone() });
     JsonDiagnostic {
         severity: diagnostic.severity,
-        code: diagnostic.code,
+        code: Some(diagnostic.code),
         summary: diagnostic.message.clone(),
         detail: diagnostic.help.join("\n"),
         range: span.map(|span| range(span, sources)),

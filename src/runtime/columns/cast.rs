@@ -12,7 +12,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 
-use super::to_nanos;
+use super::{to_nanos, type_name};
 
 /// A cell, or a whole column, that does not become the asked type. The text goes after the column's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,11 @@ pub fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, CellError> {
         return Ok(Arc::clone(array));
     }
     if !castable(from, to) {
-        return Err(CellError::column(format!("holds {from}, which does not become {to}")));
+        return Err(CellError::column(format!(
+            "holds {}, which does not become {}",
+            type_name(from),
+            type_name(to)
+        )));
     }
     match (from, to) {
         (DataType::Null, _) => Ok(new_null_array(to, array.len())),

@@ -42,6 +42,34 @@ pub fn field(name: &str, value_type: &ValueType) -> Field {
     Field::new(name, data_type(value_type), true)
 }
 
+/// What a column holds, for messages: our name of its type where we have one.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "bool".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "bytes".to_owned()
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => "timestamp".to_owned(),
+        DataType::Timestamp(unit, _) => {
+            let unit = match unit {
+                TimeUnit::Second => "seconds",
+                TimeUnit::Millisecond => "milliseconds",
+                TimeUnit::Microsecond | TimeUnit::Nanosecond => "microseconds",
+            };
+            format!("timestamp in {unit}")
+        }
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Dictionary(_, values) => type_name(values),
+        DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => {
+            format!("list({})", type_name(element.data_type()))
+        }
+        DataType::Struct(fields) => format!("struct of {} fields", fields.len()),
+        DataType::Null => "nothing but nulls".to_owned(),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
 /// The nearest of some names to one that is not among them, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);

@@ -42,7 +42,7 @@ fn parse<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<Option<T>>, CellError> {
     let Some(strings) = text.as_string_opt::<i32>() else {
-        return Err(CellError::column(format!("holds {}, not text", text.data_type())));
+        return Err(CellError::column(format!("holds {}, not text", super::type_name(text.data_type()))));
     };
     strings
         .iter()

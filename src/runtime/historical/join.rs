@@ -13,12 +13,13 @@ use provender_core::model::{DataSource, FeatureView, JoinKey, Objects};
 use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
 
-use super::slots::{Slots, Visibility};
+use super::slots::{Slots, Visibility, in_parts};
 use super::{EntityFrame, HistoricalRequest};
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
 use crate::newest_rows::{Candidates, Chosen, Leader, Leaders, locked};
+use crate::numbered_places::NOWHERE;
 use crate::provider::OfflineStore;
 use crate::{Error, ErrorKind, Result};
 
@@ -56,6 +57,7 @@ pub(super) async fn join_view(
     let visibility = Visibility {
         event_time_match: request.event_time_match,
         created_before_event_time: request.created_before_event_time,
+        ttl: view.ttl,
     };
     let Some(range) = event_times_seen(&frame.times, view.ttl) else {
         return Ok(JoinedView { columns: all_null(&features, frame.times.len()), skipped: 0 });
@@ -70,18 +72,18 @@ pub(super) async fn join_view(
         let (slots, leaders) = (Arc::clone(&slots), Arc::clone(&leaders));
         move |batch: RecordBatch| {
             let candidates = Candidates::new(&batch)?;
+            let mut offers = Vec::with_capacity(batch.num_rows());
             for rows in candidates.blocks() {
-                let offers = slots.first_that_see(&candidates, rows, visibility)?;
-                locked(&leaders).offer(&candidates, &offers);
+                slots.first_that_see(&candidates, rows, visibility, &mut offers)?;
             }
+            locked(&leaders).offer(&candidates, &offers);
             Ok(())
         }
     };
     let skipped = source.scan(&keys, Some(range), Arc::new(take)).await.map_err(context)?;
     let leaders = std::mem::take(&mut *locked(&leaders));
-    let ttl = view.ttl;
     let of_slots = Arc::clone(&slots);
-    let chosen = on_blocking_thread(move || choose(leaders, &of_slots, ttl)).await?;
+    let chosen = on_blocking_thread(move || choose(&leaders, &of_slots, visibility)).await?;
     let columns = chosen.read(source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
     Ok(JoinedView { columns, skipped })
 }
@@ -108,14 +110,26 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
     Some(Interval { from, to: Timestamp::from_nanos(latest) })
 }
 
-/// What each slot sees at the end.
-fn choose(mut leaders: Leaders, slots: &Slots, ttl: Duration) -> Result<Chosen> {
-    for run in slots.runs() {
-        leaders.accumulate(run);
-    }
-    Chosen::new(leaders.by_slot().iter().zip(slots.times()).map(|(leader, time)| {
-        let alive =
-            |leader: &Leader| ttl.is_zero() || leader.event_time >= time.saturating_sub(ttl.as_nanos());
-        leader.filter(alive).map(|leader| leader.place)
-    }))
+/// What each slot sees at the end: the newest of the rows that lead it and the slots of its key before it.
+fn choose(leaders: &Leaders, slots: &Slots, visibility: Visibility) -> Result<Chosen> {
+    let mut places = vec![NOWHERE; slots.len()];
+    let mut rest = places.as_mut_slice();
+    std::thread::scope(|threads| {
+        for starts in in_parts(slots.starts()) {
+            let of_part = starts[0] as usize..starts[starts.len() - 1] as usize;
+            let places = rest.split_off_mut(..of_part.len()).unwrap_or_default();
+            threads.spawn(move || {
+                let (leaders, times) = (&leaders.by_slot()[of_part.clone()], &slots.times()[of_part.clone()]);
+                for run in starts.windows(2) {
+                    let mut newest: Option<Leader> = None;
+                    for at in run[0] as usize - of_part.start..run[1] as usize - of_part.start {
+                        newest = newest.max(leaders[at]);
+                        let alive = newest.filter(|leader| visibility.is_alive(leader.event_time, times[at]));
+                        places[at] = alive.map_or(NOWHERE, |leader| leader.place);
+                    }
+                }
+            });
+        }
+    });
+    Chosen::new(&places)
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use arrow::array::Int64Array;
+use provender_core::time::Duration;
 
 use super::EventTimeMatch;
 use super::frame_keys::FrameKeys;
@@ -16,6 +17,8 @@ use crate::{Error, Result};
 pub(super) struct Visibility {
     pub(super) event_time_match: EventTimeMatch,
     pub(super) created_before_event_time: bool,
+    /// How old it may be; zero: as old as it likes.
+    pub(super) ttl: Duration,
 }
 
 /// The distinct (key, time) pairs of an entity frame. The slots of one key are neighbours, in order of time.
@@ -38,38 +41,39 @@ impl Slots {
     /// # Errors
     /// More rows than can be numbered.
     pub(super) fn new(columns: &KeyColumns, times: &Int64Array) -> Result<Self> {
-        let rows = u32::try_from(times.len()).map_err(|_| too_many())?;
-        let (keys, key_of_row) = FrameKeys::new(columns, times)?;
-        let (ends, mut by_key) =
-            grouped(&key_of_row, keys.len(), (0..rows).zip(times.values().iter().copied()));
-        drop(key_of_row);
-        sort_runs(&mut by_key, &ends);
-        let mut slots = Self {
-            keys,
-            starts: Vec::with_capacity(ends.len() + 1),
-            times: Vec::with_capacity(by_key.len()),
-            of_row: vec![NONE; times.len()],
-        };
-        let mut first = 0;
-        for end in ends {
-            slots.starts.push(slots.next());
-            let mut last = None;
-            for (time, row) in &by_key[first..end as usize] {
-                if last != Some(time) {
-                    slots.times.push(*time);
-                    last = Some(time);
-                }
-                slots.of_row[*row as usize] = slots.next() - 1;
-            }
-            first = end as usize;
+        if u32::try_from(times.len()).is_err() {
+            return Err(too_many());
         }
-        slots.starts.push(slots.next());
-        Ok(slots)
+        let (keys, key_of_row) = FrameKeys::new(columns, times)?;
+        let (starts, times_of_slots) = distinct_times(&key_of_row, keys.len(), times.values());
+        let mut slots = Self { keys, starts, times: times_of_slots, of_row: vec![NONE; times.len()] };
+        let mut of_row = std::mem::take(&mut slots.of_row);
+        let in_part = of_row.len().div_ceil(processors()).max(1);
+        std::thread::scope(|threads| {
+            let rows = key_of_row.chunks(in_part).zip(times.values().chunks(in_part));
+            for (of_row, (keys, times)) in of_row.chunks_mut(in_part).zip(rows) {
+                let slots = &slots;
+                threads.spawn(move || {
+                    for (of_row, (key, time)) in of_row.iter_mut().zip(keys.iter().zip(times)) {
+                        if *key != NONE {
+                            *of_row = slots.at_or_after(&slots.run(*key), *time);
+                        }
+                    }
+                });
+            }
+        });
+        Ok(Self { of_row, ..slots })
     }
 
-    /// The number of the next slot: there are no more slots than rows, and those were counted.
-    fn next(&self) -> u32 {
-        u32::try_from(self.times.len()).unwrap_or(NONE)
+    /// The slots of a key.
+    fn run(&self, key: u32) -> Range<u32> {
+        self.starts[key as usize]..self.starts[key as usize + 1]
+    }
+
+    /// The first slot of a run whose time is not before this one, or the end of the run.
+    fn at_or_after(&self, run: &Range<u32>, earliest: i64) -> u32 {
+        let times = &self.times[run.start as usize..run.end as usize];
+        run.start + u32::try_from(times.partition_point(|time| *time < earliest)).unwrap_or(0)
     }
 
     /// How many slots there are.
@@ -77,9 +81,9 @@ impl Slots {
         self.times.len()
     }
 
-    /// The slots of each key.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
-        self.starts.windows(2).map(|run| run[0] as usize..run[1] as usize)
+    /// By number of a key: its first slot; one more at the end.
+    pub(super) fn starts(&self) -> &[u32] {
+        &self.starts
     }
 
     /// The time of each slot.
@@ -92,7 +96,7 @@ impl Slots {
         self.of_row.iter().map(|slot| (*slot != NONE).then_some(*slot as usize))
     }
 
-    /// Those of some source rows that some slot may see, each for the first that does; the later ones of its key may too.
+    /// Adds those of some source rows that some slot may see, each for the first that does; the later ones of its key may too.
     ///
     /// # Errors
     /// Keys of other types than those of the frame: a bug.
@@ -101,44 +105,47 @@ impl Slots {
         candidates: &Candidates<'_>,
         rows: Range<usize>,
         visibility: Visibility,
-    ) -> Result<Vec<Offer>> {
+        offers: &mut Vec<Offer>,
+    ) -> Result<()> {
         // In passes of their own, as those of the numbers are: each looks somewhere else in memory.
-        let run = |(row, key): (usize, u32)| (row, self.starts[key as usize]..self.starts[key as usize + 1]);
+        let run = |(row, key): (usize, u32)| (row, self.run(key));
         let runs: Vec<(usize, Range<u32>)> =
             self.keys.numbers(&candidates.keys, rows)?.into_iter().map(run).collect();
-        // Asked for all at once, the times of a batch arrive together; the search below would wait for each in turn.
+        // Asked for all at once, the times of a block arrive together; the search below would wait for each in turn.
         let ends = |(_, run): &(usize, Range<u32>)| {
             let last = (run.end as usize).saturating_sub(1);
             self.times.get(run.start as usize).copied().unwrap_or(0)
                 ^ self.times.get(last).copied().unwrap_or(0)
         };
         std::hint::black_box(runs.iter().map(ends).fold(0, |sum, times| sum ^ times));
-        let first = |(row, run): (usize, Range<u32>)| {
-            let seen = self.first_of(&run, candidates.leader(row), visibility);
-            (seen < run.end).then_some(Offer { slot: seen as usize, row })
-        };
-        Ok(runs.into_iter().filter_map(first).collect())
+        offers.extend(runs.into_iter().filter_map(|(row, run)| {
+            let leader = candidates.leader(row);
+            let slot = self.at_or_after(&run, visibility.earliest(leader)?);
+            // What is too old for the first is too old for the later ones, and so is what it would stand before.
+            let is_seen = slot < run.end && visibility.is_alive(leader.event_time, self.times[slot as usize]);
+            is_seen.then(|| Offer::new(slot, row))
+        }));
+        Ok(())
     }
+}
 
-    /// The first slot of a run that may see a row, or the end of the run.
-    fn first_of(
-        &self,
-        run: &Range<u32>,
-        Leader { event_time, created_time, .. }: Leader,
-        visibility: Visibility,
-    ) -> u32 {
-        let times = &self.times[run.start as usize..run.end as usize];
+impl Visibility {
+    /// The earliest entity time that may see a row; none where no time may.
+    fn earliest(self, Leader { event_time, created_time, .. }: Leader) -> Option<i64> {
         let known_at = match created_time {
-            Some(created) if visibility.created_before_event_time => created,
+            Some(created) if self.created_before_event_time => created,
             _ => i64::MIN,
         };
-        let earliest = match visibility.event_time_match {
+        match self.event_time_match {
             EventTimeMatch::AtOrBefore => Some(event_time.max(known_at)),
             // Times are whole nanoseconds: after one is at the next, and nothing is after the last.
             EventTimeMatch::StrictlyBefore => event_time.checked_add(1).map(|next| next.max(known_at)),
-        };
-        let Some(earliest) = earliest else { return run.end };
-        run.start + u32::try_from(times.partition_point(|time| *time < earliest)).unwrap_or(0)
+        }
+    }
+
+    /// Whether a row is not older than the ttl at an entity time.
+    pub(super) fn is_alive(self, event_time: i64, time: i64) -> bool {
+        self.ttl.is_zero() || event_time >= time.saturating_sub(self.ttl.as_nanos())
     }
 }
 
@@ -146,52 +153,71 @@ fn too_many() -> Error {
     Error::invalid("the entity frame has more than four billion rows").with_hint("ask in parts")
 }
 
-/// An entity row by its time.
-type TimedRow = (i64, u32);
-
-/// Rows by key, which each of them has the number of: where those of each key end, and the rows.
-fn grouped(
-    key_of_row: &[u32],
-    keys: usize,
-    rows: impl Iterator<Item = (u32, i64)>,
-) -> (Vec<u32>, Vec<TimedRow>) {
-    let mut next = vec![0_u32; keys + 1];
+/// The distinct times of each key's rows, in order: by key where they begin, with one more at the end, and the times.
+fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, Vec<i64>) {
+    let mut starts = vec![0_u32; keys + 1];
     for key in key_of_row.iter().filter(|key| **key != NONE) {
-        next[*key as usize + 1] += 1;
+        starts[*key as usize + 1] += 1;
     }
     for key in 0..keys {
-        next[key + 1] += next[key];
+        starts[key + 1] += starts[key];
     }
-    let mut by_key = vec![(0, 0); next[keys] as usize];
-    for ((row, time), key) in rows.zip(key_of_row) {
-        if *key != NONE {
-            let place = &mut next[*key as usize];
-            by_key[*place as usize] = (time, row);
-            *place += 1;
-        }
-    }
-    // Each start has moved to where the next key starts.
-    next.truncate(keys);
-    (next, by_key)
-}
-
-/// Sorts the rows of each key by time, the keys in as many parts as there are processors.
-fn sort_runs(by_key: &mut [TimedRow], ends: &[u32]) {
-    let in_part = ends.len().div_ceil(processors()).max(1);
-    let (mut rest, mut start) = (by_key, 0);
+    let mut sorted = vec![0; starts[keys] as usize];
+    let mut distinct = vec![0_u32; keys];
+    let (mut times_left, mut distinct_left, mut first_key) = (&mut sorted[..], &mut distinct[..], 0);
     std::thread::scope(|threads| {
-        for ends in ends.chunks(in_part) {
-            let end = ends.last().copied().unwrap_or(start);
-            let (mut part, others) = std::mem::take(&mut rest).split_at_mut((end - start) as usize);
-            rest = others;
-            let mut first = std::mem::replace(&mut start, end);
+        for starts in in_parts(&starts) {
+            let first = starts[0];
+            let many = (starts[starts.len() - 1] - first) as usize;
+            let sorted = times_left.split_off_mut(..many).unwrap_or_default();
+            let distinct = distinct_left.split_off_mut(..starts.len() - 1).unwrap_or_default();
             threads.spawn(move || {
-                for end in ends {
-                    let (run, others) = std::mem::take(&mut part).split_at_mut((end - first) as usize);
+                let mut next: Vec<u32> =
+                    starts[..starts.len() - 1].iter().map(|start| start - first).collect();
+                for (key, time) in key_of_row.iter().zip(times) {
+                    // Rows of other parts, and of none, are too far away.
+                    if let Some(next) = next.get_mut(key.wrapping_sub(first_key) as usize) {
+                        sorted[*next as usize] = *time;
+                        *next += 1;
+                    }
+                }
+                for (run, distinct) in starts.windows(2).zip(distinct) {
+                    let run = &mut sorted[(run[0] - first) as usize..(run[1] - first) as usize];
                     run.sort_unstable();
-                    (part, first) = (others, *end);
+                    *distinct = leave_distinct(run);
                 }
             });
+            first_key += u32::try_from(starts.len() - 1).unwrap_or(NONE);
         }
     });
+    let mut end = 0;
+    for (start, distinct) in starts.iter_mut().zip(&distinct) {
+        let (from, to) = (std::mem::replace(start, end), end);
+        if from != to {
+            sorted.copy_within(from as usize..(from + distinct) as usize, to as usize);
+        }
+        end += distinct;
+    }
+    starts[keys] = end;
+    sorted.truncate(end as usize);
+    (starts, sorted)
+}
+
+/// Moves the distinct ones of sorted times to the front; says how many there are.
+fn leave_distinct(times: &mut [i64]) -> u32 {
+    let mut many = 0;
+    for at in 0..times.len() {
+        if many == 0 || times[at] != times[many - 1] {
+            times[many] = times[at];
+            many += 1;
+        }
+    }
+    u32::try_from(many).unwrap_or(NONE)
+}
+
+/// The starts of keys in as many parts as there are processors; each part ends with the start after its last key.
+pub(super) fn in_parts(starts: &[u32]) -> impl Iterator<Item = &[u32]> {
+    let keys = starts.len() - 1;
+    let in_part = keys.div_ceil(processors()).max(1);
+    (0..keys).step_by(in_part).map(move |first| &starts[first..=(first + in_part).min(keys)])
 }

@@ -119,7 +119,7 @@ fn a_string_key_matches_numbers_by_their_text_and_an_int_key_refuses_text() {
     let error = run(&ask(&["stats:v"], frame), &objects, MemoryHistory::new(1)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "column `driver_id` of the entity frame holds Utf8, which does not become Int64"
+        "column `driver_id` of the entity frame holds string, which does not become int64"
     );
 }
 

@@ -18,6 +18,7 @@ use crate::blocking::{on_blocking_thread, side_by_side};
 use crate::columns::{self, RowColumns};
 use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
 use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, Offer, locked};
+use crate::numbered_places::NOWHERE;
 use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
 use crate::{Error, ErrorKind, Result};
 
@@ -154,7 +155,7 @@ impl NewestPerKey {
             for keys in keys.chunks(BLOCK) {
                 let numbers = index.number(&candidates.keys, keys)?;
                 let offers = keys.iter().zip(numbers);
-                let offers = offers.map(|(key, number)| Offer { slot: number as usize, row: key.row });
+                let offers = offers.map(|(key, number)| Offer::new(number, key.row));
                 leaders.offer(&candidates, &offers.collect::<Vec<_>>());
             }
         }
@@ -172,9 +173,10 @@ impl NewestPerKey {
                     part.keys
                 })
                 .collect();
-            let places = leaders.by_slot().iter().map(|leader| leader.map(|leader| leader.place));
-            // Each sorts on all processors, and merges on one.
-            let (keys, chosen) = side_by_side(|| SortedKeys::new(indexes), || Chosen::new(places));
+            let places = leaders.by_slot().iter().map(|leader| leader.map_or(NOWHERE, |leader| leader.place));
+            let places: Vec<u64> = places.collect();
+            // Where both sort, each does on all processors, and merges on one.
+            let (keys, chosen) = side_by_side(|| SortedKeys::new(indexes), || Chosen::new(&places));
             Ok((keys?, leaders, chosen?))
         })
         .await?;

@@ -128,11 +128,11 @@ fn a_new_file_has_the_columns_and_types_of_the_last_one() {
         (pushed(1 << 40, 0, 0), "column `Number` "),
         (
             pushed(7, 3_000_000_001, 0),
-            "column `seen` holds Timestamp(s) in the files, which cannot hold the value of row 1",
+            "column `seen` holds timestamp in seconds in the files, which cannot hold the value of row 1",
         ),
         (
             pushed(7, 0, 12_000_001),
-            "column `at` holds Int64 in the files, which cannot hold the value of row 1",
+            "column `at` holds int64 in the files, which cannot hold the value of row 1",
         ),
     ] {
         let error = append(&place, &source, rows, NOW).unwrap_err();
@@ -176,7 +176,7 @@ fn text_files_hold_what_text_can() {
             "column `word` is an empty text, which CSV does not tell from null of row 3",
         ),
         (pushed(None, b"\xFF", 0), "column `raw` "),
-        (pushed(None, b"x", 1), "column `ts` holds Int64 in the files"),
+        (pushed(None, b"x", 1), "column `ts` holds int64 in the files"),
     ] {
         let error = append(&place, &source, rows, NOW).unwrap_err();
         assert!(error.kind() == ErrorKind::Invalid && error.to_string().starts_with(expected), "{error}");

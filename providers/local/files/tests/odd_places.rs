@@ -132,7 +132,7 @@ fn columns_that_cannot_be_asked_for_do_not_disturb_the_others() {
     let twice = told(read_all(folder, source.clone(), &[("x", ValueType::Int64)]));
     assert!(twice.contains("`f.parquet` has more than one column `x`"), "{twice}");
     let nested = told(read_all(folder, source, &[("nested", ValueType::Int64)]));
-    assert!(nested.contains("column `nested` of `f.parquet` holds Struct"), "{nested}");
+    assert!(nested.contains("column `nested` of `f.parquet` holds struct of"), "{nested}");
 }
 
 /// A codec that is not compiled in, or is none at all, is named.

@@ -229,9 +229,9 @@ const ABOUT: [(&str, &str); 8] = [
          any character; what is written out has `%…` for those that mean something else. With TLS the certificate must be for the host \
          and from an authority that this machine trusts; `SSL_CERT_FILE` names another. After `online_store` became another Redis, \
          tables in the old one are reached with user, password and `ssl` of the new one. Deleting a table looks at every key of the \
-         server once. To plan: `TYPE`, `HMGET`; to serve: \
-         `HEXISTS`, `HGET`, `MGET`; to materialize, besides: `EVAL`, `EVALSHA`, `GET`, `GETRANGE`, `SET`, `HSETNX`, `UNLINK`; to \
-         apply, besides: `EXISTS`, `HSET`, `HDEL`, `SADD`, `SREM`, `SMEMBERS`, `SCAN`. A cluster needs `CLUSTER SLOTS` always.",
+         server once. To plan: `TYPE`, `HMGET`, `EXISTS`; to serve: \
+         `HGET`, `MGET`; to materialize, besides: `EXISTS`, `EVAL`, `EVALSHA`, `GET`, `GETRANGE`, `SET`, `HEXISTS`, `HSETNX`, `UNLINK`; \
+         to apply, besides: `TYPE`, `HMGET`, `HSET`, `HDEL`, `DEL`, `SADD`, `SREM`, `SMEMBERS`, `SCAN`. A cluster needs `CLUSTER SLOTS` always.",
     ),
     (
         "file",
