@@ -193,8 +193,8 @@ impl SortedKeys {
     }
 
     /// The numbers of all keys, in the order of the keys.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
-        self.keys.iter().map(|key| key.number as usize)
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.keys.iter().map(|key| key.number)
     }
 
     /// Some of the keys, with their numbers.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod columns;
 pub mod data_work;
 pub mod decoding;
+pub mod disk_bytes;
 pub mod error;
 pub mod feature_request;
 pub mod feature_store;

@@ -7,16 +7,18 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array as _, ArrayRef, Int64Array, UInt32Array, UInt64Array, new_null_array};
+use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array, UInt64Array, new_null_array};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::{concat, take};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use futures::future::{FutureExt as _, TryFutureExt as _, try_join_all};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::KeyColumns;
-use crate::numbered_places::{NONE, numbered};
+use crate::numbered_places::{NONE, NumberedPlaces, parts_of};
 use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
 use crate::{Error, ErrorKind, Result};
 
@@ -53,12 +55,18 @@ impl<'a> Candidates<'a> {
         Ok(Self { keys, event_times, created_times, places })
     }
 
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.event_times.len()
+    }
+
     /// All rows, in blocks that are looked up together.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         blocks(self.event_times.len())
     }
 
     /// The row as one that may lead.
+    #[inline]
     pub(crate) fn leader(&self, row: usize) -> Leader {
         Leader {
             event_time: self.event_times.value(row),
@@ -69,28 +77,37 @@ impl<'a> Candidates<'a> {
 }
 
 /// A row that may lead a slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Offer {
-    slot: u32,
-    /// Of the candidates.
-    row: u32,
+    pub(crate) slot: u32,
+    /// Of the candidates, of which there are never so many that they could not be numbered.
+    pub(crate) row: u32,
 }
 
-impl Offer {
-    /// A row of some candidates, of which there are never so many that they could not be numbered.
-    pub(crate) fn new(slot: u32, row: usize) -> Self {
-        Self { slot, row: u32::try_from(row).unwrap_or(u32::MAX) }
-    }
-}
-
-/// The leaders of all slots.
+/// The leaders of all slots, packed: fresh memory is zero, and holds no leaders before anything is written to it.
 #[derive(Debug, Default)]
-pub(crate) struct Leaders(Vec<Option<Leader>>);
+pub(crate) struct Leaders(Vec<Packed>);
+
+/// 0 for no leader, 1 for one without created time, 2 for one with; its event time, created time and place.
+type Packed = [u64; 4];
+
+const NO_LEADER: Packed = [0; 4];
+
+fn pack(leader: Leader) -> Packed {
+    let Leader { event_time, created_time, place } = leader;
+    let kind = 1 + u64::from(created_time.is_some());
+    [kind, event_time.cast_unsigned(), created_time.unwrap_or(0).cast_unsigned(), place]
+}
+
+fn unpack([kind, event_time, created_time, place]: Packed) -> Option<Leader> {
+    let created_time = (kind == 2).then_some(created_time.cast_signed());
+    (kind > 0).then_some(Leader { event_time: event_time.cast_signed(), created_time, place })
+}
 
 impl Leaders {
     /// So many slots without a row.
     pub(crate) fn new(slots: usize) -> Self {
-        Self(vec![None; slots])
+        Self(vec![NO_LEADER; slots])
     }
 
     /// Offers rows to slots, in any order; a slot that is not there is made, with all before it.
@@ -98,18 +115,17 @@ impl Leaders {
         if let Some(last) = offers.iter().map(|offer| offer.slot as usize).max()
             && last >= self.0.len()
         {
-            self.0.resize(last + 1, None);
+            self.0.resize(last + 1, NO_LEADER);
         }
         for block in offers.chunks(BLOCK) {
             // Asked for all at once, the leaders arrive together; the comparison below would wait for each in turn.
-            let leading = |offer: &Offer| self.0[offer.slot as usize].map_or(0, |leader| leader.event_time);
-            let times = block.iter().map(leading);
-            std::hint::black_box(times.fold(0, |sum, time| sum ^ time));
+            let kinds = block.iter().map(|offer| self.0[offer.slot as usize][0]);
+            std::hint::black_box(kinds.fold(0, |sum, kind| sum ^ kind));
             for offer in block {
                 let leading = &mut self.0[offer.slot as usize];
                 let leader = candidates.leader(offer.row as usize);
-                if leading.is_none_or(|known| known < leader) {
-                    *leading = Some(leader);
+                if unpack(*leading).is_none_or(|known| known < leader) {
+                    *leading = pack(leader);
                 }
             }
         }
@@ -120,9 +136,14 @@ impl Leaders {
         self.0.extend(others.0);
     }
 
+    /// The leader of a slot.
+    pub(crate) fn of_slot(&self, slot: usize) -> Option<Leader> {
+        unpack(self.0[slot])
+    }
+
     /// By slot.
-    pub(crate) fn by_slot(&self) -> &[Option<Leader>] {
-        &self.0
+    pub(crate) fn by_slot(&self) -> impl Iterator<Item = Option<Leader>> {
+        self.0.iter().copied().map(unpack)
     }
 }
 
@@ -131,77 +152,122 @@ impl Leaders {
 pub(crate) struct Chosen {
     /// Their places, sorted, each once.
     places: Arc<[u64]>,
-    /// For each slot, which of the places it has chosen; [`NONE`] where it has chosen nothing.
-    of_slot: Vec<u32>,
+    /// For each slot, which of the places it has chosen.
+    numbers: NumberedPlaces,
 }
 
 impl Chosen {
-    /// What each slot chooses: a place, or [`NOWHERE`].
+    /// What each slot chooses: a place, or [`NOWHERE`](crate::numbered_places::NOWHERE).
     ///
     /// # Errors
     /// More slots than can be numbered.
-    pub(crate) fn new(by_slot: &[u64]) -> Result<Self> {
-        let (places, of_slot) = numbered(by_slot)?;
-        Ok(Self { places: places.into(), of_slot })
+    pub(crate) fn new(by_slot: Vec<u64>) -> Result<Self> {
+        let (numbers, places) = NumberedPlaces::new(by_slot)?;
+        Ok(Self { places: places.into(), numbers })
     }
 
     /// Reads the chosen rows: their columns, each of the values of these slots in this order. Null where a slot has chosen
-    /// nothing, and where there is no slot.
+    /// nothing, and where there is no slot ([`NONE`]).
+    ///
+    /// Some columns are read at a time, while those before them are put in order: what lies in memory are the values of few.
     pub(crate) async fn read(
         self,
         source: &dyn PinnedSource,
         columns: &SchemaRef,
-        slots: impl Iterator<Item = Option<usize>> + Send,
+        slots: &[u32],
     ) -> Result<Vec<ArrayRef>> {
-        let of_slot = |slot: usize| Some(self.of_slot[slot]).filter(|number| *number != NONE);
-        let indices: UInt32Array = slots.map(|slot| of_slot(slot?)).collect();
-        let (rows, indices) = (self.places.len(), Arc::new(indices));
-        let parts = self.parts(source, columns).await?;
-        let mut columns: Vec<_> = columns.fields().iter().zip(parts).enumerate().collect();
+        let Self { places, numbers } = self;
+        let indices = Arc::new(indices(&numbers, slots));
+        drop(numbers);
+        if places.is_empty() {
+            let null = |field: &Arc<Field>| new_null_array(field.data_type(), indices.len());
+            return Ok(columns.fields().iter().map(null).collect());
+        }
+        let are_many = source.has_columns_apart() && places.len() / parts_of(&places) >= MANY_ROWS;
+        let at_a_time = if are_many { COLUMNS_AT_A_TIME } else { columns.fields().len().max(1) };
+        let mut order: Vec<usize> = (0..columns.fields().len()).collect();
         // Those that take longest first, so that no processor is left without work at the end.
-        columns.sort_by_key(|(_, (field, _))| field.data_type().is_primitive());
-        let taken = columns.into_iter().map(|(at, (field, parts))| {
-            let (indices, kind) = (Arc::clone(&indices), field.data_type().clone());
-            on_blocking_thread(move || match parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice() {
-                [] if rows == 0 => Ok((at, new_null_array(&kind, indices.len()))),
-                parts => {
-                    let taken = concat(parts).and_then(|whole| take(&whole, indices.as_ref(), None));
-                    Ok((at, taken.map_err(explain)?))
-                }
-            })
-        });
-        let taken = stream::iter(taken.collect::<Vec<_>>()).buffer_unordered(processors());
-        let mut taken: Vec<(usize, ArrayRef)> = taken.try_collect().await?;
-        taken.sort_by_key(|(at, _)| *at);
-        Ok(taken.into_iter().map(|(_, column)| column).collect())
+        order.sort_by_key(|at| columns.field(*at).data_type().is_primitive());
+        let mut reads = Vec::new();
+        for some in order.chunks(at_a_time) {
+            let schema = Arc::new(columns.project(some).map_err(explain)?);
+            let read = in_order(source, schema, Arc::clone(&places), Arc::clone(&indices));
+            reads.push(read.map_ok(|columns| some.iter().copied().zip(columns)).boxed());
+        }
+        let read: Vec<_> = stream::iter(reads).buffer_unordered(READS_AT_ONCE).try_collect().await?;
+        let mut read: Vec<(usize, ArrayRef)> = read.into_iter().flatten().collect();
+        read.sort_by_key(|(at, _)| *at);
+        Ok(read.into_iter().map(|(_, column)| column).collect())
     }
+}
 
-    /// For each column its values in order of places, in parts.
-    async fn parts(self, source: &dyn PinnedSource, columns: &SchemaRef) -> Result<Vec<Vec<ArrayRef>>> {
-        if self.places.is_empty() || columns.fields().is_empty() {
-            return Ok(vec![Vec::new(); columns.fields().len()]);
+/// Columns that are read together, and how many such reads there are at the same time.
+const COLUMNS_AT_A_TIME: usize = 3;
+const READS_AT_ONCE: usize = 2;
+/// Where fewer rows than this are chosen of each part of a source, all columns are read together: to open the parts would
+/// take longer.
+const MANY_ROWS: usize = 20_000;
+
+/// For each of some slots the number of its place; null where it has none.
+fn indices(numbers: &NumberedPlaces, slots: &[u32]) -> UInt32Array {
+    let mut indices = vec![0; slots.len()];
+    let in_part = slots.len().div_ceil(processors()).max(1);
+    std::thread::scope(|threads| {
+        for (indices, slots) in indices.chunks_mut(in_part).zip(slots.chunks(in_part)) {
+            threads.spawn(move || {
+                for (index, slot) in indices.iter_mut().zip(slots) {
+                    *index = if *slot == NONE { NONE } else { numbers.of_slot(*slot as usize) };
+                }
+            });
         }
-        let chunks: Arc<Mutex<Vec<(u64, RecordBatch)>>> = Arc::default();
-        let take = {
-            let chunks = Arc::clone(&chunks);
-            move |batch: RecordBatch| {
-                let first = places(&batch)?.value(0);
-                locked(&chunks).push((first, batch));
-                Ok(())
-            }
-        };
-        source.read(columns, Arc::clone(&self.places), Arc::new(take)).await?;
-        let mut chunks = std::mem::take(&mut *locked(&chunks));
-        let found: usize = chunks.iter().map(|(_, batch)| batch.num_rows()).sum();
-        if found != self.places.len() {
-            let asked = self.places.len();
-            let message = format!("a source gave {found} rows where {asked} were asked for");
-            return Err(Error::new(ErrorKind::Bug, message));
+    });
+    let valid = BooleanBuffer::collect_bool(indices.len(), |at| indices[at] != NONE);
+    UInt32Array::new(indices.into(), Some(NullBuffer::new(valid)))
+}
+
+/// The values of columns at these indices of these places.
+async fn in_order(
+    source: &dyn PinnedSource,
+    columns: SchemaRef,
+    places: Arc<[u64]>,
+    indices: Arc<UInt32Array>,
+) -> Result<Vec<ArrayRef>> {
+    let taken = parts(source, &columns, places).await?.into_iter().map(|parts| {
+        let indices = Arc::clone(&indices);
+        on_blocking_thread(move || {
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+            concat(&parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain)
+        })
+    });
+    try_join_all(taken).await
+}
+
+/// For each column its values at these places, in parts in their order.
+async fn parts(
+    source: &dyn PinnedSource,
+    columns: &SchemaRef,
+    places_asked: Arc<[u64]>,
+) -> Result<Vec<Vec<ArrayRef>>> {
+    let chunks: Arc<Mutex<Vec<(u64, RecordBatch)>>> = Arc::default();
+    let take = {
+        let chunks = Arc::clone(&chunks);
+        move |batch: RecordBatch| {
+            let first = places(&batch)?.value(0);
+            locked(&chunks).push((first, batch));
+            Ok(())
         }
-        chunks.sort_unstable_by_key(|(first, _)| *first);
-        let of_column = |at| chunks.iter().map(|(_, chunk)| Arc::clone(chunk.column(at))).collect();
-        Ok((0..columns.fields().len()).map(of_column).collect())
+    };
+    source.read(columns, Arc::clone(&places_asked), Arc::new(take)).await?;
+    let mut chunks = std::mem::take(&mut *locked(&chunks));
+    let found: usize = chunks.iter().map(|(_, batch)| batch.num_rows()).sum();
+    if found != places_asked.len() {
+        let asked = places_asked.len();
+        let message = format!("a source gave {found} rows where {asked} were asked for");
+        return Err(Error::new(ErrorKind::Bug, message));
     }
+    chunks.sort_unstable_by_key(|(first, _)| *first);
+    let of_column = |at| chunks.iter().map(|(_, chunk)| Arc::clone(chunk.column(at))).collect();
+    Ok((0..columns.fields().len()).map(of_column).collect())
 }
 
 /// What a scan gathers. After a panic the scan fails, and nobody looks at what is half done.

@@ -16,22 +16,48 @@ const BITS_WITHIN: u32 = 40;
 /// Bits for each slot, at most, to mark places in: four words, where sorting takes two.
 const BITS_PER_SLOT: u64 = 256;
 
-/// The distinct ones of the places that slots have chosen, in order, and for each slot the number of its own; [`NONE`] for
-/// [`NOWHERE`].
-///
-/// # Errors
-/// More slots than can be numbered.
-pub(crate) fn numbered(by_slot: &[u64]) -> Result<(Vec<u64>, Vec<u32>)> {
-    let slots = u32::try_from(by_slot.len()).map_err(|_| {
-        Error::invalid("more than four billion rows are asked for at once").with_hint("ask in parts")
-    })?;
-    Ok(match Marks::room_for(by_slot) {
-        Some(marks) => marks.numbered(by_slot),
-        None => sorted(by_slot, slots),
-    })
+/// Places that slots have chosen, numbered.
+#[derive(Debug)]
+pub(crate) struct NumberedPlaces {
+    by_slot: Vec<u64>,
+    numbers: Numbers,
 }
 
-/// By sorting, wherever the places lie.
+#[derive(Debug)]
+enum Numbers {
+    Marked(Marks),
+    /// By slot; [`NONE`] for nowhere.
+    Sorted(Vec<u32>),
+}
+
+impl NumberedPlaces {
+    /// Numbers the places of slots, some of which are [`NOWHERE`]; the distinct ones, in order, come with it.
+    ///
+    /// # Errors
+    /// More slots than can be numbered.
+    pub(crate) fn new(by_slot: Vec<u64>) -> Result<(Self, Vec<u64>)> {
+        let slots = u32::try_from(by_slot.len()).map_err(|_| {
+            Error::invalid("more than four billion rows are asked for at once").with_hint("ask in parts")
+        })?;
+        let (places, numbers) = if let Some(mut marks) = Marks::room_for(&by_slot) {
+            (marks.mark(&by_slot), Numbers::Marked(marks))
+        } else {
+            let (places, of_slot) = sorted(&by_slot, slots);
+            (places, Numbers::Sorted(of_slot))
+        };
+        Ok((Self { by_slot, numbers }, places))
+    }
+
+    /// The number of the place of a slot; [`NONE`] where it is nowhere.
+    pub(crate) fn of_slot(&self, slot: usize) -> u32 {
+        match &self.numbers {
+            Numbers::Marked(marks) => marks.number(self.by_slot[slot]),
+            Numbers::Sorted(of_slot) => of_slot[slot],
+        }
+    }
+}
+
+/// By sorting, wherever the places lie: the distinct ones, and the number of each slot's.
 fn sorted(by_slot: &[u64], slots: u32) -> (Vec<u64>, Vec<u32>) {
     let mut of_slot = vec![NONE; by_slot.len()];
     let mut pairs: Vec<(u64, u32)> =
@@ -51,13 +77,16 @@ fn sorted(by_slot: &[u64], slots: u32) -> (Vec<u64>, Vec<u32>) {
 
 /// A bit for each place that may be chosen: where places lie close together, that takes less memory than sorting them, and
 /// what is looked at stays in the processor's caches.
+#[derive(Debug)]
 struct Marks {
     parts: Vec<Part>,
     words: Vec<u64>,
+    /// For each word the number of the first place that is marked in it or after it.
+    before: Vec<u32>,
 }
 
 /// A part of a source: the places that begin with the same bits.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Part {
     /// The least place that is chosen, less what is over 64.
     first: u64,
@@ -90,7 +119,7 @@ impl Marks {
             words += (part.last - part.first) / 64 + 1;
         }
         (words <= most).then_some(())?;
-        Some(Self { parts, words: vec![0; usize::try_from(words).ok()?] })
+        Some(Self { parts, words: vec![0; usize::try_from(words).ok()?], before: Vec::new() })
     }
 
     /// The word and the bit of a place.
@@ -100,18 +129,19 @@ impl Marks {
         (part.word + usize::try_from(within / 64).unwrap_or(usize::MAX), 1 << (within % 64))
     }
 
-    fn numbered(mut self, by_slot: &[u64]) -> (Vec<u64>, Vec<u32>) {
+    /// Marks places; gives the distinct ones, in order.
+    fn mark(&mut self, by_slot: &[u64]) -> Vec<u64> {
         for place in by_slot.iter().filter(|place| **place != NOWHERE) {
             let (word, bit) = self.bit(*place);
             self.words[word] |= bit;
         }
-        // The number of the first place of each word.
-        let mut before = Vec::with_capacity(self.words.len());
         let mut many = 0_u32;
-        for word in &self.words {
-            before.push(many);
+        let before = |word: &u64| {
+            let before = many;
             many += word.count_ones();
-        }
+            before
+        };
+        self.before = self.words.iter().map(before).collect();
         let mut places = Vec::with_capacity(many as usize);
         for part in self.parts.iter().filter(|part| part.first <= part.last) {
             let words = usize::try_from((part.last - part.first) / 64).unwrap_or(usize::MAX);
@@ -123,16 +153,22 @@ impl Marks {
                 }
             }
         }
-        let number = |place: &u64| {
-            if *place == NOWHERE {
-                return NONE;
-            }
-            let (word, bit) = self.bit(*place);
-            before[word] + (self.words[word] & (bit - 1)).count_ones()
-        };
-        let of_slot = by_slot.iter().map(number).collect();
-        (places, of_slot)
+        places
     }
+
+    /// The number of a marked place; [`NONE`] of [`NOWHERE`].
+    fn number(&self, place: u64) -> u32 {
+        if place == NOWHERE {
+            return NONE;
+        }
+        let (word, bit) = self.bit(place);
+        self.before[word] + (self.words[word] & (bit - 1)).count_ones()
+    }
+}
+
+/// How many parts of a source some sorted places are of.
+pub(crate) fn parts_of(places: &[u64]) -> usize {
+    places.chunk_by(|one, next| part_of(*one) == part_of(*next)).count()
 }
 
 fn part_of(place: u64) -> usize {
@@ -167,8 +203,9 @@ mod tests {
                     number => prop_assert_eq!(*place, places[number as usize]),
                 }
             }
-            if let Some(marks) = Marks::room_for(&by_slot) {
-                prop_assert_eq!(marks.numbered(&by_slot), (places, of_slot));
+            if let Some(mut marks) = Marks::room_for(&by_slot) {
+                prop_assert_eq!(marks.mark(&by_slot), places);
+                prop_assert_eq!(by_slot.iter().map(|place| marks.number(*place)).collect::<Vec<_>>(), of_slot);
             }
         }
     }
@@ -183,10 +220,15 @@ mod tests {
         let far: Vec<u64> = (0..100).map(|row| row * 300).collect();
         for by_slot in [&far[..], &[NOWHERE - 1], &[0, 1 << 39]] {
             assert!(Marks::room_for(by_slot).is_none());
-            let expected = (by_slot.to_vec(), (0..u32::try_from(by_slot.len()).unwrap()).collect());
-            assert_eq!(numbered(by_slot).unwrap(), expected);
+            let (numbered, places) = NumberedPlaces::new(by_slot.to_vec()).unwrap();
+            assert_eq!(places, by_slot);
+            assert!((0..by_slot.len()).all(|slot| numbered.of_slot(slot) as usize == slot));
         }
-        assert_eq!(numbered(&[]).unwrap(), (vec![], vec![]));
-        assert_eq!(numbered(&[NOWHERE, 7]).unwrap(), (vec![7], vec![NONE, 0]));
+        for by_slot in [vec![], vec![NOWHERE], vec![NOWHERE, 7]] {
+            let (numbered, places) = NumberedPlaces::new(by_slot.clone()).unwrap();
+            assert_eq!(places, by_slot.iter().copied().filter(|place| *place != NOWHERE).collect::<Vec<_>>());
+            let numbers: Vec<u32> = (0..by_slot.len()).map(|slot| numbered.of_slot(slot)).collect();
+            assert_eq!(numbers, &[NONE, 0][..by_slot.len()]);
+        }
     }
 }

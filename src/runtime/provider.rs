@@ -234,4 +234,7 @@ pub trait PinnedSource: Debug + Send + Sync {
     /// Gives the rows at these places, which are sorted and distinct and come from a scan: batches with these columns,
     /// then [`PLACE`].
     async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()>;
+
+    /// Whether columns lie apart, so that reading half of them is half of the work.
+    fn has_columns_apart(&self) -> bool;
 }

@@ -28,7 +28,7 @@ use provender_runtime::{Error, ErrorKind, Result};
 use super::buckets::Bucket;
 use super::failure;
 use super::locate::{Ground, endings};
-use super::shape::{Shape, Wanted};
+use super::shape::{Rows, Shape, Wanted};
 use super::source_file::SourceFile;
 
 /// Files of appended rows have this in their names, before the time of their arrival.
@@ -184,7 +184,7 @@ pub(super) fn encode(
     let schema = Arc::new(Schema::new(schema.collect::<Vec<_>>()));
     let columns = columns.into_iter().map(|(_, column)| column).collect();
     let written = RecordBatch::try_new(schema, columns).map_err(|error| bug(error.into()))?;
-    compare(rows, &shape.apply(label, 0, &written)?, like, &shape)?;
+    compare(rows, &shape.apply(label, Rows::From(0), &written)?, like, &shape)?;
     match format {
         FileFormat::Parquet => parquet_bytes(&written),
         FileFormat::Csv => csv_bytes(&written),

@@ -15,6 +15,7 @@ use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
 use super::scan::Output;
+use super::shape::Rows;
 use super::source_file::SourceFile;
 
 /// Rows of one decoded batch.
@@ -88,7 +89,7 @@ pub(super) async fn send(file: &SourceFile, first: u64, output: &Output) -> Resu
         rest: Bytes::new(),
         at: Place::Start,
     };
-    output.decode(&file.label, first, || Ok(batches)).await
+    output.decode(&file.label, Rows::From(first), || Ok(batches)).await
 }
 
 /// Decodes the text of a file as it arrives. For a blocking thread: it waits for the chunks.

@@ -6,7 +6,6 @@
 mod append;
 mod buckets;
 mod csv;
-mod disk_bytes;
 mod failure;
 mod in_bucket;
 mod locate;
@@ -179,6 +178,10 @@ impl PinnedSource for PinnedFiles {
     async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()> {
         let shape = Shape::new(&self.source, self.format, columns, Wanted::At(places))?;
         scan::scan(&self.files, shape, take, &self.decoders).await.map(|_| ())
+    }
+
+    fn has_columns_apart(&self) -> bool {
+        self.format == FileFormat::Parquet
     }
 }
 

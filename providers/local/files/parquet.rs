@@ -1,5 +1,6 @@
 //! Parquet files: footers, row groups that a range of times can leave out, and decoding of one row group at a time.
 
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,17 +13,17 @@ use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
 use provender_runtime::decoding::{decoding, looks_like};
+use provender_runtime::disk_bytes::DiskBytes;
 use provender_runtime::{Error, Result};
 
-use super::disk_bytes::DiskBytes;
 use super::scan::Output;
-use super::shape::{Shape, Wanted};
+use super::shape::{Rows, Shape, Wanted};
 use super::source_file::SourceFile;
 
 /// Rows of one decoded batch.
@@ -153,9 +154,8 @@ impl RowGroup {
         let ranges = column_ranges(file, footer, self.number, mask)?;
         match file.path() {
             Some(path) => {
-                let bytes =
-                    DiskBytes::open(&path, file.meta.size).map_err(|error| file.cannot_open(error))?;
-                self.send_from(bytes, output).await
+                let opened = File::open(&path).map_err(|error| file.cannot_open(error))?;
+                self.send_from(DiskBytes::new(opened, file.meta.size), output).await
             }
             None => self.send_from(RowGroupBytes::fetch(file, ranges).await?, output).await,
         }
@@ -163,19 +163,35 @@ impl RowGroup {
 
     async fn send_from(&self, bytes: impl ChunkReader + 'static, output: &Output) -> Result<()> {
         let (opened, number) = (Arc::clone(&self.file), self.number);
+        let in_group = opened.footer.metadata().row_group(number).num_rows();
+        let in_group = u64::try_from(in_group).unwrap_or(0);
+        let few = output.shape.few_wanted(self.first, in_group);
+        let rows = few.map_or(Rows::From(self.first), |(_, rows)| rows);
+        let selection = few.map(|(places, _)| selection(places, self.first, in_group));
         let batches = move || {
             let OpenFile { file, footer, mask } = opened.as_ref();
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
+            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
                 .with_row_groups(vec![number])
                 .with_projection(mask.clone())
-                .with_batch_size(BATCH_ROWS)
-                .build()
-                .map_err(|error| damaged(file, error))?;
-            let rows = usize::try_from(footer.metadata().row_group(number).num_rows()).unwrap_or(0);
-            Ok(all_of(rows, reader, file.clone()))
+                .with_batch_size(BATCH_ROWS);
+            let mut expected = usize::try_from(in_group).unwrap_or(0);
+            if let Some(selection) = selection {
+                expected = selection.row_count();
+                builder = builder.with_row_selection(selection);
+            }
+            let reader = builder.build().map_err(|error| damaged(file, error))?;
+            Ok(all_of(expected, reader, file.clone()))
         };
-        output.decode(&self.file.file.label, self.first, batches).await
+        output.decode(&self.file.file.label, rows, batches).await
     }
+}
+
+/// Selects the rows at these places of so many from a first one on.
+fn selection(places: &[u64], first: u64, rows: u64) -> RowSelection {
+    let row = |place: u64| usize::try_from(place - first).unwrap_or(usize::MAX);
+    let runs = places.chunk_by(|one, next| one + 1 == *next);
+    let ranges = runs.map(|run| row(run[0])..row(run[0]) + run.len());
+    RowSelection::from_consecutive_ranges(ranges, usize::try_from(rows).unwrap_or(usize::MAX))
 }
 
 /// The batches, and an error where they hold fewer rows than the footer says.

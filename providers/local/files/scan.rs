@@ -13,7 +13,7 @@ use provender_runtime::{Error, ErrorKind, Result, processors};
 use tokio::sync::Semaphore;
 
 use super::parquet::RowGroup;
-use super::shape::Shape;
+use super::shape::{Rows, Shape};
 use super::source_file::SourceFile;
 
 /// Files that are opened before their turn.
@@ -57,24 +57,24 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Decodes one part of a file on a blocking thread, and hands its batches on. `first` is the place of its first row.
+    /// Decodes one part of a file on a blocking thread, and hands its batches on, whose rows are these.
     pub(super) async fn decode<Batches: Iterator<Item = Result<RecordBatch>>>(
         &self,
         file: &str,
-        first: u64,
+        rows: Rows,
         open: impl FnOnce() -> Result<Batches> + Send + 'static,
     ) -> Result<()> {
         let (shape, take, is_over) =
             (Arc::clone(&self.shape), Arc::clone(&self.take), Arc::clone(&self.is_over));
         let file = file.to_owned();
         let decode = move || {
-            let mut place = first;
+            let mut rows = rows;
             let mut batches = decoding(&file, open)?;
             while !is_over.load(Ordering::Relaxed) {
                 let shaped = decoding(&file, || {
                     let Some(batch) = batches.next().transpose()? else { return Ok(None) };
-                    let shaped = shape.apply(&file, place, &batch)?;
-                    place += batch.num_rows() as u64;
+                    let shaped = shape.apply(&file, rows, &batch)?;
+                    rows = rows.after(batch.num_rows());
                     Ok(Some(shaped))
                 })?;
                 match shaped {

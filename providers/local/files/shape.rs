@@ -25,6 +25,28 @@ pub(super) enum Wanted {
     At(Arc<[u64]>),
 }
 
+/// Where the rows of a batch are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rows {
+    /// One after the other in the source, from this place on.
+    From(u64),
+    /// They are wanted, all of them: what comes from this one of the wanted places on.
+    Wanted(usize),
+}
+
+impl Rows {
+    /// Those after so many.
+    pub(super) fn after(self, many: usize) -> Self {
+        match self {
+            Self::From(place) => Self::From(place + many as u64),
+            Self::Wanted(number) => Self::Wanted(number + many),
+        }
+    }
+}
+
+/// Where at most one of so many rows is wanted, the others are skipped and not decoded.
+const SKIPPED: u64 = 32;
+
 /// What is asked for, in the names of the source.
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -85,6 +107,15 @@ impl Shape {
             Wanted::InRange(_) => true,
             Wanted::At(places) => !wanted_of(places, first, rows).is_empty(),
         }
+    }
+
+    /// Of so many rows from a place on the places of those that are wanted, and which of all wanted ones the first is; none
+    /// where decoding all rows takes no longer than to skip the others.
+    pub(super) fn few_wanted(&self, first: u64, rows: u64) -> Option<(&[u64], Rows)> {
+        let Wanted::At(places) = &self.wanted else { return None };
+        let wanted = wanted_of(places, first, rows);
+        let number = places.partition_point(|place| *place < first);
+        (wanted.len() as u64 * SKIPPED <= rows).then_some((wanted, Rows::Wanted(number)))
     }
 
     /// Whether it asks for single rows, so that most of what is decoded is thrown away.
@@ -160,15 +191,20 @@ impl Shape {
         columns::to_nanos(column, self.times.unit)
     }
 
-    /// The rows that are asked for, in the columns that are. `first` is the place of the batch's first row.
+    /// The rows that are asked for, in the columns that are.
     ///
     /// # Errors
     /// A value that does not fit, with its row.
-    pub(super) fn apply(&self, file: &str, first: u64, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn apply(&self, file: &str, rows: Rows, batch: &RecordBatch) -> Result<RecordBatch> {
         let row_of = |place: u64| usize::try_from(row_in_file(place)).unwrap_or(usize::MAX);
-        let all_places = || (first..).take(batch.num_rows());
-        let (kept, places, times) = match &self.wanted {
-            Wanted::At(places) => {
+        let no_places = || Error::new(ErrorKind::Bug, "a batch holds rows that nobody wants");
+        let (kept, places, times) = match (&self.wanted, rows) {
+            (Wanted::At(places), Rows::Wanted(number)) => {
+                let places = places.get(number..number + batch.num_rows()).ok_or_else(no_places)?;
+                (batch.clone(), places.to_vec(), None)
+            }
+            (Wanted::InRange(_), Rows::Wanted(_)) => return Err(no_places()),
+            (Wanted::At(places), Rows::From(first)) => {
                 let places = wanted_of(places, first, batch.num_rows() as u64);
                 let kept = if places.len() == batch.num_rows() {
                     batch.clone()
@@ -178,7 +214,8 @@ impl Shape {
                 };
                 (kept, places.to_vec(), None)
             }
-            Wanted::InRange(range) => {
+            (Wanted::InRange(range), Rows::From(first)) => {
+                let all_places = || (first..).take(batch.num_rows());
                 let event_times = self.times(file, batch, &self.times.event, |row| row_of(first) + row)?;
                 let keep = self.rows_to_keep(&event_times, *range);
                 if keep.true_count() == keep.len() {

@@ -2,6 +2,7 @@
 //! files lie is here; `conformance` runs the rest on every kind of place, `point_in_time` is what engines answer from files.
 
 mod append;
+mod chosen_rows;
 mod conformance;
 mod damaged;
 mod fuzz_corpus;

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,19 +12,26 @@ use arrow::compute::concat_batches;
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use provender_core::model::{JoinKey, ValueType};
 use provender_core::time::Timestamp;
 
 use super::{TableFormat, arrow_file};
-use crate::blocking::on_blocking_thread;
+use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::{self, nearest, to_nanos};
 use crate::decoding::{BYTE_ORDER_MARK, decoding, encoding_hint, looks_like};
+use crate::disk_bytes::DiskBytes;
 use crate::{Error, ErrorKind, Result};
 
 /// The time column that is taken when none is named.
 const TIME_COLUMN: &str = "event_timestamp";
+
+/// Rows of a Parquet frame that are decoded at once: most frames are whole then, and not put together of parts.
+const FRAME_ROWS: usize = 1 << 20;
 
 /// Entity rows: any columns, join keys and the time among them.
 #[derive(Clone, Debug)]
@@ -101,7 +109,8 @@ pub(super) fn bad_cell(column: &str, error: &columns::CellError) -> Error {
 
 fn bad_time(column: &str, kind: &DataType) -> Error {
     Error::invalid(format!(
-        "column `{column}` of the entity frame holds {kind} numbers, and nothing says what they count"
+        "column `{column}` of the entity frame holds {} numbers, and nothing says what they count",
+        columns::type_name(kind)
     ))
 }
 
@@ -290,18 +299,51 @@ impl FrameFile {
     }
 }
 
+/// The columns are decoded side by side.
 fn read_parquet(file: &FrameFile) -> Result<RecordBatch> {
     let bad = file.unreadable("Parquet");
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file.open()?).map_err(|error| bad(error.into()))?;
-    let schema = plain_schema(builder.schema());
-    let said = builder.metadata().file_metadata().num_rows();
-    let batches: Result<Vec<_>, ArrowError> = builder.build().map_err(|error| bad(error.into()))?.collect();
-    let batch = concat(&schema, batches).map_err(|error| bad(error.into()))?;
-    if i64::try_from(batch.num_rows()).is_ok_and(|rows| rows == said) {
-        return Ok(batch);
+    let opened = file.open()?;
+    let size = opened.metadata().map_err(|error| bad(error.into()))?.len();
+    let bytes = DiskBytes::new(opened, size);
+    let footer =
+        ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(|error| bad(error.into()))?;
+    let schema = plain_schema(footer.schema());
+    let said = footer.metadata().file_metadata().num_rows();
+    let rows_at_once = usize::try_from(said).unwrap_or(0).clamp(1, FRAME_ROWS);
+    let columns = schema.fields().len();
+    let parts = processors().min(columns).max(1);
+    let read = |part: usize| -> Result<RecordBatch, ArrowError> {
+        let of_part: Vec<usize> = (part..columns).step_by(parts).collect();
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), footer.clone())
+            .with_projection(ProjectionMask::roots(footer.parquet_schema(), of_part.iter().copied()))
+            .with_batch_size(rows_at_once)
+            .build()?
+            .collect();
+        concat(&Arc::new(schema.project(&of_part)?), batches)
+    };
+    let shown = file.path.display().to_string();
+    let read: Vec<Result<Result<RecordBatch, ArrowError>>> = std::thread::scope(|threads| {
+        let start = |part| {
+            threads.spawn({
+                let (read, shown) = (&read, &shown);
+                move || decoding(shown, || Ok(read(part)))
+            })
+        };
+        let running: Vec<_> = (0..parts).map(start).collect();
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    let mut batches = Vec::with_capacity(parts);
+    for batch in read {
+        batches.push(batch?.map_err(|error| bad(error.into()))?);
     }
-    Err(bad(format!("it has {} rows where it says {said}", batch.num_rows()).into()))
+    if let Some(batch) =
+        batches.iter().find(|batch| i64::try_from(batch.num_rows()).is_ok_and(|rows| rows != said))
+    {
+        return Err(bad(format!("it has {} rows where it says {said}", batch.num_rows()).into()));
+    }
+    let taken = (0..columns).map(|column| Arc::clone(batches[column % parts].column(column / parts)));
+    let rows = RecordBatchOptions::new().with_row_count(batches.first().map(RecordBatch::num_rows));
+    RecordBatch::try_new_with_options(schema, taken.collect(), &rows).map_err(|error| bad(error.into()))
 }
 
 fn read_arrow(file: &FrameFile) -> Result<RecordBatch> {

@@ -63,27 +63,47 @@ impl FrameKeys {
         }
     }
 
-    /// Those of some rows whose keys have numbers, and the numbers.
+    /// Those of some rows whose keys have numbers, written to the beginning of a block that has room for all; how many.
     ///
     /// # Errors
     /// Columns of other types than those of the frame: a bug.
-    pub(super) fn numbers(&self, columns: &KeyColumns, rows: Range<usize>) -> Result<Vec<(usize, u32)>> {
-        let (first, many) = match self {
-            Self::Close { first, many } => (*first, *many),
-            Self::Index(keys) => return Ok(keys.numbers(columns, rows)),
+    pub(super) fn numbers(
+        &self,
+        columns: &KeyColumns,
+        rows: Range<usize>,
+        block: &mut [NumberedRow],
+    ) -> Result<usize> {
+        let mut found = 0;
+        let mut add = |row: usize, number: u32, is_there: bool| {
+            // Written in any case: the processor could not guess which rows have numbers.
+            block[found] = NumberedRow { row: u32::try_from(row).unwrap_or(NONE), number };
+            found += usize::from(is_there);
         };
-        let mut numbers = Vec::with_capacity(rows.len());
-        let are_integers = columns.for_each_integer(rows, |row, key| {
-            if let Some(number) = distance(first, many, key) {
-                numbers.push((row, number));
+        match self {
+            Self::Index(keys) => {
+                keys.numbers(columns, rows).into_iter().for_each(|(row, number)| add(row, number, true));
             }
-        });
-        if are_integers {
-            Ok(numbers)
-        } else {
-            Err(Error::new(ErrorKind::Bug, "keys of a history are of another type than those of the frame"))
+            Self::Close { first, many } => {
+                let are_integers = columns.for_each_integer(rows, |row, key| {
+                    let distance = key.wrapping_sub(*first).cast_unsigned();
+                    let number = u32::try_from(distance).unwrap_or(NONE);
+                    add(row, number, number < *many);
+                });
+                if !are_integers {
+                    let message = "keys of a history are of another type than those of the frame";
+                    return Err(Error::new(ErrorKind::Bug, message));
+                }
+            }
         }
+        Ok(found)
     }
+}
+
+/// A row of a batch whose key has a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct NumberedRow {
+    pub(super) row: u32,
+    pub(super) number: u32,
 }
 
 /// How far a key is from the first, when it is one of so many.
@@ -121,8 +141,14 @@ mod tests {
     }
 
     fn numbers(keys: &FrameKeys, history: &[Option<i64>]) -> Vec<(usize, u32)> {
-        let column: ArrayRef = Arc::new(Int64Array::from(history.to_vec()));
-        keys.numbers(&KeyColumns::new(&[column]).unwrap(), 0..history.len()).unwrap()
+        numbers_of(keys, Arc::new(Int64Array::from(history.to_vec())))
+    }
+
+    fn numbers_of(keys: &FrameKeys, column: ArrayRef) -> Vec<(usize, u32)> {
+        let mut block = vec![NumberedRow::default(); column.len()];
+        let columns = KeyColumns::new(&[Arc::clone(&column)]).unwrap();
+        let found = keys.numbers(&columns, 0..column.len(), &mut block).unwrap();
+        block[..found].iter().map(|row| (row.row as usize, row.number)).collect()
     }
 
     #[test]
@@ -164,10 +190,10 @@ mod tests {
     #[test]
     fn keys_of_32_bits_are_integers_too() {
         let column: ArrayRef = Arc::new(Int32Array::from(vec![Some(-3), None, Some(-1)]));
-        let columns = KeyColumns::new(&[column]).unwrap();
+        let columns = KeyColumns::new(&[Arc::clone(&column)]).unwrap();
         let (keys, of_row) = FrameKeys::new(&columns, &Int64Array::from(vec![1, 1, 1])).unwrap();
         assert!(matches!(keys, FrameKeys::Close { first: -3, many: 3 }), "{keys:?}");
         assert_eq!(of_row, [0, NONE, 2]);
-        assert_eq!(keys.numbers(&columns, 0..3).unwrap(), [(0, 0), (2, 2)]);
+        assert_eq!(numbers_of(&keys, column), [(0, 0), (2, 2)]);
     }
 }

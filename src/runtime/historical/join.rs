@@ -72,10 +72,7 @@ pub(super) async fn join_view(
         let (slots, leaders) = (Arc::clone(&slots), Arc::clone(&leaders));
         move |batch: RecordBatch| {
             let candidates = Candidates::new(&batch)?;
-            let mut offers = Vec::with_capacity(batch.num_rows());
-            for rows in candidates.blocks() {
-                slots.first_that_see(&candidates, rows, visibility, &mut offers)?;
-            }
+            let offers = slots.first_that_see(&candidates, visibility)?;
             locked(&leaders).offer(&candidates, &offers);
             Ok(())
         }
@@ -83,7 +80,7 @@ pub(super) async fn join_view(
     let skipped = source.scan(&keys, Some(range), Arc::new(take)).await.map_err(context)?;
     let leaders = std::mem::take(&mut *locked(&leaders));
     let of_slots = Arc::clone(&slots);
-    let chosen = on_blocking_thread(move || choose(&leaders, &of_slots, visibility)).await?;
+    let chosen = on_blocking_thread(move || choose(leaders, &of_slots, visibility)).await?;
     let columns = chosen.read(source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
     Ok(JoinedView { columns, skipped })
 }
@@ -111,25 +108,28 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
 }
 
 /// What each slot sees at the end: the newest of the rows that lead it and the slots of its key before it.
-fn choose(leaders: &Leaders, slots: &Slots, visibility: Visibility) -> Result<Chosen> {
+fn choose(leaders: Leaders, slots: &Slots, visibility: Visibility) -> Result<Chosen> {
     let mut places = vec![NOWHERE; slots.len()];
-    let mut rest = places.as_mut_slice();
+    let (mut rest, leading) = (places.as_mut_slice(), &leaders);
     std::thread::scope(|threads| {
         for starts in in_parts(slots.starts()) {
             let of_part = starts[0] as usize..starts[starts.len() - 1] as usize;
             let places = rest.split_off_mut(..of_part.len()).unwrap_or_default();
             threads.spawn(move || {
-                let (leaders, times) = (&leaders.by_slot()[of_part.clone()], &slots.times()[of_part.clone()]);
                 for run in starts.windows(2) {
                     let mut newest: Option<Leader> = None;
-                    for at in run[0] as usize - of_part.start..run[1] as usize - of_part.start {
-                        newest = newest.max(leaders[at]);
-                        let alive = newest.filter(|leader| visibility.is_alive(leader.event_time, times[at]));
-                        places[at] = alive.map_or(NOWHERE, |leader| leader.place);
+                    for slot in run[0] as usize..run[1] as usize {
+                        newest = newest.max(leading.of_slot(slot));
+                        let alive =
+                            |leader: &Leader| visibility.is_alive(leader.event_time, slots.times()[slot]);
+                        let place = newest.filter(alive).map_or(NOWHERE, |leader| leader.place);
+                        places[slot - of_part.start] = place;
                     }
                 }
             });
         }
     });
-    Chosen::new(&places)
+    // What it took serves for what comes.
+    drop(leaders);
+    Chosen::new(places)
 }

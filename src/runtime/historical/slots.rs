@@ -1,15 +1,13 @@
 //! Entity times, sorted per key: where each source row belongs.
 
-use std::ops::Range;
-
 use arrow::array::Int64Array;
 use provender_core::time::Duration;
 
 use super::EventTimeMatch;
-use super::frame_keys::FrameKeys;
+use super::frame_keys::{FrameKeys, NumberedRow};
 use crate::blocking::processors;
 use crate::columns::KeyColumns;
-use crate::newest_rows::{Candidates, Leader, Offer};
+use crate::newest_rows::{BLOCK, Candidates, Leader, Offer};
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -27,13 +25,17 @@ pub(super) struct Slots {
     keys: FrameKeys,
     /// By number of a key: its first slot; one more at the end.
     starts: Vec<u32>,
+    /// Of each slot; then so many more that a search for few may look at them.
     times: Vec<i64>,
     /// By entity row; [`NONE`] where it has no slot.
     of_row: Vec<u32>,
 }
 
+/// Times of fewer slots than this are looked for in four steps.
+const FEW_TIMES: usize = 16;
+
 /// No key, no slot: there are fewer of either.
-pub(super) const NONE: u32 = u32::MAX;
+pub(super) use crate::numbered_places::NONE;
 
 impl Slots {
     /// Sorts the times of a frame's rows. A row with a null key or a null time has no slot: it finds nothing.
@@ -56,7 +58,8 @@ impl Slots {
                 threads.spawn(move || {
                     for (of_row, (key, time)) in of_row.iter_mut().zip(keys.iter().zip(times)) {
                         if *key != NONE {
-                            *of_row = slots.at_or_after(&slots.run(*key), *time);
+                            let (start, end) = (slots.starts[*key as usize], slots.starts[*key as usize + 1]);
+                            *of_row = slots.at_or_after(start, end, *time);
                         }
                     }
                 });
@@ -65,20 +68,26 @@ impl Slots {
         Ok(Self { of_row, ..slots })
     }
 
-    /// The slots of a key.
-    fn run(&self, key: u32) -> Range<u32> {
-        self.starts[key as usize]..self.starts[key as usize + 1]
-    }
-
-    /// The first slot of a run whose time is not before this one, or the end of the run.
-    fn at_or_after(&self, run: &Range<u32>, earliest: i64) -> u32 {
-        let times = &self.times[run.start as usize..run.end as usize];
-        run.start + u32::try_from(times.partition_point(|time| *time < earliest)).unwrap_or(0)
+    /// The first of the slots from `start` to `end`, those of one key, whose time is not before this one; else `end`.
+    fn at_or_after(&self, start: u32, end: u32, earliest: i64) -> u32 {
+        let (first, many) = (start as usize, (end - start) as usize);
+        if many >= FEW_TIMES {
+            let before = self.times[first..first + many].partition_point(|time| *time < earliest);
+            return start + u32::try_from(before).unwrap_or(0);
+        }
+        // Always the same steps: the processor need not guess how many, and goes on with the next row meanwhile.
+        let times = &self.times[first..first + FEW_TIMES - 1];
+        let mut before = 0;
+        for step in [8, 4, 2, 1] {
+            let next = before + step;
+            before += step * usize::from((next <= many) & (times[next - 1] < earliest));
+        }
+        start + u32::try_from(before).unwrap_or(0)
     }
 
     /// How many slots there are.
     pub(super) fn len(&self) -> usize {
-        self.times.len()
+        self.starts.last().map_or(0, |end| *end as usize)
     }
 
     /// By number of a key: its first slot; one more at the end.
@@ -88,44 +97,49 @@ impl Slots {
 
     /// The time of each slot.
     pub(super) fn times(&self) -> &[i64] {
-        &self.times
+        &self.times[..self.len()]
     }
 
-    /// The slot of each entity row.
-    pub(super) fn of_rows(&self) -> impl Iterator<Item = Option<usize>> {
-        self.of_row.iter().map(|slot| (*slot != NONE).then_some(*slot as usize))
+    /// The slot of each entity row; [`NONE`] where it has no slot.
+    pub(super) fn of_rows(&self) -> &[u32] {
+        &self.of_row
     }
 
-    /// Adds those of some source rows that some slot may see, each for the first that does; the later ones of its key may too.
+    /// Those of some source rows that some slot may see, each for the first that does; the later ones of its key may too.
     ///
     /// # Errors
     /// Keys of other types than those of the frame: a bug.
     pub(super) fn first_that_see(
         &self,
         candidates: &Candidates<'_>,
-        rows: Range<usize>,
         visibility: Visibility,
-        offers: &mut Vec<Offer>,
-    ) -> Result<()> {
-        // In passes of their own, as those of the numbers are: each looks somewhere else in memory.
-        let run = |(row, key): (usize, u32)| (row, self.run(key));
-        let runs: Vec<(usize, Range<u32>)> =
-            self.keys.numbers(&candidates.keys, rows)?.into_iter().map(run).collect();
-        // Asked for all at once, the times of a block arrive together; the search below would wait for each in turn.
-        let ends = |(_, run): &(usize, Range<u32>)| {
-            let last = (run.end as usize).saturating_sub(1);
-            self.times.get(run.start as usize).copied().unwrap_or(0)
-                ^ self.times.get(last).copied().unwrap_or(0)
-        };
-        std::hint::black_box(runs.iter().map(ends).fold(0, |sum, times| sum ^ times));
-        offers.extend(runs.into_iter().filter_map(|(row, run)| {
-            let leader = candidates.leader(row);
-            let slot = self.at_or_after(&run, visibility.earliest(leader)?);
-            // What is too old for the first is too old for the later ones, and so is what it would stand before.
-            let is_seen = slot < run.end && visibility.is_alive(leader.event_time, self.times[slot as usize]);
-            is_seen.then(|| Offer::new(slot, row))
-        }));
-        Ok(())
+    ) -> Result<Vec<Offer>> {
+        let mut offers = Vec::with_capacity(candidates.len());
+        // In passes over few rows, each of which looks somewhere else in memory. What comes out is written in any case, and
+        // kept or not: the processor could not guess which.
+        let (mut numbers, mut runs) = ([NumberedRow::default(); BLOCK], [(0, 0); BLOCK]);
+        let mut seen = [Offer::default(); BLOCK];
+        for rows in candidates.blocks() {
+            let many = self.keys.numbers(&candidates.keys, rows, &mut numbers)?;
+            for (run, row) in runs.iter_mut().zip(&numbers[..many]) {
+                *run = (self.starts[row.number as usize], self.starts[row.number as usize + 1]);
+            }
+            // Asked for all at once, the times of a block arrive together; the search below would wait for each in turn.
+            let ends = |(start, end): &(u32, u32)| self.times[*start as usize] ^ self.times[*end as usize];
+            std::hint::black_box(runs[..many].iter().map(ends).fold(0, |sum, times| sum ^ times));
+            let mut found = 0;
+            for (row, (start, end)) in numbers.iter().zip(&runs[..many]) {
+                let leader = candidates.leader(row.row as usize);
+                let Some(earliest) = visibility.earliest(leader) else { continue };
+                let slot = self.at_or_after(*start, *end, earliest);
+                // What is too old for the first is too old for the later ones, and so is what it would stand before.
+                let is_alive = visibility.is_alive(leader.event_time, self.times[slot as usize]);
+                seen[found] = Offer { slot, row: row.row };
+                found += usize::from((slot < *end) & is_alive);
+            }
+            offers.extend_from_slice(&seen[..found]);
+        }
+        Ok(offers)
     }
 }
 
@@ -153,7 +167,8 @@ fn too_many() -> Error {
     Error::invalid("the entity frame has more than four billion rows").with_hint("ask in parts")
 }
 
-/// The distinct times of each key's rows, in order: by key where they begin, with one more at the end, and the times.
+/// The distinct times of each key's rows, in order: by key where they begin, with one more at the end, and the times, with
+/// [`FEW_TIMES`] more.
 fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, Vec<i64>) {
     let mut starts = vec![0_u32; keys + 1];
     for key in key_of_row.iter().filter(|key| **key != NONE) {
@@ -162,7 +177,8 @@ fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, 
     for key in 0..keys {
         starts[key + 1] += starts[key];
     }
-    let mut sorted = vec![0; starts[keys] as usize];
+    let mut sorted = Vec::with_capacity(starts[keys] as usize + FEW_TIMES);
+    sorted.resize(starts[keys] as usize, 0);
     let mut distinct = vec![0_u32; keys];
     let (mut times_left, mut distinct_left, mut first_key) = (&mut sorted[..], &mut distinct[..], 0);
     std::thread::scope(|threads| {
@@ -200,6 +216,7 @@ fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, 
     }
     starts[keys] = end;
     sorted.truncate(end as usize);
+    sorted.resize(end as usize + FEW_TIMES, i64::MAX);
     (starts, sorted)
 }
 

@@ -1,18 +1,19 @@
 //! Tables as files. A file appears under its name when it is whole, never before.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::ScopedJoinHandle;
 
 use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -118,7 +119,7 @@ fn write_file(batch: &RecordBatch, path: &Path, format: TableFormat) -> Result<(
     Ok(())
 }
 
-/// Columns are encoded side by side, while the row group before is written and brought to the disk.
+/// Columns are encoded side by side, while those before them are written and brought to the disk.
 fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let schema = batch.schema();
     let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
@@ -134,40 +135,148 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let stored = writer.schema_descr();
     let roots: Vec<usize> =
         (0..stored.num_columns()).map(|column| stored.get_column_root_idx(column)).collect();
+    let (written, may_begin) = mpsc::channel();
+    for _ in 0..GROUPS_AT_ONCE {
+        written.send(())?;
+    }
+    let columns =
+        Mutex::new(Columns { batch, roots: &roots, factory, may_begin, groups: 0, waiting: VecDeque::new() });
     std::thread::scope(|threads| {
-        // Nothing waits in it: what is encoded lies in memory.
-        let (row_groups, to_write) = mpsc::sync_channel::<Vec<ArrowColumnChunk>>(0);
-        let writing = threads.spawn(move || {
-            for chunks in to_write {
-                let mut row_group = writer.next_row_group()?;
-                for chunk in chunks {
-                    chunk.append_to_row_group(&mut row_group)?;
+        // Dropped when this ends, whatever the reason: nobody waits to begin any more.
+        let written = written;
+        let (encoded, to_write) = mpsc::sync_channel(roots.len().max(1));
+        for _ in 0..processors() {
+            let (columns, encoded) = (&columns, encoded.clone());
+            threads.spawn(move || encode(columns, &encoded));
+        }
+        drop(encoded);
+        let mut chunks = InOrder { to_write, early: BTreeMap::new(), next: 0 };
+        for _ in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS) {
+            let mut row_group = writer.next_row_group()?;
+            let mut not_on_disk = 0;
+            for _ in &roots {
+                let chunk = chunks.next()?;
+                not_on_disk += chunk.close().bytes_written;
+                chunk.append_to_row_group(&mut row_group)?;
+                if not_on_disk >= BYTES_TO_DISK {
+                    file.sync_data()?;
+                    not_on_disk = 0;
                 }
-                row_group.close()?;
-                file.sync_data()?;
             }
-            writer.close()?;
-            Ok::<_, AnyError>(())
-        });
-        for (group, first) in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS).enumerate() {
-            let rows = batch.slice(first, ROW_GROUP_ROWS.min(batch.num_rows() - first));
-            let mut columns: Vec<Column> = schema
-                .fields()
-                .iter()
-                .zip(rows.columns())
-                .map(|(field, values)| (Arc::clone(field), Arc::clone(values), Vec::new()))
-                .collect();
-            for (root, writer) in roots.iter().zip(factory.create_column_writers(group)?) {
-                columns[*root].2.push(writer);
+            row_group.close()?;
+            // Nobody waits for it where no more groups begin.
+            let _ = written.send(());
+        }
+        writer.close()?;
+        Ok(())
+    })
+}
+
+/// Row groups of which something is encoded or waits to be written: memory holds no more.
+const GROUPS_AT_ONCE: usize = 2;
+
+/// Bytes that are brought to the disk at once, so that little is left to wait for at the end.
+const BYTES_TO_DISK: u64 = 4 << 20;
+
+/// A column of a row group that is not encoded yet, and the number of its first chunk in the file.
+struct Column {
+    first: usize,
+    field: FieldRef,
+    values: ArrayRef,
+    /// One for each column that it is stored as.
+    writers: Vec<ArrowColumnWriter>,
+}
+
+/// The columns of all row groups, in order.
+struct Columns<'a> {
+    batch: &'a RecordBatch,
+    /// By stored column the column that it is of.
+    roots: &'a [usize],
+    factory: ArrowRowGroupWriterFactory,
+    /// Says once for each row group that it may begin.
+    may_begin: mpsc::Receiver<()>,
+    /// Row groups that have begun.
+    groups: usize,
+    waiting: VecDeque<Column>,
+}
+
+impl Columns<'_> {
+    /// None after the last one, and when nobody writes any more.
+    fn next(&mut self) -> Result<Option<Column>, ParquetError> {
+        let begin = self.groups * ROW_GROUP_ROWS;
+        if self.waiting.is_empty() && begin < self.batch.num_rows() && self.may_begin.recv().is_ok() {
+            let rows = self.batch.slice(begin, ROW_GROUP_ROWS.min(self.batch.num_rows() - begin));
+            let first = self.groups * self.roots.len();
+            let schema = rows.schema();
+            self.waiting.extend(schema.fields().iter().zip(rows.columns()).map(|(field, values)| Column {
+                first: 0,
+                field: Arc::clone(field),
+                values: Arc::clone(values),
+                writers: Vec::new(),
+            }));
+            let writers = self.factory.create_column_writers(self.groups)?;
+            for (number, (root, writer)) in self.roots.iter().zip(writers).enumerate() {
+                let column = &mut self.waiting[*root];
+                if column.writers.is_empty() {
+                    column.first = first + number;
+                }
+                column.writers.push(writer);
             }
-            if row_groups.send(encoded(columns)?).is_err() {
-                // It has ended, with an error.
-                break;
+            self.groups += 1;
+        }
+        Ok(self.waiting.pop_front())
+    }
+}
+
+type Encoded = Result<(usize, ArrowColumnChunk), ParquetError>;
+
+/// Encodes columns until there are no more, or nobody takes them.
+fn encode(columns: &Mutex<Columns<'_>>, encoded: &mpsc::SyncSender<Encoded>) {
+    let chunks = |column: Column| -> Result<Vec<(usize, ArrowColumnChunk)>, ParquetError> {
+        let leaves = compute_leaves(&column.field, &column.values)?;
+        let chunk = |(number, (mut writer, leaf)): (usize, (ArrowColumnWriter, _))| {
+            writer.write(&leaf)?;
+            Ok((number, writer.close()?))
+        };
+        (column.first..).zip(column.writers.into_iter().zip(leaves)).map(chunk).collect()
+    };
+    loop {
+        let next = columns.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(column) = next.transpose() else { return };
+        match column.and_then(chunks) {
+            Ok(chunks) => {
+                if !chunks.into_iter().all(|chunk| encoded.send(Ok(chunk)).is_ok()) {
+                    return;
+                }
+            }
+            Err(error) => {
+                // Who writes may have failed already.
+                let _ = encoded.send(Err(error));
+                return;
             }
         }
-        drop(row_groups);
-        ended(writing)
-    })
+    }
+}
+
+/// Chunks in the order of their numbers, as they are encoded.
+struct InOrder {
+    to_write: mpsc::Receiver<Encoded>,
+    /// Those that came before their turn.
+    early: BTreeMap<usize, ArrowColumnChunk>,
+    next: usize,
+}
+
+impl InOrder {
+    fn next(&mut self) -> Result<ArrowColumnChunk, AnyError> {
+        loop {
+            if let Some(chunk) = self.early.remove(&self.next) {
+                self.next += 1;
+                return Ok(chunk);
+            }
+            let (number, chunk) = self.to_write.recv()??;
+            self.early.insert(number, chunk);
+        }
+    }
 }
 
 /// Whether a column is worth a dictionary, as far as some of its values tell: looking up values that hardly repeat, such as
@@ -181,42 +290,6 @@ fn repeats(column: &ArrayRef) -> bool {
         sampled.filter(|row| column.is_valid(*row)).map(|row| &values[row * width..][..width]).collect();
     let distinct = sampled.iter().collect::<HashSet<_>>().len();
     distinct * 100 <= sampled.len() * MOST_DISTINCT
-}
-
-/// What a thread gave; its panic goes on here.
-fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// A column with its values, and the writers of what it is stored as.
-type Column = (FieldRef, ArrayRef, Vec<ArrowColumnWriter>);
-
-/// Column chunks in the order of the columns, each encoded on one thread.
-fn encoded(columns: Vec<Column>) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
-    let next = Mutex::new(columns.into_iter().enumerate());
-    let encode = || {
-        let mut chunks = Vec::new();
-        loop {
-            let column = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((at, (field, values, writers))) = column else { return Ok(chunks) };
-            let leaves = compute_leaves(&field, &values)?;
-            for (mut writer, leaf) in writers.into_iter().zip(leaves) {
-                writer.write(&leaf)?;
-                chunks.push((at, writer.close()?));
-            }
-        }
-    };
-    let mut chunks: Vec<(usize, ArrowColumnChunk)> = Vec::new();
-    std::thread::scope(|threads| {
-        let running: Vec<_> = (0..processors()).map(|_| threads.spawn(encode)).collect();
-        for thread in running {
-            let encoded: Result<_, ParquetError> = ended(thread);
-            chunks.extend(encoded?);
-        }
-        Ok::<_, ParquetError>(())
-    })?;
-    chunks.sort_by_key(|(at, _)| *at);
-    Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
 }
 
 #[cfg(test)]

@@ -155,7 +155,10 @@ impl NewestPerKey {
             for keys in keys.chunks(BLOCK) {
                 let numbers = index.number(&candidates.keys, keys)?;
                 let offers = keys.iter().zip(numbers);
-                let offers = offers.map(|(key, number)| Offer::new(number, key.row));
+                let offers = offers.map(|(key, number)| Offer {
+                    slot: number,
+                    row: u32::try_from(key.row).unwrap_or(u32::MAX),
+                });
                 leaders.offer(&candidates, &offers.collect::<Vec<_>>());
             }
         }
@@ -173,14 +176,15 @@ impl NewestPerKey {
                     part.keys
                 })
                 .collect();
-            let places = leaders.by_slot().iter().map(|leader| leader.map_or(NOWHERE, |leader| leader.place));
+            let places = leaders.by_slot().map(|leader| leader.map_or(NOWHERE, |leader| leader.place));
             let places: Vec<u64> = places.collect();
             // Where both sort, each does on all processors, and merges on one.
-            let (keys, chosen) = side_by_side(|| SortedKeys::new(indexes), || Chosen::new(&places));
+            let (keys, chosen) = side_by_side(|| SortedKeys::new(indexes), || Chosen::new(places));
             Ok((keys?, leaders, chosen?))
         })
         .await?;
-        let values = chosen.read(source, &features(table), keys.numbers().map(Some)).await?;
+        let numbers: Vec<u32> = keys.numbers().collect();
+        let values = chosen.read(source, &features(table), &numbers).await?;
         Ok(SortedRows { keys, leaders, values, next: 0, schema: RowSchema::of(table) })
     }
 }
@@ -206,7 +210,7 @@ impl SortedRows {
         let values = RowColumns::new(&self.schema, values)?;
         let rows = self.keys.range(self.next..self.next + many).enumerate().map(|(at, (key, slot))| {
             let leader =
-                self.leaders.by_slot()[slot].ok_or_else(|| Error::new(ErrorKind::Bug, "a key has no row"))?;
+                self.leaders.of_slot(slot).ok_or_else(|| Error::new(ErrorKind::Bug, "a key has no row"))?;
             let header = RowHeader {
                 event_time: Timestamp::from_nanos(leader.event_time),
                 created_time: leader.created_time.map(Timestamp::from_nanos),

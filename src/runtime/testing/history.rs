@@ -137,6 +137,10 @@ impl PinnedMemory {
 
 #[async_trait]
 impl PinnedSource for PinnedMemory {
+    fn has_columns_apart(&self) -> bool {
+        true
+    }
+
     async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64> {
         let event_times = self.times(self.source.timestamp_field.as_deref().unwrap_or_default())?;
         let created_times = match &self.source.created_timestamp_column {

@@ -4,27 +4,28 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 /// Bytes that are read at once where it is not known how many are needed.
 const AHEAD: usize = 4 * 1024;
 
 /// A file that several threads may read at different places.
-#[derive(Clone)]
-pub(super) struct DiskBytes {
+#[derive(Clone, Debug)]
+pub struct DiskBytes {
     file: Arc<File>,
     size: u64,
 }
 
 impl DiskBytes {
-    /// Opens a file of so many bytes.
-    pub(super) fn open(path: &Path, size: u64) -> io::Result<Self> {
-        Ok(Self { file: Arc::new(File::open(path)?), size })
+    /// An open file, of so many bytes.
+    pub fn new(file: File, size: u64) -> Self {
+        Self { file: Arc::new(file), size }
     }
 }
 
@@ -42,14 +43,24 @@ impl ChunkReader for DiskBytes {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = start + bytes.len() as u64;
+            // Into memory that nobody has filled with zeros before.
+            match rustix::io::pread(&*self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
+        bytes.truncate(length);
         Ok(bytes.into())
     }
 }
 
 /// What comes from a place on.
-pub(super) struct From {
+#[derive(Debug)]
+pub struct From {
     file: Arc<File>,
     at: u64,
 }
