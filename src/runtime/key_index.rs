@@ -170,7 +170,9 @@ impl SortedKeys {
     pub(crate) fn new(indexes: impl IntoIterator<Item = KeyIndex>) -> Result<Self> {
         let too_many =
             |_| Error::invalid("more than four billion keys at once").with_hint("ask for them in parts");
-        let (mut keys, mut long) = (Vec::new(), Vec::new());
+        let indexes: Vec<KeyIndex> = indexes.into_iter().collect();
+        let mut keys = Vec::with_capacity(indexes.iter().map(KeyIndex::len).sum());
+        let mut long = Vec::new();
         for index in indexes {
             let first = u32::try_from(keys.len()).map_err(too_many)?;
             let first_long = u32::try_from(long.len()).map_err(too_many)?;

@@ -131,9 +131,11 @@ impl Leaders {
         }
     }
 
-    /// Adds the slots of others behind these.
-    pub(crate) fn append(&mut self, others: Self) {
-        self.0.extend(others.0);
+    /// The slots of all, those of each behind those of the one before.
+    pub(crate) fn joined(parts: Vec<Self>) -> Self {
+        let mut joined = Vec::with_capacity(parts.iter().map(|part| part.0.len()).sum());
+        parts.into_iter().for_each(|part| joined.extend(part.0));
+        Self(joined)
     }
 
     /// The leader of a slot.

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use heed::{RoTxn, RwTxn};
+use heed::{PutFlags, RoTxn, RwTxn};
 use provender_core::encoding::{EntityKey, PackedRow, RowSchema};
 use provender_core::registry::TableId;
 use provender_runtime::provider::{OnlineRow, WriteMode, WriteOutcome};
@@ -81,8 +81,17 @@ impl Batch {
         let mut schemas = StoredSchemas { databases, number, known: BTreeMap::new() };
         let mut outcome = WriteOutcome::default();
         let mut lmdb_key = Vec::with_capacity(64);
+        let mut last = databases.rows.last(txn)?.map(|(key, _)| key.to_vec());
         for row in &self.rows {
             layout::write_row_key(&mut lmdb_key, number, &row.key);
+            // Behind all that is there, where the first rows of a new table go: nothing is looked for, and pages are filled up.
+            if last.as_ref().is_none_or(|last| lmdb_key > *last) {
+                let value = layout::row_value(&row.key, row.row.as_bytes())?;
+                databases.rows.put_with_flags(txn, PutFlags::APPEND, &lmdb_key, &value)?;
+                last.get_or_insert_default().clone_from(&lmdb_key);
+                outcome.written += 1;
+                continue;
+            }
             let merged = match databases.rows.get(txn, &lmdb_key)? {
                 None => Merged::New,
                 Some(value) => {

@@ -59,7 +59,12 @@ impl FileStore {
     /// A store whose relative paths start at `base` (the project folder), and which reads nothing that lies outside of `top`
     /// (the repository) on this machine, however it is named.
     pub fn new(base: impl Into<PathBuf>, top: impl Into<PathBuf>) -> Self {
-        Self { base: base.into(), top: top.into(), buckets: Buckets::default(), decoders: scan::decoders() }
+        Self {
+            base: base.into(),
+            top: top.into(),
+            buckets: Buckets::default(),
+            decoders: Decoders::default(),
+        }
     }
 
     /// The same store with another way to reach buckets; without it, nothing but their paths is known of them.
@@ -137,7 +142,7 @@ impl OfflineStore for FileStore {
             source: source.clone(),
             format,
             files: files.into(),
-            decoders: Arc::clone(&self.decoders),
+            decoders: self.decoders.clone(),
         }))
     }
 

@@ -10,7 +10,7 @@ use provender_core::model::FileFormat;
 use provender_runtime::decoding::decoding;
 use provender_runtime::provider::TakeBatch;
 use provender_runtime::{Error, ErrorKind, Result, processors};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::parquet::RowGroup;
 use super::shape::{Rows, Shape};
@@ -19,12 +19,20 @@ use super::source_file::SourceFile;
 /// Files that are opened before their turn.
 const OPENED_AHEAD: usize = 4;
 
-/// Decoders that may run at a time, whoever asks: more than there are processors would only take memory.
-pub(super) type Decoders = Arc<Semaphore>;
+/// Who may decode, of all who ask one store.
+#[derive(Clone, Debug)]
+pub(super) struct Decoders {
+    /// As many at a time as there are processors: more would only take memory.
+    permits: Arc<Semaphore>,
+    /// Whose scan begins the next parts. Several at once would put each other's rows out of the processor's caches, and hold
+    /// what all of them need in memory; the next one begins when nothing of this one is left to begin.
+    turn: Arc<Mutex<()>>,
+}
 
-/// As many as there are processors.
-pub(super) fn decoders() -> Decoders {
-    Arc::new(Semaphore::new(processors()))
+impl Default for Decoders {
+    fn default() -> Self {
+        Self { permits: Arc::new(Semaphore::new(processors())), turn: Arc::default() }
+    }
 }
 
 /// A part of a source that is read at a stretch.
@@ -86,8 +94,9 @@ impl Output {
             Ok(())
         };
         let stopped = "a thread that decodes a file stopped";
-        let _turn = self
+        let _permit = self
             .decoders
+            .permits
             .acquire()
             .await
             .map_err(|error| Error::new(ErrorKind::Bug, stopped).with_source(error))?;
@@ -111,11 +120,16 @@ pub(super) async fn scan(
     decoders: &Decoders,
 ) -> Result<u64> {
     let output =
-        &Output { shape: Arc::new(shape), take, decoders: Arc::clone(decoders), is_over: Arc::default() };
+        &Output { shape: Arc::new(shape), take, decoders: decoders.clone(), is_over: Arc::default() };
+    // What a bucket sends is waited for, and more at a time come sooner.
+    let is_here = files.first().is_some_and(|file| file.path().is_some());
+    let turn = if is_here { Some(Arc::clone(&decoders.turn).lock_owned().await) } else { None };
+    let end_of_turn = stream::once(async move { drop(turn) }).filter_map(|()| async { None });
     stream::iter((0..files.len()).map(|number| parts(&files[number], number, &output.shape)))
         .buffered(OPENED_AHEAD)
         .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
         .try_flatten()
+        .chain(end_of_turn)
         .try_for_each_concurrent(processors(), |part| part.send(output))
         .await?;
     Ok(output.shape.skipped.load(Ordering::Relaxed))

@@ -169,17 +169,15 @@ impl NewestPerKey {
     async fn sorted(self: Arc<Self>, source: &dyn PinnedSource, table: &OnlineTable) -> Result<SortedRows> {
         let (keys, leaders, chosen) = on_blocking_thread(move || {
             let parts = self.parts.iter().map(|part| std::mem::take(&mut *locked(part)));
-            let mut leaders = Leaders::default();
-            let indexes: Vec<KeyIndex> = parts
-                .map(|part| {
-                    leaders.append(part.leaders);
-                    part.keys
-                })
-                .collect();
-            let places = leaders.by_slot().map(|leader| leader.map_or(NOWHERE, |leader| leader.place));
-            let places: Vec<u64> = places.collect();
-            // Where both sort, each does on all processors, and merges on one.
-            let (keys, chosen) = side_by_side(|| SortedKeys::new(indexes), || Chosen::new(places));
+            let (indexes, leaders): (Vec<KeyIndex>, Vec<Leaders>) =
+                parts.map(|part| (part.keys, part.leaders)).unzip();
+            let chosen = || {
+                let leaders = Leaders::joined(leaders);
+                let places = leaders.by_slot().map(|leader| leader.map_or(NOWHERE, |leader| leader.place));
+                let chosen = Chosen::new(places.collect());
+                (leaders, chosen)
+            };
+            let (keys, (leaders, chosen)) = side_by_side(|| SortedKeys::new(indexes), chosen);
             Ok((keys?, leaders, chosen?))
         })
         .await?;
