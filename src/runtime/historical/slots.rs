@@ -48,8 +48,8 @@ impl Slots {
         }
         let (keys, key_of_row) = FrameKeys::new(columns, times)?;
         let (starts, times_of_slots) = distinct_times(&key_of_row, keys.len(), times.values());
-        let mut slots = Self { keys, starts, times: times_of_slots, of_row: vec![NONE; times.len()] };
-        let mut of_row = std::mem::take(&mut slots.of_row);
+        let slots = Self { keys, starts, times: times_of_slots, of_row: Vec::new() };
+        let mut of_row = vec![NONE; times.len()];
         let in_part = of_row.len().div_ceil(processors()).max(1);
         std::thread::scope(|threads| {
             let rows = key_of_row.chunks(in_part).zip(times.values().chunks(in_part));
