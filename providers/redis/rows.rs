@@ -99,9 +99,7 @@ async fn lookups(server: &Server, tables: &[TableKeys], reads: &[TableRead<'_>])
             add(table.row(key), Place::Row { read, key: at });
         }
     }
-    for (read, (table, _)) in
-        tables.iter().zip(reads).enumerate().filter(|(_, (_, read))| !read.keys.is_empty())
-    {
+    for (read, table) in tables.iter().enumerate().filter(|(read, _)| !reads[*read].keys.is_empty()) {
         add(table.live(), Place::Live { read });
     }
     by_slot.into_values().flatten().collect()

@@ -100,6 +100,26 @@ pub(crate) fn sort_side_by_side<T: Send>(items: &mut [T], compare: impl Fn(&T, &
     items.sort_by(&compare);
 }
 
+/// So many values, each made from its number, in as many parts as there are processors.
+pub(crate) fn made_side_by_side<T: Clone + Default + Send>(
+    many: usize,
+    make: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let mut values = vec![T::default(); many];
+    let in_part = many.div_ceil(processors()).max(1);
+    std::thread::scope(|threads| {
+        for (part, values) in values.chunks_mut(in_part).enumerate() {
+            let make = &make;
+            threads.spawn(move || {
+                for (number, value) in (part * in_part..).zip(values) {
+                    *value = make(number);
+                }
+            });
+        }
+    });
+    values
+}
+
 /// Does two things at the same time.
 pub(crate) fn side_by_side<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
     std::thread::scope(|threads| {

@@ -16,7 +16,7 @@ use arrow::record_batch::RecordBatch;
 use futures::future::{FutureExt as _, TryFutureExt as _, try_join_all};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::blocking::{on_blocking_thread, processors};
+use crate::blocking::{made_side_by_side, on_blocking_thread};
 use crate::columns::KeyColumns;
 use crate::numbered_places::{NONE, NumberedPlaces, parts_of};
 use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
@@ -186,7 +186,8 @@ impl Chosen {
             return Ok(columns.fields().iter().map(null).collect());
         }
         let are_many = source.has_columns_apart() && places.len() / parts_of(&places) >= MANY_ROWS;
-        let at_a_time = if are_many { COLUMNS_AT_A_TIME } else { columns.fields().len().max(1) };
+        let all = columns.fields().len().max(1);
+        let at_a_time = if are_many { all.div_ceil(READS).max(COLUMNS_AT_A_TIME) } else { all };
         let mut order: Vec<usize> = (0..columns.fields().len()).collect();
         // Those that take longest first, so that no processor is left without work at the end.
         order.sort_by_key(|at| columns.field(*at).data_type().is_primitive());
@@ -203,8 +204,10 @@ impl Chosen {
     }
 }
 
-/// Columns that are read together, and how many such reads there are at the same time.
+/// Columns that are read together at least, how many such reads there are at most (each looks at the ends of all files
+/// again), and how many at the same time.
 const COLUMNS_AT_A_TIME: usize = 3;
+const READS: usize = 4;
 const READS_AT_ONCE: usize = 2;
 /// Where fewer rows than this are chosen of each part of a source, all columns are read together: to open the parts would
 /// take longer.
@@ -212,16 +215,9 @@ const MANY_ROWS: usize = 20_000;
 
 /// For each of some slots the number of its place; null where it has none.
 fn indices(numbers: &NumberedPlaces, slots: &[u32]) -> UInt32Array {
-    let mut indices = vec![0; slots.len()];
-    let in_part = slots.len().div_ceil(processors()).max(1);
-    std::thread::scope(|threads| {
-        for (indices, slots) in indices.chunks_mut(in_part).zip(slots.chunks(in_part)) {
-            threads.spawn(move || {
-                for (index, slot) in indices.iter_mut().zip(slots) {
-                    *index = if *slot == NONE { NONE } else { numbers.of_slot(*slot as usize) };
-                }
-            });
-        }
+    let indices = made_side_by_side(slots.len(), |at| match slots[at] {
+        NONE => NONE,
+        slot => numbers.of_slot(slot as usize),
     });
     let valid = BooleanBuffer::collect_bool(indices.len(), |at| indices[at] != NONE);
     UInt32Array::new(indices.into(), Some(NullBuffer::new(valid)))

@@ -85,14 +85,9 @@ impl Batch {
         for row in &self.rows {
             layout::write_row_key(&mut lmdb_key, number, &row.key);
             // Behind all that is there, where the first rows of a new table go: nothing is looked for, and pages are filled up.
-            if last.as_ref().is_none_or(|last| lmdb_key > *last) {
-                let value = layout::row_value(&row.key, row.row.as_bytes())?;
-                databases.rows.put_with_flags(txn, PutFlags::APPEND, &lmdb_key, &value)?;
-                last.get_or_insert_default().clone_from(&lmdb_key);
-                outcome.written += 1;
-                continue;
-            }
-            let merged = match databases.rows.get(txn, &lmdb_key)? {
+            let is_last = last.as_ref().is_none_or(|last| lmdb_key > *last);
+            let stored = if is_last { None } else { databases.rows.get(txn, &lmdb_key)? };
+            let merged = match stored {
                 None => Merged::New,
                 Some(value) => {
                     let stored = layout::row_of_value(&row.key, value).ok_or_else(collision)?;
@@ -107,7 +102,11 @@ impl Batch {
                     continue;
                 }
             };
-            databases.rows.put(txn, &lmdb_key, &layout::row_value(&row.key, bytes)?)?;
+            let flags = if is_last { PutFlags::APPEND } else { PutFlags::empty() };
+            databases.rows.put_with_flags(txn, flags, &lmdb_key, &layout::row_value(&row.key, bytes)?)?;
+            if is_last {
+                last.get_or_insert_default().clone_from(&lmdb_key);
+            }
             outcome.written += 1;
         }
         Ok(outcome)

@@ -1,5 +1,6 @@
 //! From rows as a file has them to rows as a scan asks for them: names, times, range, types.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -114,8 +115,8 @@ impl Shape {
     pub(super) fn few_wanted(&self, first: u64, rows: u64) -> Option<(&[u64], Rows)> {
         let Wanted::At(places) = &self.wanted else { return None };
         let wanted = wanted_of(places, first, rows);
-        let number = places.partition_point(|place| *place < first);
-        (wanted.len() as u64 * SKIPPED <= rows).then_some((wanted, Rows::Wanted(number)))
+        let are_few = wanted.len() as u64 * SKIPPED <= rows;
+        are_few.then(|| (&places[wanted.clone()], Rows::Wanted(wanted.start)))
     }
 
     /// Whether it asks for single rows, so that most of what is decoded is thrown away.
@@ -205,7 +206,7 @@ impl Shape {
             }
             (Wanted::InRange(_), Rows::Wanted(_)) => return Err(no_places()),
             (Wanted::At(places), Rows::From(first)) => {
-                let places = wanted_of(places, first, batch.num_rows() as u64);
+                let places = &places[wanted_of(places, first, batch.num_rows() as u64)];
                 let kept = if places.len() == batch.num_rows() {
                     batch.clone()
                 } else {
@@ -274,11 +275,11 @@ impl Shape {
     }
 }
 
-/// Those of some sorted places that are in so many from a first one on.
-fn wanted_of(places: &[u64], first: u64, rows: u64) -> &[u64] {
+/// Which of some sorted places are in so many from a first one on.
+fn wanted_of(places: &[u64], first: u64, rows: u64) -> Range<usize> {
     let from = places.partition_point(|place| *place < first);
     let to = places.partition_point(|place| *place < first.saturating_add(rows));
-    &places[from..to]
+    from..to
 }
 
 /// A time column as written, and the column that `field_mapping` says it is; the first that exists is meant.

@@ -312,7 +312,7 @@ fn read_parquet(file: &FrameFile) -> Result<RecordBatch> {
     let rows_at_once = usize::try_from(said).unwrap_or(0).clamp(1, FRAME_ROWS);
     let columns = schema.fields().len();
     let parts = processors().min(columns).max(1);
-    let read = |part: usize| -> Result<RecordBatch, ArrowError> {
+    let read = |part: usize| {
         let of_part: Vec<usize> = (part..columns).step_by(parts).collect();
         let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), footer.clone())
             .with_projection(ProjectionMask::roots(footer.parquet_schema(), of_part.iter().copied()))
@@ -322,20 +322,13 @@ fn read_parquet(file: &FrameFile) -> Result<RecordBatch> {
         concat(&Arc::new(schema.project(&of_part)?), batches)
     };
     let shown = file.path.display().to_string();
-    let read: Vec<Result<Result<RecordBatch, ArrowError>>> = std::thread::scope(|threads| {
-        let start = |part| {
-            threads.spawn({
-                let (read, shown) = (&read, &shown);
-                move || decoding(shown, || Ok(read(part)))
-            })
-        };
-        let running: Vec<_> = (0..parts).map(start).collect();
+    let read = |part| decoding(&shown, || read(part).map_err(|error| bad(error.into())));
+    let batches: Result<Vec<RecordBatch>> = std::thread::scope(|threads| {
+        let read = &read;
+        let running: Vec<_> = (0..parts).map(|part| threads.spawn(move || read(part))).collect();
         running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    let mut batches = Vec::with_capacity(parts);
-    for batch in read {
-        batches.push(batch?.map_err(|error| bad(error.into()))?);
-    }
+    let batches = batches?;
     if let Some(batch) =
         batches.iter().find(|batch| i64::try_from(batch.num_rows()).is_ok_and(|rows| rows != said))
     {

@@ -39,7 +39,7 @@ impl FrameKeys {
         if let Some((first, many)) = close_integers(columns, times) {
             columns.for_each_integer(0..times.len(), |row, key| {
                 if times.is_valid(row) {
-                    key_of_row[row] = distance(first, many, key).unwrap_or(NONE);
+                    key_of_row[row] = distance(first, key);
                 }
             });
             return Ok((Self::Close { first, many }, key_of_row));
@@ -85,8 +85,7 @@ impl FrameKeys {
             }
             Self::Close { first, many } => {
                 let are_integers = columns.for_each_integer(rows, |row, key| {
-                    let distance = key.wrapping_sub(*first).cast_unsigned();
-                    let number = u32::try_from(distance).unwrap_or(NONE);
+                    let number = distance(*first, key);
                     add(row, number, number < *many);
                 });
                 if !are_integers {
@@ -106,10 +105,10 @@ pub(super) struct NumberedRow {
     pub(super) number: u32,
 }
 
-/// How far a key is from the first, when it is one of so many.
-fn distance(first: i64, many: u32, key: i64) -> Option<u32> {
-    // Modulo 2^64, so a key below the first is farther away than the last possible key.
-    u32::try_from(key.wrapping_sub(first).cast_unsigned()).ok().filter(|number| *number < many)
+/// How far a key is from the first; [`NONE`], which is farther than the last possible key, where that is no number of a key.
+fn distance(first: i64, key: i64) -> u32 {
+    // Modulo 2^64, so a key below the first is far away.
+    u32::try_from(key.wrapping_sub(first).cast_unsigned()).unwrap_or(NONE)
 }
 
 /// The least key and how many there are from it to the greatest, when keys are integers that lie close together.

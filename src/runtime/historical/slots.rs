@@ -5,7 +5,7 @@ use provender_core::time::Duration;
 
 use super::EventTimeMatch;
 use super::frame_keys::{FrameKeys, NumberedRow};
-use crate::blocking::processors;
+use crate::blocking::{made_side_by_side, processors};
 use crate::columns::KeyColumns;
 use crate::newest_rows::{BLOCK, Candidates, Leader, Offer};
 use crate::{Error, Result};
@@ -49,23 +49,19 @@ impl Slots {
         let (keys, key_of_row) = FrameKeys::new(columns, times)?;
         let (starts, times_of_slots) = distinct_times(&key_of_row, keys.len(), times.values());
         let slots = Self { keys, starts, times: times_of_slots, of_row: Vec::new() };
-        let mut of_row = vec![NONE; times.len()];
-        let in_part = of_row.len().div_ceil(processors()).max(1);
-        std::thread::scope(|threads| {
-            let rows = key_of_row.chunks(in_part).zip(times.values().chunks(in_part));
-            for (of_row, (keys, times)) in of_row.chunks_mut(in_part).zip(rows) {
-                let slots = &slots;
-                threads.spawn(move || {
-                    for (of_row, (key, time)) in of_row.iter_mut().zip(keys.iter().zip(times)) {
-                        if *key != NONE {
-                            let (start, end) = (slots.starts[*key as usize], slots.starts[*key as usize + 1]);
-                            *of_row = slots.at_or_after(start, end, *time);
-                        }
-                    }
-                });
+        let of_row = made_side_by_side(times.len(), |row| match key_of_row[row] {
+            NONE => NONE,
+            key => {
+                let (start, end) = slots.run(key);
+                slots.at_or_after(start, end, times.value(row))
             }
         });
         Ok(Self { of_row, ..slots })
+    }
+
+    /// The first slot of a key, and the one after its last.
+    fn run(&self, key: u32) -> (u32, u32) {
+        (self.starts[key as usize], self.starts[key as usize + 1])
     }
 
     /// The first of the slots from `start` to `end`, those of one key, whose time is not before this one; else `end`.
@@ -122,7 +118,7 @@ impl Slots {
         for rows in candidates.blocks() {
             let many = self.keys.numbers(&candidates.keys, rows, &mut numbers)?;
             for (run, row) in runs.iter_mut().zip(&numbers[..many]) {
-                *run = (self.starts[row.number as usize], self.starts[row.number as usize + 1]);
+                *run = self.run(row.number);
             }
             // Asked for all at once, the times of a block arrive together; the search below would wait for each in turn.
             let ends = |(start, end): &(u32, u32)| self.times[*start as usize] ^ self.times[*end as usize];
