@@ -3,18 +3,19 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use arrow::array::UInt64Array;
+use arrow::compute::{concat_batches, sort_to_indices, take_record_batch};
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use provender_core::model::{DataSource, FileFormat, Lifecycle, Metadata, SourceKind, ValueType};
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
-use provender_runtime::Result;
 use provender_runtime::columns;
 use provender_runtime::historical::{Undeclared, read_entity_frame};
-use provender_runtime::provider::{OfflineStore as _, SourceScan};
+use provender_runtime::provider::{OfflineStore as _, SourceScan, TakeBatch, places};
+use provender_runtime::{Error, ErrorKind, Result};
 use tokio::runtime::Runtime;
 
 use crate::FileStore;
@@ -85,21 +86,51 @@ impl Reader {
             range: Some(Interval { from: Timestamp::EPOCH, to: Timestamp::MAX }),
         };
         store.measure(&scan).await?;
-        count(&store, &scan).await?;
+        gather(&store, &scan).await?;
         scan.range = None;
-        count(&store, &scan).await
+        let rows = gather(&store, &scan).await?;
+        same_at_places(&store, &scan, &rows).await?;
+        Ok(rows.iter().map(RecordBatch::num_rows).sum())
     }
 }
 
-async fn count(store: &FileStore, scan: &SourceScan) -> Result<usize> {
-    let rows = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&rows);
-    let take = move |batch: RecordBatch| {
-        counted.fetch_add(batch.num_rows(), Ordering::Relaxed);
+async fn gather(store: &FileStore, scan: &SourceScan) -> Result<Vec<RecordBatch>> {
+    let batches: Arc<Mutex<Vec<RecordBatch>>> = Arc::default();
+    store.scan(scan, pushed_to(&batches)).await?;
+    Ok(batches.lock().map(|mut batches| std::mem::take(&mut *batches)).unwrap_or_default())
+}
+
+fn pushed_to(batches: &Arc<Mutex<Vec<RecordBatch>>>) -> Arc<TakeBatch> {
+    let batches = Arc::clone(batches);
+    Arc::new(move |batch| {
+        batches.lock().map(|mut batches| batches.push(batch)).unwrap_or_default();
         Ok(())
+    })
+}
+
+/// Reads some of the rows that a scan gave once more by their places: each is refused, or has the values that the scan gave.
+async fn same_at_places(store: &FileStore, scan: &SourceScan, rows: &[RecordBatch]) -> Result<()> {
+    let bug = |message: &str| Error::new(ErrorKind::Bug, message);
+    let joined = |batches: &[RecordBatch]| -> Result<Option<RecordBatch>> {
+        let Some(first) = batches.first() else { return Ok(None) };
+        let whole = concat_batches(&first.schema(), batches).map_err(|_| bug("batches are not alike"))?;
+        let order = sort_to_indices(&places(&whole)?.clone(), None, None).map_err(|_| bug("no order"))?;
+        Ok(Some(take_record_batch(&whole, &order).map_err(|_| bug("no rows"))?))
     };
-    store.scan(scan, Arc::new(take)).await?;
-    Ok(rows.load(Ordering::Relaxed))
+    let Some(whole) = joined(rows)? else { return Ok(()) };
+    let some = UInt64Array::from_iter_values((0..whole.num_rows() as u64).step_by(3));
+    let expected = take_record_batch(&whole, &some).map_err(|_| bug("no rows"))?;
+    let chosen: Arc<[u64]> = places(&expected)?.values().to_vec().into();
+    let pinned = store.pin(&scan.source).await?;
+    for column in 0..scan.columns.fields().len() {
+        let asked = scan.columns.project(&[column]).map_err(|_| bug("no column"))?;
+        let read: Arc<Mutex<Vec<RecordBatch>>> = Arc::default();
+        pinned.read(&Arc::new(asked), Arc::clone(&chosen), pushed_to(&read)).await?;
+        let read = read.lock().map(|mut batches| std::mem::take(&mut *batches)).unwrap_or_default();
+        let read = joined(&read)?.ok_or_else(|| bug("no rows were read"))?;
+        assert_eq!(read.column(0), expected.column(column), "rows read by their places are others");
+    }
+    Ok(())
 }
 
 /// A type to ask for where a file has this one.

@@ -2,6 +2,7 @@
 //! which loads the project (`project`), opens its registry and stores (`workspace`, `backends`), calls the libraries and
 //! shows the result (`output`).
 
+mod allocator;
 mod arguments;
 mod backends;
 mod clock;
@@ -23,9 +24,6 @@ use arguments::{Arguments, Command};
 use error::CommandResult;
 use output::Ui;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(output::panic_report));
     let typed: Vec<_> = std::env::args_os().collect();
@@ -44,6 +42,9 @@ fn main() -> ExitCode {
 }
 
 fn run(ui: &Ui, Arguments { global, command }: &Arguments) -> CommandResult {
+    if !matches!(command, Command::Serve(_)) {
+        allocator::keep_freed_memory();
+    }
     match command {
         Command::Init(args) => commands::init::run(ui, args),
         Command::Validate(args) => commands::validate::run(ui, global, args),

@@ -19,7 +19,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use crate::blocking::{made_side_by_side, on_blocking_thread};
 use crate::columns::KeyColumns;
 use crate::numbered_places::{NONE, NumberedPlaces, parts_of};
-use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
+use crate::provider::{PinnedSource, asked_columns, places, scanned_times, too_many_bytes};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are looked up together: so few that what they touch stays in the nearest of the processor's caches.
@@ -275,10 +275,7 @@ pub(crate) fn locked<T>(gathered: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn explain(error: ArrowError) -> Error {
     match error {
-        ArrowError::OffsetOverflowError(_) => {
-            Error::invalid("the values of one column take more than 2 GiB, which is more than fits at once")
-                .with_hint("ask for fewer entity rows, or load shorter intervals, one after the other")
-        }
+        ArrowError::OffsetOverflowError(_) => too_many_bytes(),
         error => Error::new(ErrorKind::Bug, "could not put rows together").with_source(error),
     }
 }

@@ -150,6 +150,12 @@ pub fn places(batch: &RecordBatch) -> Result<&UInt64Array> {
     own_column::<UInt64Type>(batch, PLACE)
 }
 
+/// The error of texts, or other values of any length, that one array cannot hold.
+pub fn too_many_bytes() -> Error {
+    Error::invalid("the values of one column take more than 2 GiB, which is more than fits at once")
+        .with_hint("ask for fewer entity rows, or load shorter intervals, one after the other")
+}
+
 fn own_column<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     name: &str,

@@ -5,6 +5,7 @@
 
 mod append;
 mod buckets;
+mod chosen_values;
 mod csv;
 mod failure;
 mod in_bucket;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::Array as _;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
@@ -18,10 +18,13 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
 use provender_runtime::decoding::{decoding, looks_like};
 use provender_runtime::disk_bytes::DiskBytes;
+use provender_runtime::provider::too_many_bytes;
 use provender_runtime::{Error, Result};
 
+use super::chosen_values::{Width, chosen_values};
 use super::scan::Output;
 use super::shape::{Rows, Shape, Wanted};
 use super::source_file::SourceFile;
@@ -165,6 +168,16 @@ impl RowGroup {
         let (opened, number) = (Arc::clone(&self.file), self.number);
         let in_group = opened.footer.metadata().row_group(number).num_rows();
         let in_group = u64::try_from(in_group).unwrap_or(0);
+        let label = &self.file.file.label;
+        if let Some(columns) = opened.columns_of_chosen(number)
+            && let Some((places, rows)) = output.shape.wanted_rows(self.first, in_group)
+        {
+            let first = self.first;
+            let rows_in_group: Vec<u32> =
+                places.iter().map(|place| u32::try_from(place - first).unwrap_or(u32::MAX)).collect();
+            let batch = move || Ok(std::iter::once(opened.chosen(number, &columns, &rows_in_group, bytes)));
+            return output.decode(label, rows, batch).await;
+        }
         let few = output.shape.few_wanted(self.first, in_group);
         let rows = few.map_or(Rows::From(self.first), |(_, rows)| rows);
         let selection = few.map(|(places, _)| selection(places, self.first, in_group));
@@ -182,7 +195,54 @@ impl RowGroup {
             let reader = builder.build().map_err(|error| damaged(file, error))?;
             Ok(all_of(expected, reader, file.clone()))
         };
-        output.decode(&self.file.file.label, rows, batches).await
+        output.decode(label, rows, batches).await
+    }
+}
+
+impl OpenFile {
+    /// The columns that are asked for, if single values of all of them can be read: the number of each in the file, its field, and
+    /// how wide its values are.
+    fn columns_of_chosen(&self, group: usize) -> Option<Vec<(usize, FieldRef, Width)>> {
+        let stored = self.footer.parquet_schema();
+        let asked = (0..stored.num_columns()).filter(|column| self.mask.leaf_included(*column));
+        let column = |column| {
+            let field = &self.footer.schema().fields()[stored.get_column_root_idx(column)];
+            let width = Width::of(self.footer.metadata().row_group(group).column(column), field.data_type())?;
+            Some((column, Arc::clone(field), width))
+        };
+        asked.map(column).collect()
+    }
+
+    /// These rows of a row group.
+    fn chosen(
+        &self,
+        group: usize,
+        columns: &[(usize, FieldRef, Width)],
+        rows: &[u32],
+        bytes: impl ChunkReader + 'static,
+    ) -> Result<RecordBatch> {
+        let bytes = Arc::new(bytes);
+        let group = self.footer.metadata().row_group(group);
+        let in_group = usize::try_from(group.num_rows()).unwrap_or(0);
+        let read = columns.iter().map(|(column, field, width)| {
+            let column = group.column(*column);
+            let pages = SerializedPageReader::new(Arc::clone(&bytes), column, in_group, None)?;
+            let values = chosen_values(
+                pages,
+                *width,
+                column.column_descr().max_def_level() > 0,
+                field.data_type(),
+                rows,
+            )?;
+            Ok((field.name(), values))
+        });
+        let read = read.collect::<Result<Vec<_>, ParquetError>>();
+        let read = read.map_err(|error| match error {
+            ParquetError::External(_) => too_many_bytes(),
+            error => damaged(&self.file, error),
+        });
+        let columns = read?.into_iter().map(|(name, values)| (name, values, true));
+        RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| damaged(&self.file, error.into()))
     }
 }
 

@@ -110,13 +110,17 @@ impl Shape {
         }
     }
 
-    /// Of so many rows from a place on the places of those that are wanted, and which of all wanted ones the first is; none
-    /// where decoding all rows takes no longer than to skip the others.
-    pub(super) fn few_wanted(&self, first: u64, rows: u64) -> Option<(&[u64], Rows)> {
+    /// Of so many rows from a place on the places of those that are wanted, and which of all wanted ones they are; none where
+    /// all rows in a range are.
+    pub(super) fn wanted_rows(&self, first: u64, rows: u64) -> Option<(&[u64], Rows)> {
         let Wanted::At(places) = &self.wanted else { return None };
         let wanted = wanted_of(places, first, rows);
-        let are_few = wanted.len() as u64 * SKIPPED <= rows;
-        are_few.then(|| (&places[wanted.clone()], Rows::Wanted(wanted.start)))
+        Some((&places[wanted.clone()], Rows::Wanted(wanted.start)))
+    }
+
+    /// The same, and none where decoding all rows takes no longer than to skip the others.
+    pub(super) fn few_wanted(&self, first: u64, rows: u64) -> Option<(&[u64], Rows)> {
+        self.wanted_rows(first, rows).filter(|(places, _)| places.len() as u64 * SKIPPED <= rows)
     }
 
     /// Whether it asks for single rows, so that most of what is decoded is thrown away.

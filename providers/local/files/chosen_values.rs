@@ -1,0 +1,544 @@
+//! The values of some rows of a Parquet column. A page is decompressed as a whole, but of its values only those are looked at that
+//! are wanted; to decode all of them, where one in ten is wanted, takes several times as long.
+//!
+//! Pages, levels and encodings are those of the format's own description
+//! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/>). What is read here is what writers make of flat columns
+//! when they are not told otherwise: plain values, and indices of a dictionary. Everything else is left to the decoder of the
+//! Parquet library ([`Width::of`]).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayData, ArrayRef, BinaryArray, BooleanArray, NullBufferBuilder, StringArray, make_array,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use parquet::basic::{Encoding, Type};
+use parquet::column::page::{Page, PageReader};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+
+type Result<T> = std::result::Result<T, ParquetError>;
+
+/// A row without value.
+const NULL: u32 = u32::MAX;
+
+/// How wide the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// A bit each.
+    Bit,
+    /// Four or eight bytes each.
+    Bytes(usize),
+    /// Each with its length before it.
+    Any,
+}
+
+impl Width {
+    /// That of a column chunk which becomes an array of this type; none where it cannot be read here.
+    pub(super) fn of(column: &ColumnChunkMetaData, data_type: &DataType) -> Option<Self> {
+        let description = column.column_descr();
+        let is_flat = description.max_rep_level() == 0 && description.max_def_level() <= 1;
+        let is_known = |encoding| {
+            matches!(
+                encoding,
+                Encoding::PLAIN | Encoding::RLE | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY
+            )
+        };
+        if !is_flat || !column.encodings().all(is_known) {
+            return None;
+        }
+        match (column.column_type(), data_type) {
+            (Type::BOOLEAN, DataType::Boolean) => Some(Self::Bit),
+            (Type::INT32, DataType::Int32 | DataType::UInt32 | DataType::Date32)
+            | (Type::FLOAT, DataType::Float32) => Some(Self::Bytes(4)),
+            (Type::INT64, DataType::Int64 | DataType::UInt64 | DataType::Timestamp(..))
+            | (Type::DOUBLE, DataType::Float64) => Some(Self::Bytes(8)),
+            (
+                Type::BYTE_ARRAY,
+                DataType::Utf8
+                | DataType::LargeUtf8
+                | DataType::Utf8View
+                | DataType::Binary
+                | DataType::LargeBinary
+                | DataType::BinaryView,
+            ) => Some(Self::Any),
+            _ => None,
+        }
+    }
+}
+
+/// What a column chunk has in some of its rows, which are sorted and distinct: an array of this type, or of the plain one where it
+/// says texts or bytes.
+///
+/// # Errors
+/// Bytes that are not as the format says, and fewer rows than are asked for. `External` where texts take more than fits.
+pub(super) fn chosen_values(
+    mut pages: impl PageReader,
+    width: Width,
+    is_optional: bool,
+    data_type: &DataType,
+    rows: &[u32],
+) -> Result<ArrayRef> {
+    let mut values = Values::new(width, rows.len());
+    let mut dictionary = None;
+    let (mut rest, mut first) = (rows, 0_usize);
+    let mut places = Vec::new();
+    while !rest.is_empty() {
+        let ahead = pages.peek_next_page()?.ok_or_else(|| ended(rest.len()))?;
+        if let Some(many) = ahead.num_levels.filter(|_| !ahead.is_dict) {
+            let (of_page, later) = rest.split_at(rest.partition_point(|row| (*row as usize) < first + many));
+            if of_page.is_empty() {
+                pages.skip_next_page()?;
+            } else {
+                let page = pages.get_next_page()?.ok_or_else(|| ended(rest.len()))?;
+                let page = DataPage::new(page, is_optional)?;
+                places.clear();
+                page.places(of_page, first, &mut places)?;
+                page.values(&mut places, dictionary.as_ref(), &mut values)?;
+            }
+            rest = later;
+            first += many;
+        } else {
+            match pages.get_next_page()?.ok_or_else(|| ended(rest.len()))? {
+                Page::DictionaryPage { buf, num_values, .. } => {
+                    dictionary = Some(Dictionary::new(buf, num_values, width)?);
+                }
+                page => return Err(unknown(page.encoding())),
+            }
+        }
+    }
+    values.finish(data_type)
+}
+
+fn ended(missing: usize) -> ParquetError {
+    ParquetError::EOF(format!("a column ends before {missing} of its rows"))
+}
+
+fn too_short(what: &str) -> ParquetError {
+    ParquetError::EOF(format!("{what} of a page end too early"))
+}
+
+fn unknown(encoding: Encoding) -> ParquetError {
+    ParquetError::General(format!("a page of {encoding} is in a column that should have none"))
+}
+
+/// A page with values.
+struct DataPage {
+    bytes: Bytes,
+    /// Where it says which rows have a value, if some may have none.
+    levels: Option<Range<usize>>,
+    first_value: usize,
+    encoding: Encoding,
+    rows: usize,
+}
+
+impl DataPage {
+    fn new(page: Page, is_optional: bool) -> Result<Self> {
+        let (bytes, levels, encoding, rows) = match page {
+            Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
+                let length = if is_optional {
+                    if def_level_encoding != Encoding::RLE {
+                        return Err(unknown(def_level_encoding));
+                    }
+                    Some(length_at(&buf, 0)?)
+                } else {
+                    None
+                };
+                (buf, length.map(|length| 4..length.saturating_add(4)), encoding, num_values)
+            }
+            Page::DataPageV2 {
+                buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, ..
+            } => {
+                let start = rep_levels_byte_len as usize;
+                let end = start.saturating_add(def_levels_byte_len as usize);
+                (buf, Some(start..end), encoding, num_values)
+            }
+            page @ Page::DictionaryPage { .. } => return Err(unknown(page.encoding())),
+        };
+        let first_value = levels.as_ref().map_or(0, |levels| levels.end);
+        if first_value > bytes.len() {
+            return Err(too_short("the levels"));
+        }
+        let levels = levels.filter(|_| is_optional);
+        Ok(Self { bytes, levels, first_value, encoding, rows: rows as usize })
+    }
+
+    /// For each of some rows, of which the page's own first one is `first`, which of the page's values is its own, or [`NULL`].
+    fn places(&self, rows: &[u32], first: usize, places: &mut Vec<u32>) -> Result<()> {
+        let rows = rows.iter().map(|row| *row as usize - first);
+        let Some(levels) = &self.levels else {
+            places.extend(rows.map(short));
+            return Ok(());
+        };
+        let mut runs = Runs::new(&self.bytes[levels.clone()], 1, self.rows);
+        let mut rows = rows.peekable();
+        let (mut begin, mut values) = (0, 0);
+        while rows.peek().is_some() {
+            let run = runs.next().ok_or_else(|| too_short("the levels"))??;
+            let end = begin + run.many();
+            let in_run = std::iter::from_fn(|| rows.next_if(|row| *row < end).map(|row| row - begin));
+            values += match run {
+                Run::Same { value: 0, .. } => {
+                    places.extend(in_run.map(|_| NULL));
+                    0
+                }
+                Run::Same { many, .. } => {
+                    places.extend(in_run.map(|row| short(values + row)));
+                    many
+                }
+                Run::Each { bits, many } => {
+                    let mut ones = Ones { bits, before: 0, counted: 0 };
+                    places.extend(in_run.map(|row| match ones.before(row) {
+                        before if bits[row / 8] >> (row % 8) & 1 == 1 => short(values + before),
+                        _ => NULL,
+                    }));
+                    ones.before(many)
+                }
+            };
+            begin = end;
+        }
+        Ok(())
+    }
+
+    /// Adds the values at these places.
+    fn values(&self, places: &mut [u32], dictionary: Option<&Dictionary>, values: &mut Values) -> Result<()> {
+        let bytes = &self.bytes[self.first_value..];
+        match self.encoding {
+            Encoding::PLAIN => values.add_plain(bytes, places),
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
+                let none =
+                    || ParquetError::General("a column has no dictionary where it needs one".to_owned());
+                let (width, indices) = bytes.split_first().unwrap_or((&0, &[]));
+                look_up(indices, *width, self.rows, places)?;
+                values.add_of(dictionary.ok_or_else(none)?, places)
+            }
+            // Of truth values, whose length comes first.
+            Encoding::RLE if values.width == Width::Bit => {
+                look_up(bytes.get(4..).unwrap_or_default(), 1, self.rows, places)?;
+                values.add_bits(&[0b10], places)
+            }
+            encoding => Err(unknown(encoding)),
+        }
+    }
+}
+
+/// Puts for the places of values the indices that stand there.
+fn look_up(bytes: &[u8], width: u8, many: usize, places: &mut [u32]) -> Result<()> {
+    if width > 32 {
+        return Err(ParquetError::General(format!("indices of {width} bits")));
+    }
+    let mut places = places.iter_mut().filter(|place| **place != NULL).peekable();
+    let mut runs = Runs::new(bytes, usize::from(width), many);
+    let mut begin = 0;
+    while places.peek().is_some() {
+        let run = runs.next().ok_or_else(|| too_short("the indices"))??;
+        let end = begin + run.many();
+        let in_run = std::iter::from_fn(|| places.next_if(|place| (**place as usize) < end));
+        match run {
+            Run::Same { value, .. } => in_run.for_each(|place| *place = value.min(NULL - 1)),
+            Run::Each { bits, .. } => in_run.for_each(|place| {
+                let at = (*place as usize - begin) * usize::from(width);
+                *place = bits_at(bits, at, width).min(NULL - 1);
+            }),
+        }
+        begin = end;
+    }
+    Ok(())
+}
+
+/// Values of a page of the same kind: levels or indices.
+enum Run<'a> {
+    Same {
+        value: u32,
+        many: usize,
+    },
+    /// Of so many the bits, one after the other, from the lowest bit of the first byte on.
+    Each {
+        bits: &'a [u8],
+        many: usize,
+    },
+}
+
+impl Run<'_> {
+    const fn many(&self) -> usize {
+        match self {
+            Run::Same { many, .. } | Run::Each { many, .. } => *many,
+        }
+    }
+}
+
+/// The hybrid of run lengths and packed bits: a header says which, and how many.
+struct Runs<'a> {
+    bytes: &'a [u8],
+    width: usize,
+    /// Values that are still to come.
+    left: usize,
+}
+
+impl<'a> Runs<'a> {
+    const fn new(bytes: &'a [u8], width: usize, many: usize) -> Self {
+        Self { bytes, width, left: many }
+    }
+
+    fn take(&mut self, many: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(many)?;
+        self.bytes = rest;
+        Some(taken)
+    }
+
+    /// Seven bits of a number in each byte, the lowest first; the last one has no eighth bit.
+    fn header(&mut self) -> Option<usize> {
+        let mut header = 0;
+        for shift in (0..35).step_by(7) {
+            let byte = self.take(1)?[0];
+            header |= usize::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Some(header);
+            }
+        }
+        None
+    }
+
+    fn run(&mut self) -> Option<Run<'a>> {
+        let header = self.header()?;
+        let run = if header & 1 == 0 {
+            let mut value = [0; 4];
+            let stored = self.take(self.width.div_ceil(8))?;
+            value[..stored.len()].copy_from_slice(stored);
+            Run::Same { value: u32::from_le_bytes(value), many: (header >> 1).min(self.left) }
+        } else {
+            // In eights; what the last one has too many is no value, and some writers leave it out.
+            let (eights, many) = (header >> 1, (header >> 1).saturating_mul(8).min(self.left));
+            let bits = self.take(eights.saturating_mul(self.width).min(self.bytes.len()))?;
+            (bits.len() * 8 >= many * self.width).then_some(Run::Each { bits, many })?
+        };
+        self.left -= run.many();
+        Some(run)
+    }
+}
+
+impl<'a> Iterator for Runs<'a> {
+    type Item = Result<Run<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.left > 0).then(|| self.run().ok_or_else(|| too_short("the runs")))
+    }
+}
+
+/// Counts the ones among bits, from the first one on.
+struct Ones<'a> {
+    bits: &'a [u8],
+    /// Words that are counted, and the ones in them.
+    before: usize,
+    counted: usize,
+}
+
+impl Ones<'_> {
+    /// How many are before a bit, which is none before those of earlier calls.
+    fn before(&mut self, bit: usize) -> usize {
+        while self.before < bit / 64 {
+            self.counted += word(self.bits, self.before * 8).count_ones() as usize;
+            self.before += 1;
+        }
+        let rest = word(self.bits, self.before * 8) & ((1 << (bit % 64)) - 1);
+        self.counted + rest.count_ones() as usize
+    }
+}
+
+/// Eight bytes from one on, or as many as there are.
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+/// The number that some bits are, at most 32.
+fn bits_at(bits: &[u8], at: usize, width: u8) -> u32 {
+    let number = word(bits, at / 8) >> (at % 8) & ((1_u64 << width) - 1);
+    u32::try_from(number).unwrap_or(NULL)
+}
+
+/// Places in a page are numbers of 32 bits, as the format counts a page's values.
+fn short(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NULL)
+}
+
+fn length_at(bytes: &[u8], at: usize) -> Result<usize> {
+    let length = bytes.get(at..).and_then(<[u8]>::first_chunk).ok_or_else(|| too_short("the lengths"))?;
+    Ok(u32::from_le_bytes(*length) as usize)
+}
+
+/// The values that indices mean.
+struct Dictionary {
+    bytes: Bytes,
+    /// Of texts, where each is.
+    texts: Vec<Range<usize>>,
+}
+
+impl Dictionary {
+    fn new(bytes: Bytes, many: u32, width: Width) -> Result<Self> {
+        let texts = if width == Width::Any {
+            Texts { bytes: &bytes, at: 0 }.take(many as usize).collect::<Result<_>>()?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { bytes, texts })
+    }
+}
+
+/// Where texts are that stand one after the other.
+struct Texts<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Texts<'_> {
+    type Item = Result<Range<usize>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = length_at(self.bytes, self.at).and_then(|length| {
+            let start = self.at + 4;
+            let end = start.checked_add(length).filter(|end| *end <= self.bytes.len());
+            Ok(start..end.ok_or_else(|| too_short("the texts"))?)
+        });
+        if let Ok(text) = &text {
+            self.at = text.end;
+        }
+        Some(text)
+    }
+}
+
+/// The values that were chosen so far.
+struct Values {
+    width: Width,
+    nulls: NullBufferBuilder,
+    /// Of texts all that were added. Of others room for all values, zero where none is yet; for a bit there is a byte.
+    bytes: MutableBuffer,
+    /// How many bytes hold values.
+    filled: usize,
+    /// Of texts, where each ends, after a zero.
+    ends: Vec<i32>,
+}
+
+impl Values {
+    fn new(width: Width, rows: usize) -> Self {
+        let (bytes, ends) = match width {
+            Width::Bit => (rows, Vec::new()),
+            Width::Bytes(width) => (rows * width, Vec::new()),
+            Width::Any => (0, vec![0]),
+        };
+        let bytes = MutableBuffer::from_len_zeroed(bytes);
+        Self { width, nulls: NullBufferBuilder::new(rows), bytes, filled: 0, ends }
+    }
+
+    /// Adds those of a page's values that stand at these places.
+    fn add_plain(&mut self, bytes: &[u8], places: &[u32]) -> Result<()> {
+        match self.width {
+            Width::Bit => self.add_bits(bytes, places),
+            Width::Bytes(_) => self.add_fixed(bytes, places),
+            Width::Any => {
+                let mut texts = Texts { bytes, at: 0 };
+                let mut next = 0;
+                self.add_texts(places, |place| {
+                    let text = texts.nth((place - next) as usize)?;
+                    next = place + 1;
+                    Some(text.map(|text| &bytes[text]))
+                })
+            }
+        }
+    }
+
+    /// Adds what indices mean.
+    fn add_of(&mut self, dictionary: &Dictionary, indices: &[u32]) -> Result<()> {
+        let Dictionary { bytes, texts } = dictionary;
+        match self.width {
+            Width::Any => {
+                self.add_texts(indices, |index| Some(Ok(&bytes[texts.get(index as usize)?.clone()])))
+            }
+            Width::Bit => Err(unknown(Encoding::RLE_DICTIONARY)),
+            Width::Bytes(_) => self.add_fixed(bytes, indices),
+        }
+    }
+
+    fn add_bits(&mut self, bytes: &[u8], places: &[u32]) -> Result<()> {
+        let room = &mut self.bytes[self.filled..][..places.len()];
+        for (value, place) in room.iter_mut().zip(places) {
+            if *place != NULL {
+                let byte = bytes.get(*place as usize / 8).ok_or_else(|| too_short("the values"))?;
+                *value = byte >> (place % 8) & 1;
+            }
+            self.nulls.append(*place != NULL);
+        }
+        self.filled += places.len();
+        Ok(())
+    }
+
+    fn add_fixed(&mut self, bytes: &[u8], places: &[u32]) -> Result<()> {
+        match self.width {
+            Width::Bytes(8) => self.add_wide::<8>(bytes, places),
+            _ => self.add_wide::<4>(bytes, places),
+        }
+    }
+
+    fn add_wide<const WIDTH: usize>(&mut self, bytes: &[u8], places: &[u32]) -> Result<()> {
+        let (stored, _) = bytes.as_chunks::<WIDTH>();
+        let room = self.bytes[self.filled..].as_chunks_mut::<WIDTH>().0;
+        for (value, place) in room.iter_mut().zip(places) {
+            if *place != NULL {
+                *value = *stored.get(*place as usize).ok_or_else(|| too_short("the values"))?;
+            }
+        }
+        places.iter().for_each(|place| self.nulls.append(*place != NULL));
+        self.filled += places.len() * WIDTH;
+        Ok(())
+    }
+
+    fn add_texts<'a>(
+        &mut self,
+        places: &[u32],
+        mut text_at: impl FnMut(u32) -> Option<Result<&'a [u8]>>,
+    ) -> Result<()> {
+        for place in places {
+            if *place != NULL {
+                self.bytes.extend_from_slice(text_at(*place).ok_or_else(|| too_short("the values"))??);
+            }
+            self.nulls.append(*place != NULL);
+            let end = i32::try_from(self.bytes.len()).map_err(|_| {
+                ParquetError::External(ArrowError::OffsetOverflowError(self.bytes.len()).into())
+            })?;
+            self.ends.push(end);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, data_type: &DataType) -> Result<ArrayRef> {
+        let nulls = self.nulls.finish();
+        let bytes = Buffer::from(self.bytes);
+        let array: ArrayRef = match self.width {
+            Width::Bit => {
+                let values = BooleanBuffer::collect_bool(bytes.len(), |row| bytes[row] == 1);
+                Arc::new(BooleanArray::new(values, nulls))
+            }
+            Width::Bytes(width) => {
+                let array = ArrayData::builder(data_type.clone()).len(bytes.len() / width).nulls(nulls);
+                make_array(array.add_buffer(bytes).build()?)
+            }
+            Width::Any => {
+                let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
+                match data_type {
+                    DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+                        Arc::new(BinaryArray::try_new(ends, bytes, nulls)?)
+                    }
+                    _ => Arc::new(StringArray::try_new(ends, bytes, nulls)?),
+                }
+            }
+        };
+        Ok(array)
+    }
+}
