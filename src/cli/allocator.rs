@@ -16,7 +16,10 @@ const KEPT: core::ffi::c_long = 1_000;
 /// and end. Whatever is given back and then needed again comes from the system page by page, each of them cleared. A server is not one
 /// of these commands: what it does not need for a while is for others.
 pub(crate) fn keep_freed_memory() {
-    #[expect(unsafe_code, reason = "a C function that sets a number; the test below knows that it is this one")]
+    #[expect(
+        unsafe_code,
+        reason = "a C function that sets a number; the test below knows that it is this one"
+    )]
     unsafe {
         mi_option_set_default(PURGE_DELAY, KEPT);
     }

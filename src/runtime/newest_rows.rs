@@ -84,51 +84,96 @@ pub(crate) struct Offer {
     pub(crate) row: u32,
 }
 
-/// The leaders of all slots, packed: fresh memory is zero, and holds no leaders before anything is written to it.
-#[derive(Debug, Default)]
-pub(crate) struct Leaders(Vec<Packed>);
+/// A leader, or none, as it lies in memory: fresh memory is zero, and holds no leaders before anything is written to it.
+pub(crate) trait Packed: AsRef<[u64]> + Copy + Default {
+    fn pack(leader: Leader) -> Self;
+    fn unpack(self) -> Option<Leader>;
+}
 
 /// 0 for no leader, 1 for one without created time, 2 for one with; its event time, created time and place.
-type Packed = [u64; 4];
+pub(crate) type WithCreated = [u64; 4];
 
-const NO_LEADER: Packed = [0; 4];
+/// One more than its place, 0 for no leader; its event time. Created times are left out.
+pub(crate) type WithoutCreated = [u64; 2];
 
-fn pack(leader: Leader) -> Packed {
-    let Leader { event_time, created_time, place } = leader;
-    let kind = 1 + u64::from(created_time.is_some());
-    [kind, event_time.cast_unsigned(), created_time.unwrap_or(0).cast_unsigned(), place]
-}
-
-fn unpack([kind, event_time, created_time, place]: Packed) -> Option<Leader> {
-    let created_time = (kind == 2).then_some(created_time.cast_signed());
-    (kind > 0).then_some(Leader { event_time: event_time.cast_signed(), created_time, place })
-}
-
-impl Leaders {
-    /// So many slots without a row.
-    pub(crate) fn new(slots: usize) -> Self {
-        Self(vec![NO_LEADER; slots])
+impl Packed for WithCreated {
+    fn pack(Leader { event_time, created_time, place }: Leader) -> Self {
+        let kind = 1 + u64::from(created_time.is_some());
+        [kind, event_time.cast_unsigned(), created_time.unwrap_or(0).cast_unsigned(), place]
     }
 
-    /// Offers rows to slots, in any order; a slot that is not there is made, with all before it.
-    pub(crate) fn offer(&mut self, candidates: &Candidates<'_>, offers: &[Offer]) {
+    fn unpack(self) -> Option<Leader> {
+        let [kind, event_time, created_time, place] = self;
+        let created_time = (kind == 2).then_some(created_time.cast_signed());
+        (kind > 0).then_some(Leader { event_time: event_time.cast_signed(), created_time, place })
+    }
+}
+
+impl Packed for WithoutCreated {
+    fn pack(Leader { event_time, place, .. }: Leader) -> Self {
+        // No row is at the last place, which means nowhere.
+        [place.wrapping_add(1), event_time.cast_unsigned()]
+    }
+
+    fn unpack(self) -> Option<Leader> {
+        let [after_place, event_time] = self;
+        let place = after_place.checked_sub(1)?;
+        Some(Leader { event_time: event_time.cast_signed(), created_time: None, place })
+    }
+}
+
+/// The leaders of all slots.
+#[derive(Debug)]
+pub(crate) struct Leaders<P>(Vec<P>);
+
+impl<P> Default for Leaders<P> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<P: Packed> Leaders<P> {
+    /// So many slots without a row.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(vec![P::default(); slots])
+    }
+
+    /// Offers rows to slots, in any order; a slot that is not there is made, with all before it. Where a row is as new as what
+    /// leads, as far as times tell, `on_tie` is called with the slot and both.
+    pub(crate) fn offer(
+        &mut self,
+        candidates: &Candidates<'_>,
+        offers: &[Offer],
+        mut on_tie: impl FnMut(u32, [Leader; 2]),
+    ) {
         if let Some(last) = offers.iter().map(|offer| offer.slot as usize).max()
             && last >= self.0.len()
         {
-            self.0.resize(last + 1, NO_LEADER);
+            self.0.resize(last + 1, P::default());
         }
         for block in offers.chunks(BLOCK) {
             // Asked for all at once, the leaders arrive together; the comparison below would wait for each in turn.
-            let kinds = block.iter().map(|offer| self.0[offer.slot as usize][0]);
-            std::hint::black_box(kinds.fold(0, |sum, kind| sum ^ kind));
+            let words = block.iter().map(|offer| self.0[offer.slot as usize].as_ref()[0]);
+            std::hint::black_box(words.fold(0, |sum, word| sum ^ word));
             for offer in block {
                 let leading = &mut self.0[offer.slot as usize];
                 let leader = candidates.leader(offer.row as usize);
-                if unpack(*leading).is_none_or(|known| known < leader) {
-                    *leading = pack(leader);
+                let known = leading.unpack();
+                if let Some(known) = known
+                    && (known.event_time, known.created_time) == (leader.event_time, leader.created_time)
+                {
+                    on_tie(offer.slot, [known, leader]);
+                }
+                if known.is_none_or(|known| known < leader) {
+                    *leading = P::pack(leader);
                 }
             }
         }
+    }
+
+    /// Puts a row in the place of what leads a slot.
+    pub(crate) fn put(&mut self, slot: usize, leader: Leader) {
+        self.0[slot] = P::pack(leader);
     }
 
     /// The slots of all, those of each behind those of the one before.
@@ -140,12 +185,12 @@ impl Leaders {
 
     /// The leader of a slot.
     pub(crate) fn of_slot(&self, slot: usize) -> Option<Leader> {
-        unpack(self.0[slot])
+        self.0[slot].unpack()
     }
 
     /// By slot.
     pub(crate) fn by_slot(&self) -> impl Iterator<Item = Option<Leader>> {
-        self.0.iter().copied().map(unpack)
+        self.0.iter().copied().map(P::unpack)
     }
 }
 

@@ -212,7 +212,7 @@ pub trait OfflineStore: Debug + Send + Sync {
 
     /// Reads a source; see [`PinnedSource::scan`].
     async fn scan(&self, scan: &SourceScan, take: Arc<TakeBatch>) -> Result<u64> {
-        self.pin(&scan.source).await?.scan(&scan.columns, scan.range, take).await
+        self.pin(&scan.source).await?.scan(&scan.columns, scan.range, CreatedTimes::Read, take).await
     }
 
     /// Adds rows to a source and returns the name of the part that holds them. They are a batch as [`PinnedSource::scan`]
@@ -229,16 +229,31 @@ pub trait OfflineStore: Debug + Send + Sync {
     }
 }
 
+/// Whether a scan reads the created times of a source that has some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreatedTimes {
+    /// It does.
+    Read,
+    /// It does not: all of them are null.
+    LeftOut,
+}
+
 /// A source that can be read more than once, and has the same rows each time.
 #[async_trait]
 pub trait PinnedSource: Debug + Send + Sync {
     /// Gives all rows with event times in the range (none: all rows): batches with these columns, which are as in
     /// [`SourceScan::columns`], then [`EVENT_TIME`], [`CREATED_TIME`] and [`PLACE`]. Rows without event time are left out;
     /// how many of them were read is the answer. A column that is missing is an error with the nearest name suggested.
-    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64>;
+    async fn scan(
+        &self,
+        columns: &SchemaRef,
+        range: Option<Interval>,
+        created: CreatedTimes,
+        take: Arc<TakeBatch>,
+    ) -> Result<u64>;
 
     /// Gives the rows at these places, which are sorted and distinct and come from a scan: batches with these columns,
-    /// then [`PLACE`].
+    /// then [`PLACE`]. The last of the columns may be [`CREATED_TIME`].
     async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()>;
 
     /// Whether columns lie apart, so that reading half of them is half of the work.

@@ -29,7 +29,7 @@ use provender_core::model::{BucketPath, DataSource, FileFormat, SourceKind};
 use provender_core::registry::Interval;
 use provender_core::time::Timestamp;
 use provender_runtime::provider::{
-    OfflineStore, PinnedSource, ScanSize, SourceDescription, SourceScan, TakeBatch,
+    CreatedTimes, OfflineStore, PinnedSource, ScanSize, SourceDescription, SourceScan, TakeBatch,
 };
 use provender_runtime::{Error, ErrorKind, Result};
 
@@ -173,8 +173,15 @@ struct PinnedFiles {
 
 #[async_trait]
 impl PinnedSource for PinnedFiles {
-    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64> {
+    async fn scan(
+        &self,
+        columns: &SchemaRef,
+        range: Option<Interval>,
+        created: CreatedTimes,
+        take: Arc<TakeBatch>,
+    ) -> Result<u64> {
         let shape = Shape::new(&self.source, self.format, columns, Wanted::InRange(range))?;
+        let shape = if created == CreatedTimes::Read { shape } else { shape.without_created_times() };
         // A column that is nowhere is told before anything is read.
         let (first, _) = describe_file(self.files[0].clone(), self.format).await?;
         shape.positions(&self.files[0].label, &first)?;

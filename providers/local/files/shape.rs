@@ -53,6 +53,9 @@ const SKIPPED: u64 = 32;
 pub(super) struct Shape {
     columns: Vec<(String, DataType)>,
     times: Times,
+    /// Whether there is a column of created times, and whether it is read: else it is null.
+    has_created: bool,
+    reads_created: bool,
     pub(super) wanted: Wanted,
     pub(super) format: FileFormat,
     schema: SchemaRef,
@@ -85,7 +88,8 @@ impl Shape {
             fields.push(Arc::new(Field::new(CREATED_TIME, DataType::Int64, true)));
         }
         fields.push(Arc::new(Field::new(PLACE, DataType::UInt64, false)));
-        let columns = columns.fields().iter();
+        let has_created = fields.iter().any(|field| field.name() == CREATED_TIME);
+        let columns = columns.fields().iter().filter(|field| field.name() != CREATED_TIME);
         let columns =
             columns.map(|field| (source.column_of(field.name()).to_owned(), field.data_type().clone()));
         Ok(Self {
@@ -95,11 +99,18 @@ impl Shape {
                 created: source.created_timestamp_column.as_deref().map(|name| time_names(source, name)),
                 unit: source.timestamp_unit,
             },
+            has_created,
+            reads_created: has_created,
             wanted,
             format,
             schema: Arc::new(Schema::new(fields)),
             skipped: AtomicU64::new(0),
         })
+    }
+
+    /// The same, with nulls for the created times. That they are there, and times, is found out still.
+    pub(super) fn without_created_times(self) -> Self {
+        Self { reads_created: false, ..self }
     }
 
     /// Whether some of so many rows from a place on may be wanted.
@@ -148,8 +159,9 @@ impl Shape {
             }
             positions.push(position);
         }
-        let times = [Some(&self.times.event), self.times.created.as_ref()];
-        for name in times.into_iter().flatten().filter(|_| !self.wants_few()) {
+        let event = Some((&self.times.event, true)).filter(|_| !self.wants_few());
+        let created = self.times.created.as_ref().filter(|_| self.has_created);
+        for (name, is_read) in event.into_iter().chain(created.map(|name| (name, self.reads_created))) {
             let (position, field) = find(schema, file, time_column(schema, name))?;
             if self.format == FileFormat::Parquet && !columns::is_time(field.data_type(), self.times.unit) {
                 let held = columns::type_name(field.data_type());
@@ -161,7 +173,9 @@ impl Shape {
                 };
                 return Err(bad_cell(file, field.name(), &error, None).with_hint(hint));
             }
-            positions.push(position);
+            if is_read {
+                positions.push(position);
+            }
         }
         positions.sort_unstable();
         positions.dedup();
@@ -247,7 +261,9 @@ impl Shape {
         }
         if let Some(event_times) = times {
             columns.push(Arc::new(event_times));
-            columns.push(match &self.times.created {
+        }
+        if self.has_created {
+            columns.push(match self.times.created.as_ref().filter(|_| self.reads_created) {
                 None => Arc::new(Int64Array::new_null(kept.num_rows())),
                 Some(names) => Arc::new(self.times(file, &kept, names, row_of)?),
             });

@@ -14,13 +14,14 @@ use provender_core::registry::Interval;
 use provender_core::time::{Duration, Timestamp};
 
 use super::slots::{Slots, Visibility, in_parts};
+use super::ties::Ties;
 use super::{EntityFrame, HistoricalRequest};
 use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
-use crate::newest_rows::{Candidates, Chosen, Leader, Leaders, locked};
+use crate::newest_rows::{Candidates, Chosen, Leader, Leaders, Packed, WithCreated, WithoutCreated, locked};
 use crate::numbered_places::NOWHERE;
-use crate::provider::OfflineStore;
+use crate::provider::{CreatedTimes, OfflineStore, PinnedSource};
 use crate::{Error, ErrorKind, Result};
 
 /// What a view gave: one column for each requested feature, as long as the frame.
@@ -66,23 +67,80 @@ pub(super) async fn join_view(
     let keys = Arc::new(Schema::new(keys.collect::<Vec<_>>()));
     let context = |error: Error| error.context(format!("could not read the history of `{}`", requested.view));
 
+    let has_created = source.created_timestamp_column.is_some();
     let source = offline.pin(source).await.map_err(context)?;
-    let leaders = Arc::new(Mutex::new(Leaders::new(slots.len())));
-    let take = {
-        let (slots, leaders) = (Arc::clone(&slots), Arc::clone(&leaders));
-        move |batch: RecordBatch| {
-            let candidates = Candidates::new(&batch)?;
-            let offers = slots.first_that_see(&candidates, visibility)?;
-            locked(&leaders).offer(&candidates, &offers);
-            Ok(())
-        }
-    };
-    let skipped = source.scan(&keys, Some(range), Arc::new(take)).await.map_err(context)?;
-    let leaders = std::mem::take(&mut *locked(&leaders));
-    let of_slots = Arc::clone(&slots);
-    let chosen = on_blocking_thread(move || choose(leaders, &of_slots, visibility)).await?;
-    let columns = chosen.read(source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
+    let history = History { source, keys, range, slots: Arc::clone(&slots), visibility };
+    let (chosen, skipped) = history.choose(has_created).await.map_err(context)?;
+    let columns = chosen.read(history.source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
     Ok(JoinedView { columns, skipped })
+}
+
+/// The history of a view, and what looks at it.
+struct History {
+    source: Arc<dyn PinnedSource>,
+    keys: SchemaRef,
+    range: Interval,
+    slots: Arc<Slots>,
+    visibility: Visibility,
+}
+
+impl History {
+    /// What each slot sees, and how many rows have no event time. Created times are read where they decide which slots see a row;
+    /// else for the rows that are equally new without them, unless there are many, or reading them is no more work.
+    async fn choose(&self, has_created: bool) -> Result<(Chosen, u64)> {
+        let is_asked = has_created && self.visibility.created_before_event_time;
+        if !is_asked && self.source.has_columns_apart() {
+            let ties = has_created.then(|| Ties::new(self.slots.len()));
+            let (outcome, mut leaders, ties) = self.scan::<WithoutCreated>(CreatedTimes::LeftOut, ties).await;
+            match ties {
+                Some(ties) if ties.are_too_many() => {}
+                ties => {
+                    let skipped = outcome?;
+                    if let Some(ties) = ties {
+                        ties.decide(self.source.as_ref(), &mut leaders).await?;
+                    }
+                    return Ok((self.newest(leaders).await?, skipped));
+                }
+            }
+        }
+        let (outcome, leaders, _) = self.scan::<WithCreated>(CreatedTimes::Read, None).await;
+        let skipped = outcome?;
+        Ok((self.newest(leaders).await?, skipped))
+    }
+
+    /// Reads keys and times. With ties, rows that are equally new are kept there, and an error ends it when they are too many.
+    async fn scan<P: Packed + Send + 'static>(
+        &self,
+        created: CreatedTimes,
+        ties: Option<Ties>,
+    ) -> (Result<u64>, Leaders<P>, Option<Ties>) {
+        let found = Arc::new(Mutex::new((Leaders::new(self.slots.len()), ties)));
+        let take = {
+            let (slots, visibility, found) = (Arc::clone(&self.slots), self.visibility, Arc::clone(&found));
+            move |batch: RecordBatch| {
+                let candidates = Candidates::new(&batch)?;
+                let offers = slots.first_that_see(&candidates, visibility)?;
+                let (leaders, ties) = &mut *locked(&found);
+                leaders.offer(&candidates, &offers, |slot, rows| {
+                    if let Some(ties) = ties {
+                        ties.add(slot, rows);
+                    }
+                });
+                match ties {
+                    Some(ties) if ties.are_too_many() => Err(Error::invalid("many rows are equally new")),
+                    _ => Ok(()),
+                }
+            }
+        };
+        let outcome = self.source.scan(&self.keys, Some(self.range), created, Arc::new(take)).await;
+        let found = std::mem::take(&mut *locked(&found));
+        (outcome, found.0, found.1)
+    }
+
+    async fn newest<P: Packed + Send + Sync + 'static>(&self, leaders: Leaders<P>) -> Result<Chosen> {
+        let (slots, visibility) = (Arc::clone(&self.slots), self.visibility);
+        on_blocking_thread(move || choose(leaders, &slots, visibility)).await
+    }
 }
 
 fn feature_schema(requested: &RequestedView, view: &FeatureView) -> Result<SchemaRef> {
@@ -108,7 +166,7 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
 }
 
 /// What each slot sees at the end: the newest of the rows that lead it and the slots of its key before it.
-fn choose(leaders: Leaders, slots: &Slots, visibility: Visibility) -> Result<Chosen> {
+fn choose<P: Packed + Sync>(leaders: Leaders<P>, slots: &Slots, visibility: Visibility) -> Result<Chosen> {
     let mut places = vec![NOWHERE; slots.len()];
     let (mut rest, leading) = (places.as_mut_slice(), &leaders);
     std::thread::scope(|threads| {

@@ -10,6 +10,7 @@ mod slots;
 mod spine;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod write;
 
 use std::collections::BTreeMap;

@@ -17,7 +17,7 @@ use crate::blocking::on_blocking_thread;
 use crate::columns;
 use crate::feature_request::{RequestedView, ResolvedRequest};
 use crate::newest_rows::{Candidates, locked};
-use crate::provider::{OfflineStore, SourceScan};
+use crate::provider::{CreatedTimes, OfflineStore};
 use crate::{Error, ErrorKind, Result};
 
 /// Name of the time column of such a frame.
@@ -42,15 +42,13 @@ pub(super) async fn of_range(
     for view in views {
         let (_, source) = history(objects, &view.view)?;
         let fields = view.join_keys.iter().map(|(key, _)| columns::field(&key.name, &key.value_type));
-        let scan = SourceScan {
-            source: source.clone(),
-            columns: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
-            range: Some(Interval { from: start, to: end }),
-        };
+        let columns = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let range = Some(Interval { from: start, to: end });
         let context = |error: Error| error.context(format!("could not read the history of `{}`", view.view));
         let taken = Arc::clone(&pairs);
         let take = move |batch| locked(&taken).take_in(&batch);
-        offline.scan(&scan, Arc::new(take)).await.map_err(context)?;
+        let source = offline.pin(source).await.map_err(context)?;
+        source.scan(&columns, range, CreatedTimes::LeftOut, Arc::new(take)).await.map_err(context)?;
         let nulls = std::mem::take(&mut locked(&pairs).null_keys);
         if nulls > 0 {
             null_keys.insert(view.view.clone(), nulls);

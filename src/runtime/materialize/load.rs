@@ -17,9 +17,11 @@ use provender_core::time::Timestamp;
 use crate::blocking::{on_blocking_thread, side_by_side};
 use crate::columns::{self, RowColumns};
 use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
-use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, Offer, locked};
+use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, Offer, WithCreated, locked};
 use crate::numbered_places::NOWHERE;
-use crate::provider::{OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome};
+use crate::provider::{
+    CreatedTimes, OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of one write.
@@ -63,7 +65,8 @@ pub(super) async fn count(
         counted.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         Ok(())
     };
-    source.scan(&Arc::new(Schema::empty()), Some(interval), Arc::new(take)).await?;
+    let columns = Arc::new(Schema::empty());
+    source.scan(&columns, Some(interval), CreatedTimes::LeftOut, Arc::new(take)).await?;
     Ok(count.load(Ordering::Relaxed))
 }
 
@@ -86,7 +89,8 @@ pub(super) async fn load(
             Ok(())
         }
     };
-    let no_event_time = source.scan(&join_keys(table), Some(interval), Arc::new(take)).await?;
+    let keys = join_keys(table);
+    let no_event_time = source.scan(&keys, Some(interval), CreatedTimes::Read, Arc::new(take)).await?;
     let mut loaded = Loaded {
         rows_read: newest.rows_read.load(Ordering::Relaxed),
         null_keys: newest.null_keys.load(Ordering::Relaxed),
@@ -129,7 +133,7 @@ struct NewestPerKey {
 struct Part {
     keys: KeyIndex,
     /// By number of a key.
-    leaders: Leaders,
+    leaders: Leaders<WithCreated>,
 }
 
 impl NewestPerKey {
@@ -159,7 +163,8 @@ impl NewestPerKey {
                     slot: number,
                     row: u32::try_from(key.row).unwrap_or(u32::MAX),
                 });
-                leaders.offer(&candidates, &offers.collect::<Vec<_>>());
+                // With created times and places no two rows are equal.
+                leaders.offer(&candidates, &offers.collect::<Vec<_>>(), |_, _| {});
             }
         }
         Ok(())
@@ -169,7 +174,7 @@ impl NewestPerKey {
     async fn sorted(self: Arc<Self>, source: &dyn PinnedSource, table: &OnlineTable) -> Result<SortedRows> {
         let (keys, leaders, chosen) = on_blocking_thread(move || {
             let parts = self.parts.iter().map(|part| std::mem::take(&mut *locked(part)));
-            let (indexes, leaders): (Vec<KeyIndex>, Vec<Leaders>) =
+            let (indexes, leaders): (Vec<KeyIndex>, Vec<Leaders<WithCreated>>) =
                 parts.map(|part| (part.keys, part.leaders)).unzip();
             let chosen = || {
                 let leaders = Leaders::joined(leaders);
@@ -189,7 +194,7 @@ impl NewestPerKey {
 
 struct SortedRows {
     keys: SortedKeys,
-    leaders: Leaders,
+    leaders: Leaders<WithCreated>,
     /// In the order of keys.
     values: Vec<ArrayRef>,
     /// The first key whose row was not made yet.

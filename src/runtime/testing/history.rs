@@ -14,8 +14,8 @@ use provender_core::registry::Interval;
 use crate::columns::{CellError, cast, to_nanos};
 use crate::newest_rows::locked;
 use crate::provider::{
-    CREATED_TIME, EVENT_TIME, OfflineStore, PLACE, PinnedSource, ScanSize, SourceDescription, SourceScan,
-    TakeBatch,
+    CREATED_TIME, CreatedTimes, EVENT_TIME, OfflineStore, PLACE, PinnedSource, ScanSize, SourceDescription,
+    SourceScan, TakeBatch,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -107,6 +107,13 @@ impl PinnedMemory {
         to_nanos(self.column(name)?, self.source.timestamp_unit).map_err(bad)
     }
 
+    fn created_times(&self) -> Result<Int64Array> {
+        match &self.source.created_timestamp_column {
+            Some(name) => self.times(name),
+            None => Ok(Int64Array::new_null(self.rows.num_rows())),
+        }
+    }
+
     /// Gives the rows to keep with these columns and those of the source's own, in small batches, the last first.
     fn give(
         &self,
@@ -118,7 +125,10 @@ impl PinnedMemory {
         let mut fields: Vec<_> = columns.fields().iter().map(|field| field.as_ref().clone()).collect();
         let mut values = Vec::new();
         for field in &fields {
-            values.push(cast(self.column(field.name())?, field.data_type()).map_err(bad)?);
+            values.push(match field.name().as_str() {
+                CREATED_TIME => Arc::new(self.created_times()?),
+                name => cast(self.column(name)?, field.data_type()).map_err(bad)?,
+            });
         }
         let rows = UInt64Array::from_iter_values(0..self.rows.num_rows() as u64);
         for (field, column) in
@@ -141,11 +151,17 @@ impl PinnedSource for PinnedMemory {
         true
     }
 
-    async fn scan(&self, columns: &SchemaRef, range: Option<Interval>, take: Arc<TakeBatch>) -> Result<u64> {
+    async fn scan(
+        &self,
+        columns: &SchemaRef,
+        range: Option<Interval>,
+        created: CreatedTimes,
+        take: Arc<TakeBatch>,
+    ) -> Result<u64> {
         let event_times = self.times(self.source.timestamp_field.as_deref().unwrap_or_default())?;
-        let created_times = match &self.source.created_timestamp_column {
-            Some(name) => self.times(name)?,
-            None => Int64Array::new_null(self.rows.num_rows()),
+        let created_times = match created {
+            CreatedTimes::Read => self.created_times()?,
+            CreatedTimes::LeftOut => Int64Array::new_null(self.rows.num_rows()),
         };
         let seen = |time: i64| {
             range.is_none_or(|range| range.from.as_nanos() <= time && time <= range.to.as_nanos())

@@ -1,0 +1,76 @@
+//! Rows of one key and event time. The created time says which of them is newer; it is a third of what a scan of keys would read,
+//! and so it is read for these rows only.
+
+use std::sync::Arc;
+
+use arrow::array::AsArray as _;
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+use crate::newest_rows::{Chosen, Leader, Leaders, WithoutCreated};
+use crate::provider::{CREATED_TIME, PinnedSource};
+use crate::{Error, ErrorKind, Result};
+
+/// Of so many slots one may have rows that are equally new; where more have, their created times are read with their keys.
+const SLOTS_PER_TIE: usize = 8;
+/// So many may in any case; in tests so few that random histories have too many as often as not.
+const FEW: usize = if cfg!(any(test, feature = "testing")) { 3 } else { 1_000 };
+
+/// Rows that were as new as what led their slot, and what led it.
+#[derive(Debug)]
+pub(super) struct Ties {
+    rows: Vec<(u32, Leader)>,
+    most: usize,
+}
+
+impl Ties {
+    /// None yet, among so many slots.
+    pub(super) fn new(slots: usize) -> Self {
+        Self { rows: Vec::new(), most: 2 * (slots / SLOTS_PER_TIE).max(FEW) }
+    }
+
+    /// Keeps two rows that are equally new.
+    pub(super) fn add(&mut self, slot: u32, rows: [Leader; 2]) {
+        if !self.are_too_many() {
+            self.rows.extend(rows.map(|row| (slot, row)));
+        }
+    }
+
+    /// Whether some were not kept, perhaps.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.rows.len() >= self.most
+    }
+
+    /// Lets the one with the latest created time lead, and of those the last one.
+    ///
+    /// # Errors
+    /// A source that cannot be read.
+    pub(super) async fn decide(
+        mut self,
+        source: &dyn PinnedSource,
+        leaders: &mut Leaders<WithoutCreated>,
+    ) -> Result<()> {
+        // What was beaten since is no longer of interest.
+        self.rows.retain(|(slot, row)| {
+            leaders.of_slot(*slot as usize).is_some_and(|leader| leader.event_time == row.event_time)
+        });
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let chosen = Chosen::new(self.rows.iter().map(|(_, row)| row.place).collect())?;
+        let column = Arc::new(Schema::new(vec![Field::new(CREATED_TIME, DataType::Int64, true)]));
+        let rows: Vec<u32> = (0..).take(self.rows.len()).collect();
+        let read = chosen.read(source, &column, &rows).await?;
+        let created_times = read.first().and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let created_times = created_times.ok_or_else(|| Error::new(ErrorKind::Bug, "no created times"))?;
+        for ((_, row), created_time) in self.rows.iter_mut().zip(created_times) {
+            row.created_time = created_time;
+        }
+        self.rows.sort_unstable();
+        for rows in self.rows.chunk_by(|(one, _), (next, _)| one == next) {
+            if let Some((slot, newest)) = rows.last() {
+                leaders.put(*slot as usize, *newest);
+            }
+        }
+        Ok(())
+    }
+}
