@@ -10,7 +10,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const PURGE_DELAY: mi_option_t = 15;
 
 /// How long freed memory is kept, in milliseconds; mimalloc would keep it for 10.
-const KEPT: core::ffi::c_long = 1_000;
+const KEPT: core::ffi::c_long = 100;
 
 /// Keeps freed memory for what comes next, unless `MIMALLOC_PURGE_DELAY` says something else: for commands that do one piece of work
 /// and end. Whatever is given back and then needed again comes from the system page by page, each of them cleared. A server is not one
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn freed_memory_is_kept_for_a_second() {
+    fn freed_memory_is_kept_for_a_while() {
         #[expect(unsafe_code, reason = "a C function that gives a number")]
         let options = || [14, PURGE_DELAY, 16, 17, 18].map(|option| unsafe { mi_option_get(option) });
         // What mimalloc 2 begins with: it is the one option among these that is 10.

@@ -23,7 +23,7 @@ use crate::provider::{PinnedSource, asked_columns, places, scanned_times, too_ma
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are looked up together: so few that what they touch stays in the nearest of the processor's caches.
-pub(crate) const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 128;
 
 /// So many rows in blocks that are looked up together.
 pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
@@ -251,8 +251,8 @@ impl Chosen {
 
 /// Columns that are read together at least, how many such reads there are at most (each looks at the ends of all files
 /// again), and how many at the same time.
-const COLUMNS_AT_A_TIME: usize = 3;
-const READS: usize = 4;
+const COLUMNS_AT_A_TIME: usize = 2;
+const READS: usize = 5;
 const READS_AT_ONCE: usize = 2;
 /// Where fewer rows than this are chosen of each part of a source, all columns are read together: to open the parts would
 /// take longer.

@@ -25,13 +25,16 @@ pub(super) struct Slots {
     keys: FrameKeys,
     /// By number of a key: its first slot; one more at the end.
     starts: Vec<u32>,
-    /// Of each slot; then so many more that a search for few may look at them.
+    /// Of each slot.
     times: Vec<i64>,
+    /// The same, in units so large that they take half of the memory; then so many more that a search for few may look at them.
+    coarse: Vec<i32>,
+    unit: Unit,
     /// By entity row; [`NONE`] where it has no slot.
     of_row: Vec<u32>,
 }
 
-/// Times of fewer slots than this are looked for in four steps.
+/// Times of so many slots are looked at side by side.
 const FEW_TIMES: usize = 16;
 
 /// No key, no slot: there are fewer of either.
@@ -48,7 +51,11 @@ impl Slots {
         }
         let (keys, key_of_row) = FrameKeys::new(columns, times)?;
         let (starts, times_of_slots) = distinct_times(&key_of_row, keys.len(), times.values());
-        let slots = Self { keys, starts, times: times_of_slots, of_row: Vec::new() };
+        let unit = Unit::of(&times_of_slots);
+        let many = times_of_slots.len();
+        let coarse = |slot| times_of_slots.get(slot).map_or(i32::MAX, |time| unit.coarse(*time));
+        let coarse = made_side_by_side(many + FEW_TIMES, coarse);
+        let slots = Self { keys, starts, times: times_of_slots, coarse, unit, of_row: Vec::new() };
         let of_row = made_side_by_side(times.len(), |row| match key_of_row[row] {
             NONE => NONE,
             key => {
@@ -66,19 +73,30 @@ impl Slots {
 
     /// The first of the slots from `start` to `end`, those of one key, whose time is not before this one; else `end`.
     fn at_or_after(&self, start: u32, end: u32, earliest: i64) -> u32 {
-        let (first, many) = (start as usize, (end - start) as usize);
-        if many >= FEW_TIMES {
-            let before = self.times[first..first + many].partition_point(|time| *time < earliest);
-            return start + u32::try_from(before).unwrap_or(0);
+        let coarse = self.unit.coarse(earliest);
+        let many = end - start;
+        let mut slot = start
+            + if many as usize > FEW_TIMES {
+                let times = &self.coarse[start as usize..end as usize];
+                u32::try_from(times.partition_point(|time| *time < coarse)).unwrap_or(0)
+            } else {
+                // Always the same steps: the processor need not guess how many, and goes on with the next row meanwhile.
+                let few = &self.coarse[start as usize..start as usize + FEW_TIMES];
+                few.iter().zip(0..).map(|(time, at)| u32::from((*time < coarse) & (at < many))).sum()
+            };
+        // Of those that are as early in coarse units, nearly always none, the times themselves tell.
+        while slot < end && self.coarse[slot as usize] == coarse && self.times[slot as usize] < earliest {
+            slot += 1;
         }
-        // Always the same steps: the processor need not guess how many, and goes on with the next row meanwhile.
-        let times = &self.times[first..first + FEW_TIMES - 1];
-        let mut before = 0;
-        for step in [8, 4, 2, 1] {
-            let next = before + step;
-            before += step * usize::from((next <= many) & (times[next - 1] < earliest));
-        }
-        start + u32::try_from(before).unwrap_or(0)
+        slot
+    }
+
+    /// Whether a row is not older than the ttl at the time of a slot; the one after the last has any time.
+    fn is_alive(&self, visibility: Visibility, event_time: i64, slot: u32) -> bool {
+        let last = self.unit.coarse(visibility.last_seen(event_time));
+        let coarse = self.coarse[slot as usize];
+        let is_alive = |time: &i64| visibility.is_alive(event_time, *time);
+        (coarse < last) | (coarse == last && self.times.get(slot as usize).is_some_and(is_alive))
     }
 
     /// How many slots there are.
@@ -93,7 +111,7 @@ impl Slots {
 
     /// The time of each slot.
     pub(super) fn times(&self) -> &[i64] {
-        &self.times[..self.len()]
+        &self.times
     }
 
     /// The slot of each entity row; [`NONE`] where it has no slot.
@@ -121,7 +139,7 @@ impl Slots {
                 *run = self.run(row.number);
             }
             // Asked for all at once, the times of a block arrive together; the search below would wait for each in turn.
-            let ends = |(start, end): &(u32, u32)| self.times[*start as usize] ^ self.times[*end as usize];
+            let ends = |(start, end): &(u32, u32)| self.coarse[*start as usize] ^ self.coarse[*end as usize];
             std::hint::black_box(runs[..many].iter().map(ends).fold(0, |sum, times| sum ^ times));
             let mut found = 0;
             for (row, (start, end)) in numbers.iter().zip(&runs[..many]) {
@@ -129,9 +147,8 @@ impl Slots {
                 let Some(earliest) = visibility.earliest(leader) else { continue };
                 let slot = self.at_or_after(*start, *end, earliest);
                 // What is too old for the first is too old for the later ones, and so is what it would stand before.
-                let is_alive = visibility.is_alive(leader.event_time, self.times[slot as usize]);
                 seen[found] = Offer { slot, row: row.row };
-                found += usize::from((slot < *end) & is_alive);
+                found += usize::from((slot < *end) & self.is_alive(visibility, leader.event_time, slot));
             }
             offers.extend_from_slice(&seen[..found]);
         }
@@ -153,6 +170,11 @@ impl Visibility {
         }
     }
 
+    /// The last entity time at which a row is not older than the ttl.
+    const fn last_seen(self, event_time: i64) -> i64 {
+        if self.ttl.is_zero() { i64::MAX } else { event_time.saturating_add(self.ttl.as_nanos()) }
+    }
+
     /// Whether a row is not older than the ttl at an entity time.
     pub(super) fn is_alive(self, event_time: i64, time: i64) -> bool {
         self.ttl.is_zero() || event_time >= time.saturating_sub(self.ttl.as_nanos())
@@ -163,8 +185,31 @@ fn too_many() -> Error {
     Error::invalid("the entity frame has more than four billion rows").with_hint("ask in parts")
 }
 
-/// The distinct times of each key's rows, in order: by key where they begin, with one more at the end, and the times, with
-/// [`FEW_TIMES`] more.
+/// A unit of time, two to the power of some nanoseconds, in which the times of slots fit into 31 bits.
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    /// The earliest time of a slot, which is 0.
+    first: i64,
+    shift: u32,
+}
+
+impl Unit {
+    fn of(times: &[i64]) -> Self {
+        let first = times.iter().copied().min().unwrap_or(0);
+        let last = times.iter().copied().max().unwrap_or(0);
+        let bits = u64::BITS - last.abs_diff(first).leading_zeros();
+        Self { first, shift: bits.saturating_sub(i32::BITS - 1) }
+    }
+
+    /// A time in this unit. What is before all slots is as early as the first of them, what is after all of them may be as late as
+    /// the last one: only of times that are equal in this unit it is not known which one is earlier.
+    fn coarse(self, time: i64) -> i32 {
+        let after = time.max(self.first).abs_diff(self.first) >> self.shift;
+        i32::try_from(after).unwrap_or(i32::MAX)
+    }
+}
+
+/// The distinct times of each key's rows, in order: by key where they begin, with one more at the end, and the times.
 fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, Vec<i64>) {
     let mut starts = vec![0_u32; keys + 1];
     for key in key_of_row.iter().filter(|key| **key != NONE) {
@@ -173,8 +218,7 @@ fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, 
     for key in 0..keys {
         starts[key + 1] += starts[key];
     }
-    let mut sorted = Vec::with_capacity(starts[keys] as usize + FEW_TIMES);
-    sorted.resize(starts[keys] as usize, 0);
+    let mut sorted = vec![0; starts[keys] as usize];
     let mut distinct = vec![0_u32; keys];
     let (mut times_left, mut distinct_left, mut first_key) = (&mut sorted[..], &mut distinct[..], 0);
     std::thread::scope(|threads| {
@@ -212,7 +256,6 @@ fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, 
     }
     starts[keys] = end;
     sorted.truncate(end as usize);
-    sorted.resize(end as usize + FEW_TIMES, i64::MAX);
     (starts, sorted)
 }
 
@@ -233,4 +276,63 @@ pub(super) fn in_parts(starts: &[u32]) -> impl Iterator<Item = &[u32]> {
     let keys = starts.len() - 1;
     let in_part = keys.div_ceil(processors()).max(1);
     (0..keys).step_by(in_part).map(move |first| &starts[first..=(first + in_part).min(keys)])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::ArrayRef;
+    use rand::rngs::StdRng;
+    use rand::{Rng as _, SeedableRng as _};
+
+    use super::*;
+    use crate::testing::cases;
+
+    /// Times that lie close to each other, far apart, and at the ends of all times.
+    fn random_time(random: &mut StdRng, spread: u32) -> i64 {
+        match random.random_range(0..20) {
+            0 => i64::MIN,
+            1 => i64::MAX,
+            _ => random.random_range(-4..4_i64) * (1_i64 << spread) + random.random_range(-3..3),
+        }
+    }
+
+    #[test]
+    fn coarse_times_tell_what_the_times_themselves_do() {
+        for seed in 0..cases(2_000) {
+            let mut random = StdRng::seed_from_u64(seed);
+            let (rows, keys) = (random.random_range(1..200), random.random_range(1..20));
+            let spread = random.random_range(0..61);
+            let key_of_row: Vec<i64> = (0..rows).map(|_| random.random_range(0..keys)).collect();
+            let times: Vec<i64> = (0..rows).map(|_| random_time(&mut random, spread)).collect();
+            let columns: ArrayRef = Arc::new(Int64Array::from(key_of_row.clone()));
+            let columns = KeyColumns::new(&[columns]).unwrap();
+            let slots = Slots::new(&columns, &Int64Array::from(times.clone())).unwrap();
+            for (row, slot) in slots.of_rows().iter().enumerate() {
+                assert_eq!(slots.times()[*slot as usize], times[row], "seed {seed}");
+            }
+            let ttl = Duration::from_nanos(random.random_range(0..2) << random.random_range(0..62)).unwrap();
+            let visibility = Visibility {
+                event_time_match: EventTimeMatch::AtOrBefore,
+                created_before_event_time: false,
+                ttl,
+            };
+            for run in slots.starts().windows(2) {
+                let of_key = &slots.times()[run[0] as usize..run[1] as usize];
+                assert!(of_key.is_sorted_by(|one, next| one < next), "seed {seed}");
+                let time = random_time(&mut random, spread);
+                let before = of_key.partition_point(|other| *other < time);
+                assert_eq!(
+                    (slots.at_or_after(run[0], run[1], time) - run[0]) as usize,
+                    before,
+                    "seed {seed}"
+                );
+                for slot in run[0]..run[1] {
+                    let expected = visibility.is_alive(time, slots.times()[slot as usize]);
+                    assert_eq!(slots.is_alive(visibility, time, slot), expected, "seed {seed}");
+                }
+            }
+        }
+    }
 }
