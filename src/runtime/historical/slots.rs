@@ -74,16 +74,21 @@ impl Slots {
     /// The first of the slots from `start` to `end`, those of one key, whose time is not before this one; else `end`.
     fn at_or_after(&self, start: u32, end: u32, earliest: i64) -> u32 {
         let coarse = self.unit.coarse(earliest);
-        let many = end - start;
-        let mut slot = start
-            + if many as usize > FEW_TIMES {
-                let times = &self.coarse[start as usize..end as usize];
-                u32::try_from(times.partition_point(|time| *time < coarse)).unwrap_or(0)
-            } else {
-                // Always the same steps: the processor need not guess how many, and goes on with the next row meanwhile.
-                let few = &self.coarse[start as usize..start as usize + FEW_TIMES];
-                few.iter().zip(0..).map(|(time, at)| u32::from((*time < coarse) & (at < many))).sum()
-            };
+        let (first, many) = (start as usize, (end - start) as usize);
+        let mut slot = match i32::try_from(many) {
+            Ok(many) if many <= FEW_TIMES as i32 => {
+                // Always the same steps: the processor need not guess how many, and goes on with the next row meanwhile. Where the
+                // one number is less than the other, all bits of their difference after this shift are ones, which is -1.
+                let is_less = |one: i32, other: i32| (one - other) >> (i32::BITS - 1);
+                let few = self.coarse[first..first + FEW_TIMES].iter().zip(0..);
+                let before: i32 = few.map(|(time, at)| is_less(*time, coarse) & is_less(at, many)).sum();
+                start + before.unsigned_abs()
+            }
+            _ => {
+                let before = self.coarse[first..first + many].partition_point(|time| *time < coarse);
+                start + u32::try_from(before).unwrap_or(0)
+            }
+        };
         // Of those that are as early in coarse units, nearly always none, the times themselves tell.
         while slot < end && self.coarse[slot as usize] == coarse && self.times[slot as usize] < earliest {
             slot += 1;
@@ -139,7 +144,8 @@ impl Slots {
                 *run = self.run(row.number);
             }
             // Asked for all at once, the times of a block arrive together; the search below would wait for each in turn.
-            let ends = |(start, end): &(u32, u32)| self.coarse[*start as usize] ^ self.coarse[*end as usize];
+            let few = |start: &u32| &self.coarse[*start as usize..*start as usize + FEW_TIMES];
+            let ends = |(start, _): &(u32, u32)| few(start)[0] ^ few(start)[FEW_TIMES - 1];
             std::hint::black_box(runs[..many].iter().map(ends).fold(0, |sum, times| sum ^ times));
             let mut found = 0;
             for (row, (start, end)) in numbers.iter().zip(&runs[..many]) {
