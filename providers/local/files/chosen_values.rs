@@ -42,13 +42,17 @@ impl Width {
     pub(super) fn of(column: &ColumnChunkMetaData, data_type: &DataType) -> Option<Self> {
         let description = column.column_descr();
         let is_flat = description.max_rep_level() == 0 && description.max_def_level() <= 1;
-        let is_known = |encoding| {
+        // Any other that is not known is found out when its page comes.
+        let is_other = |encoding| {
             matches!(
                 encoding,
-                Encoding::PLAIN | Encoding::RLE | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY
+                Encoding::DELTA_BINARY_PACKED
+                    | Encoding::DELTA_LENGTH_BYTE_ARRAY
+                    | Encoding::DELTA_BYTE_ARRAY
+                    | Encoding::BYTE_STREAM_SPLIT
             )
         };
-        if !is_flat || !column.encodings().all(is_known) {
+        if !is_flat || column.encodings().any(is_other) {
             return None;
         }
         match (column.column_type(), data_type) {
@@ -71,51 +75,51 @@ impl Width {
     }
 }
 
-/// What a column chunk has in some of its rows, which are sorted and distinct: an array of this type, or of the plain one where it
-/// says texts or bytes.
+/// What a column chunk of so many rows has in some of them, which are sorted and distinct: an array of this type, or of the plain one
+/// where it says texts or bytes.
 ///
 /// # Errors
-/// Bytes that are not as the format says, and fewer rows than are asked for. `External` where texts take more than fits.
+/// Bytes that are not as the format says, and more or fewer rows than there should be. `NYI` for pages that are not read here,
+/// `External` with an [`ArrowError::OffsetOverflowError`] where texts take more than fits.
 pub(super) fn chosen_values(
     mut pages: impl PageReader,
     width: Width,
     is_optional: bool,
     data_type: &DataType,
+    in_chunk: usize,
     rows: &[u32],
 ) -> Result<ArrayRef> {
     let mut values = Values::new(width, rows.len());
     let mut dictionary = None;
     let (mut rest, mut first) = (rows, 0_usize);
     let mut places = Vec::new();
-    while !rest.is_empty() {
-        let ahead = pages.peek_next_page()?.ok_or_else(|| ended(rest.len()))?;
-        if let Some(many) = ahead.num_levels.filter(|_| !ahead.is_dict) {
-            let (of_page, later) = rest.split_at(rest.partition_point(|row| (*row as usize) < first + many));
-            if of_page.is_empty() {
-                pages.skip_next_page()?;
-            } else {
-                let page = pages.get_next_page()?.ok_or_else(|| ended(rest.len()))?;
-                let page = DataPage::new(page, is_optional)?;
-                places.clear();
-                page.places(of_page, first, &mut places)?;
-                page.values(&mut places, dictionary.as_ref(), &mut values)?;
-            }
-            rest = later;
-            first += many;
+    while first < in_chunk {
+        let ahead = pages.peek_next_page()?.ok_or_else(|| wrong_rows(first, in_chunk))?;
+        let Some(many) = ahead.num_levels.filter(|_| !ahead.is_dict) else {
+            let page = pages.get_next_page()?.ok_or_else(|| wrong_rows(first, in_chunk))?;
+            dictionary = Some(Dictionary::new(page, width, dictionary.is_some())?);
+            continue;
+        };
+        // What a page says of itself is not vouched for, and what comes after it would be other rows.
+        let end = first.checked_add(many).filter(|end| *end <= in_chunk);
+        let end = end.ok_or_else(|| wrong_rows(first.saturating_add(many), in_chunk))?;
+        let (of_page, later) = rest.split_at(rest.partition_point(|row| (*row as usize) < end));
+        if of_page.is_empty() {
+            pages.skip_next_page()?;
         } else {
-            match pages.get_next_page()?.ok_or_else(|| ended(rest.len()))? {
-                Page::DictionaryPage { buf, num_values, .. } => {
-                    dictionary = Some(Dictionary::new(buf, num_values, width)?);
-                }
-                page => return Err(unknown(page.encoding())),
-            }
+            let page = pages.get_next_page()?.ok_or_else(|| wrong_rows(first, in_chunk))?;
+            let page = DataPage::new(page, is_optional)?;
+            places.clear();
+            page.places(of_page, first, &mut places)?;
+            page.values(&mut places, dictionary.as_ref(), &mut values)?;
         }
+        (rest, first) = (later, end);
     }
     values.finish(data_type)
 }
 
-fn ended(missing: usize) -> ParquetError {
-    ParquetError::EOF(format!("a column ends before {missing} of its rows"))
+fn wrong_rows(found: usize, expected: usize) -> ParquetError {
+    ParquetError::EOF(format!("the pages of a column have {found} rows where there should be {expected}"))
 }
 
 fn too_short(what: &str) -> ParquetError {
@@ -123,7 +127,7 @@ fn too_short(what: &str) -> ParquetError {
 }
 
 fn unknown(encoding: Encoding) -> ParquetError {
-    ParquetError::General(format!("a page of {encoding} is in a column that should have none"))
+    ParquetError::NYI(format!("single values of a page of {encoding}"))
 }
 
 /// A page with values.
@@ -218,7 +222,8 @@ impl DataPage {
             }
             // Of truth values, whose length comes first.
             Encoding::RLE if values.width == Width::Bit => {
-                look_up(bytes.get(4..).unwrap_or_default(), 1, self.rows, places)?;
+                let end = length_at(bytes, 0)?.saturating_add(4);
+                look_up(bytes.get(4..end).ok_or_else(|| too_short("the runs"))?, 1, self.rows, places)?;
                 values.add_bits(&[0b10], places)
             }
             encoding => Err(unknown(encoding)),
@@ -309,12 +314,15 @@ impl<'a> Runs<'a> {
             let mut value = [0; 4];
             let stored = self.take(self.width.div_ceil(8))?;
             value[..stored.len()].copy_from_slice(stored);
-            Run::Same { value: u32::from_le_bytes(value), many: (header >> 1).min(self.left) }
+            let value = u32::from_le_bytes(value);
+            let fits = u64::from(value) >> self.width == 0;
+            fits.then_some(Run::Same { value, many: (header >> 1).min(self.left) })?
         } else {
             // In eights; what the last one has too many is no value, and some writers leave it out.
             let (eights, many) = (header >> 1, (header >> 1).saturating_mul(8).min(self.left));
             let bits = self.take(eights.saturating_mul(self.width).min(self.bytes.len()))?;
-            (bits.len() * 8 >= many * self.width).then_some(Run::Each { bits, many })?
+            let stored = (bits.len() * 8).checked_div(self.width).unwrap_or(many);
+            (stored > 0 || many == 0).then_some(Run::Each { bits, many: many.min(stored) })?
         };
         self.left -= run.many();
         Some(run)
@@ -382,12 +390,27 @@ struct Dictionary {
 }
 
 impl Dictionary {
-    fn new(bytes: Bytes, many: u32, width: Width) -> Result<Self> {
-        let texts = if width == Width::Any {
-            Texts { bytes: &bytes, at: 0 }.take(many as usize).collect::<Result<_>>()?
-        } else {
-            Vec::new()
+    fn new(page: Page, width: Width, is_another: bool) -> Result<Self> {
+        let Page::DictionaryPage { buf: mut bytes, num_values, encoding, .. } = page else {
+            return Err(unknown(page.encoding()));
         };
+        if is_another || !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+            return Err(unknown(encoding));
+        }
+        let mut texts = Vec::new();
+        match width {
+            Width::Any => {
+                texts = Texts { bytes: &bytes, at: 0 }.take(num_values as usize).collect::<Result<_>>()?
+            }
+            Width::Bit => {}
+            Width::Bytes(width) => {
+                let stored = width.saturating_mul(num_values as usize);
+                if stored > bytes.len() {
+                    return Err(too_short("the values"));
+                }
+                bytes.truncate(stored);
+            }
+        }
         Ok(Self { bytes, texts })
     }
 }
@@ -540,5 +563,125 @@ impl Values {
             }
         };
         Ok(array)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use arrow::array::{Array as _, Int32Array};
+    use parquet::column::page::PageMetadata;
+
+    use super::*;
+
+    /// Pages, each with as many rows as its header says.
+    struct Pages(VecDeque<(usize, Page)>);
+
+    impl Iterator for Pages {
+        type Item = Result<Page>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.get_next_page().transpose()
+        }
+    }
+
+    impl PageReader for Pages {
+        fn get_next_page(&mut self) -> Result<Option<Page>> {
+            Ok(self.0.pop_front().map(|(_, page)| page))
+        }
+
+        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+            Ok(self.0.front().map(|(rows, page)| PageMetadata {
+                num_rows: None,
+                num_levels: page.is_data_page().then_some(*rows),
+                is_dict: page.is_dictionary_page(),
+            }))
+        }
+
+        fn skip_next_page(&mut self) -> Result<()> {
+            self.get_next_page().map(|_| ())
+        }
+    }
+
+    fn data_page(rows: u32, encoding: Encoding, levels: &[u8], values: &[u8]) -> (usize, Page) {
+        let length = u32::try_from(levels.len()).unwrap().to_le_bytes();
+        let page = Page::DataPage {
+            buf: [&length, levels, values].concat().into(),
+            num_values: rows,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        (rows as usize, page)
+    }
+
+    fn dictionary(values: &[i32]) -> (usize, Page) {
+        let page = Page::DictionaryPage {
+            buf: values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into(),
+            num_values: u32::try_from(values.len()).unwrap(),
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        (0, page)
+    }
+
+    fn read(pages: Vec<(usize, Page)>, in_chunk: usize, rows: &[u32]) -> Result<Vec<Option<i32>>> {
+        let values =
+            chosen_values(Pages(pages.into()), Width::Bytes(4), true, &DataType::Int32, in_chunk, rows)?;
+        Ok(Int32Array::from(values.to_data()).iter().collect())
+    }
+
+    /// Of 100 rows the first three have values, whose indices are packed in 8 bits each: a writer may leave out what the run of
+    /// eight has too many.
+    #[test]
+    fn the_last_run_may_be_cut_off_behind_its_values() {
+        let levels = [3 << 1, 1, 0xC2, 0x01, 0];
+        let indices = [8, 0b11, 2, 0, 1];
+        let pages =
+            || vec![dictionary(&[10, 11, 12]), data_page(100, Encoding::RLE_DICTIONARY, &levels, &indices)];
+        assert_eq!(read(pages(), 100, &[0, 1, 2, 99]).unwrap(), [Some(12), Some(10), Some(11), None]);
+        let short = data_page(100, Encoding::RLE_DICTIONARY, &levels, &indices[..4]);
+        let error = read(vec![dictionary(&[10, 11, 12]), short], 100, &[2]).unwrap_err();
+        assert!(error.to_string().contains("end too early"), "{error}");
+    }
+
+    #[test]
+    fn damaged_pages_are_refused() {
+        let all = |rows: u8| [rows << 1, 1];
+        let plain =
+            |rows: u8| data_page(rows.into(), Encoding::PLAIN, &all(rows), &vec![7; usize::from(rows) * 4]);
+        let says = |rows: usize, (_, page): (usize, Page)| (rows, page);
+        let index = |index: u8| data_page(2, Encoding::RLE_DICTIONARY, &all(2), &[8, 2 << 1, index]);
+        let seven = Some(i32::from_le_bytes([7; 4]));
+        assert_eq!(read(vec![plain(3), plain(4)], 7, &[2, 6]).unwrap(), [seven; 2]);
+        assert_eq!(read(vec![dictionary(&[5]), index(0)], 2, &[1]).unwrap(), [Some(5)]);
+        for (what, pages, in_chunk) in [
+            ("no page", vec![], 2),
+            ("a page too few", vec![plain(3)], 7),
+            ("a page too many rows", vec![plain(3), plain(5)], 7),
+            ("a page that says fewer rows than it has", vec![says(2, plain(3)), plain(4)], 7),
+            ("a page that says less than none", vec![says(usize::MAX - 1, plain(3)), plain(4)], 7),
+            ("fewer values than rows", vec![data_page(2, Encoding::PLAIN, &all(2), &[0; 7])], 2),
+            ("levels behind the page", vec![data_page(2, Encoding::PLAIN, &[], &[])], 2),
+            ("an index that is not there", vec![dictionary(&[5]), index(1)], 2),
+            ("no dictionary", vec![index(0)], 2),
+            ("two dictionaries", vec![dictionary(&[5]), dictionary(&[6]), index(0)], 2),
+            (
+                "indices of 33 bits",
+                vec![
+                    dictionary(&[5]),
+                    data_page(2, Encoding::PLAIN_DICTIONARY, &all(2), &[33, 4, 0, 0, 0, 0, 0]),
+                ],
+                2,
+            ),
+        ] {
+            assert!(read(pages, in_chunk, &[1]).is_err(), "{what}");
+        }
+        assert!(matches!(
+            read(vec![data_page(2, Encoding::DELTA_BINARY_PACKED, &all(2), &[])], 2, &[0]),
+            Err(ParquetError::NYI(_))
+        ));
     }
 }

@@ -164,94 +164,99 @@ impl RowGroup {
         }
     }
 
-    async fn send_from(&self, bytes: impl ChunkReader + 'static, output: &Output) -> Result<()> {
-        let (opened, number) = (Arc::clone(&self.file), self.number);
+    async fn send_from(&self, bytes: impl ChunkReader + Clone + 'static, output: &Output) -> Result<()> {
+        let (opened, number, first) = (Arc::clone(&self.file), self.number, self.first);
         let in_group = opened.footer.metadata().row_group(number).num_rows();
         let in_group = u64::try_from(in_group).unwrap_or(0);
-        let label = &self.file.file.label;
-        if let Some(columns) = opened.columns_of_chosen(number)
-            && let Some((places, rows)) = output.shape.wanted_rows(self.first, in_group)
-        {
-            let first = self.first;
-            let rows_in_group: Vec<u32> =
-                places.iter().map(|place| u32::try_from(place - first).unwrap_or(u32::MAX)).collect();
-            let batch = move || Ok(std::iter::once(opened.chosen(number, &columns, &rows_in_group, bytes)));
-            return output.decode(label, rows, batch).await;
-        }
-        let few = output.shape.few_wanted(self.first, in_group);
-        let rows = few.map_or(Rows::From(self.first), |(_, rows)| rows);
-        let selection = few.map(|(places, _)| selection(places, self.first, in_group));
+        let columns = opened.columns_of_chosen(number);
+        let wanted = match &columns {
+            Some(_) => output.shape.wanted_rows(first, in_group),
+            None => output.shape.few_wanted(first, in_group),
+        };
+        let rows = wanted.map_or(Rows::From(first), |(_, rows)| rows);
+        let places: Option<Vec<u64>> =
+            wanted.map(|(places, _)| places.iter().map(|place| place - first).collect());
         let batches = move || {
             let OpenFile { file, footer, mask } = opened.as_ref();
+            if let (Some(columns), Some(places)) = (&columns, &places)
+                && let Some(batch) = opened.chosen(number, columns, places, bytes.clone())?
+            {
+                return Ok(Box::new(std::iter::once(Ok(batch))) as Batches);
+            }
             let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
                 .with_row_groups(vec![number])
                 .with_projection(mask.clone())
                 .with_batch_size(BATCH_ROWS);
             let mut expected = usize::try_from(in_group).unwrap_or(0);
-            if let Some(selection) = selection {
-                expected = selection.row_count();
-                builder = builder.with_row_selection(selection);
+            if let Some(places) = places {
+                expected = places.len();
+                builder = builder.with_row_selection(selection(&places, in_group));
             }
             let reader = builder.build().map_err(|error| damaged(file, error))?;
-            Ok(all_of(expected, reader, file.clone()))
+            Ok(Box::new(all_of(expected, reader, file.clone())) as Batches)
         };
-        output.decode(label, rows, batches).await
+        output.decode(&self.file.file.label, rows, batches).await
     }
 }
 
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
+
+/// A column of which single values can be read: its number in the file, its field, and how wide its values are.
+type ColumnOfChosen = (usize, FieldRef, Width);
+
 impl OpenFile {
-    /// The columns that are asked for, if single values of all of them can be read: the number of each in the file, its field, and
-    /// how wide its values are.
-    fn columns_of_chosen(&self, group: usize) -> Option<Vec<(usize, FieldRef, Width)>> {
-        let stored = self.footer.parquet_schema();
+    /// The columns that are asked for, if single values of all of them can be read.
+    fn columns_of_chosen(&self, group: usize) -> Option<Vec<ColumnOfChosen>> {
+        let (stored, group) = (self.footer.parquet_schema(), self.footer.metadata().row_group(group));
+        u32::try_from(group.num_rows()).ok()?;
         let asked = (0..stored.num_columns()).filter(|column| self.mask.leaf_included(*column));
         let column = |column| {
             let field = &self.footer.schema().fields()[stored.get_column_root_idx(column)];
-            let width = Width::of(self.footer.metadata().row_group(group).column(column), field.data_type())?;
+            let width = Width::of(group.column(column), field.data_type())?;
             Some((column, Arc::clone(field), width))
         };
-        asked.map(column).collect()
+        asked.map(column).collect::<Option<Vec<_>>>().filter(|columns| !columns.is_empty())
     }
 
-    /// These rows of a row group.
+    /// These rows of a row group; none where some page is of a kind of which single values cannot be read.
     fn chosen(
         &self,
         group: usize,
-        columns: &[(usize, FieldRef, Width)],
-        rows: &[u32],
+        columns: &[ColumnOfChosen],
+        rows: &[u64],
         bytes: impl ChunkReader + 'static,
-    ) -> Result<RecordBatch> {
-        let bytes = Arc::new(bytes);
-        let group = self.footer.metadata().row_group(group);
+    ) -> Result<Option<RecordBatch>> {
+        let (bytes, group) = (Arc::new(bytes), self.footer.metadata().row_group(group));
+        let rows: Vec<u32> = rows.iter().filter_map(|row| u32::try_from(*row).ok()).collect();
         let in_group = usize::try_from(group.num_rows()).unwrap_or(0);
-        let read = columns.iter().map(|(column, field, width)| {
-            let column = group.column(*column);
+        let read = columns.iter().map(|(number, field, width)| {
+            let column = group.column(*number);
             let pages = SerializedPageReader::new(Arc::clone(&bytes), column, in_group, None)?;
-            let values = chosen_values(
-                pages,
-                *width,
-                column.column_descr().max_def_level() > 0,
-                field.data_type(),
-                rows,
-            )?;
-            Ok((field.name(), values))
+            let is_optional = column.column_descr().max_def_level() > 0;
+            let values = chosen_values(pages, *width, is_optional, field.data_type(), in_group, &rows)?;
+            Ok((field.name(), values, true))
         });
-        let read = read.collect::<Result<Vec<_>, ParquetError>>();
-        let read = read.map_err(|error| match error {
-            ParquetError::External(_) => too_many_bytes(),
-            error => damaged(&self.file, error),
-        });
-        let columns = read?.into_iter().map(|(name, values)| (name, values, true));
-        RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| damaged(&self.file, error.into()))
+        let is_overflow = |error: &ParquetError| {
+            let ParquetError::External(source) = error else { return false };
+            matches!(source.downcast_ref(), Some(ArrowError::OffsetOverflowError(_)))
+        };
+        match read.collect::<Result<Vec<_>, ParquetError>>() {
+            Ok(columns) => RecordBatch::try_from_iter_with_nullable(columns)
+                .map(Some)
+                .map_err(|error| damaged(&self.file, error.into())),
+            Err(ParquetError::NYI(_)) => Ok(None),
+            Err(error) if is_overflow(&error) => Err(too_many_bytes()),
+            Err(error) => Err(damaged(&self.file, error)),
+        }
     }
 }
 
-/// Selects the rows at these places of so many from a first one on.
-fn selection(places: &[u64], first: u64, rows: u64) -> RowSelection {
-    let row = |place: u64| usize::try_from(place - first).unwrap_or(usize::MAX);
-    let runs = places.chunk_by(|one, next| one + 1 == *next);
-    let ranges = runs.map(|run| row(run[0])..row(run[0]) + run.len());
-    RowSelection::from_consecutive_ranges(ranges, usize::try_from(rows).unwrap_or(usize::MAX))
+/// Selects some of so many rows.
+fn selection(chosen: &[u64], rows: u64) -> RowSelection {
+    let number = |row: u64| usize::try_from(row).unwrap_or(usize::MAX);
+    let runs = chosen.chunk_by(|one, next| one + 1 == *next);
+    let ranges = runs.map(|run| number(run[0])..number(run[0]) + run.len());
+    RowSelection::from_consecutive_ranges(ranges, number(rows))
 }
 
 /// The batches, and an error where they hold fewer rows than the footer says.
@@ -353,6 +358,7 @@ fn column_ranges(
 }
 
 /// The bytes of one row group's columns, so that decoding waits for nothing.
+#[derive(Clone)]
 struct RowGroupBytes {
     parts: Vec<(u64, Bytes)>,
     file_size: u64,

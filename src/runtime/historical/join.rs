@@ -126,10 +126,8 @@ impl History {
                         ties.add(slot, rows);
                     }
                 });
-                match ties {
-                    Some(ties) if ties.are_too_many() => Err(Error::invalid("many rows are equally new")),
-                    _ => Ok(()),
-                }
+                let has_room = ties.as_mut().is_none_or(|ties| ties.make_room(leaders));
+                has_room.then_some(()).ok_or_else(|| Error::invalid("many rows are equally new"))
             }
         };
         let outcome = self.source.scan(&self.keys, Some(self.range), created, Arc::new(take)).await;

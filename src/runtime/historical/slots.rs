@@ -90,8 +90,9 @@ impl Slots {
             }
         };
         // Of those that are as early in coarse units, nearly always none, the times themselves tell.
-        while slot < end && self.coarse[slot as usize] == coarse && self.times[slot as usize] < earliest {
-            slot += 1;
+        if slot < end && self.coarse[slot as usize] == coarse {
+            let before = self.times[slot as usize..end as usize].partition_point(|time| *time < earliest);
+            slot += u32::try_from(before).unwrap_or(0);
         }
         slot
     }

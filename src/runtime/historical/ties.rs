@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow::array::AsArray as _;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
-use crate::newest_rows::{Chosen, Leader, Leaders, WithoutCreated};
+use crate::newest_rows::{Chosen, Leader, Leaders, Packed, WithoutCreated};
 use crate::provider::{CREATED_TIME, PinnedSource};
 use crate::{Error, ErrorKind, Result};
 
-/// Of so many slots one may have rows that are equally new; where more have, their created times are read with their keys.
+/// Of so many slots one may be led by a row that is as new as others; where more are, created times are read with the keys.
 const SLOTS_PER_TIE: usize = 8;
 /// So many may in any case; in tests so few that random histories have too many as often as not.
 const FEW: usize = if cfg!(any(test, feature = "testing")) { 3 } else { 1_000 };
@@ -19,25 +19,40 @@ const FEW: usize = if cfg!(any(test, feature = "testing")) { 3 } else { 1_000 };
 #[derive(Debug)]
 pub(super) struct Ties {
     rows: Vec<(u32, Leader)>,
-    most: usize,
+    /// When it is time to forget those that were beaten since.
+    full: usize,
+    are_too_many: bool,
 }
 
 impl Ties {
     /// None yet, among so many slots.
     pub(super) fn new(slots: usize) -> Self {
-        Self { rows: Vec::new(), most: 2 * (slots / SLOTS_PER_TIE).max(FEW) }
+        Self { rows: Vec::new(), full: 4 * (slots / SLOTS_PER_TIE).max(FEW), are_too_many: false }
     }
 
     /// Keeps two rows that are equally new.
     pub(super) fn add(&mut self, slot: u32, rows: [Leader; 2]) {
-        if !self.are_too_many() {
-            self.rows.extend(rows.map(|row| (slot, row)));
-        }
+        self.rows.extend(rows.map(|row| (slot, row)));
     }
 
-    /// Whether some were not kept, perhaps.
-    pub(super) fn are_too_many(&self) -> bool {
-        self.rows.len() >= self.most
+    /// Forgets rows that were beaten since when there is no more room; whether half of it is free then.
+    pub(super) fn make_room<P: Packed>(&mut self, leaders: &Leaders<P>) -> bool {
+        if self.rows.len() >= self.full {
+            self.forget_beaten(leaders);
+            self.are_too_many = self.rows.len() > self.full / 2;
+        }
+        !self.are_too_many
+    }
+
+    /// Whether there was no room for more.
+    pub(super) const fn are_too_many(&self) -> bool {
+        self.are_too_many
+    }
+
+    fn forget_beaten<P: Packed>(&mut self, leaders: &Leaders<P>) {
+        self.rows.retain(|(slot, row)| {
+            leaders.of_slot(*slot as usize).is_some_and(|leader| leader.event_time == row.event_time)
+        });
     }
 
     /// Lets the one with the latest created time lead, and of those the last one.
@@ -49,10 +64,7 @@ impl Ties {
         source: &dyn PinnedSource,
         leaders: &mut Leaders<WithoutCreated>,
     ) -> Result<()> {
-        // What was beaten since is no longer of interest.
-        self.rows.retain(|(slot, row)| {
-            leaders.of_slot(*slot as usize).is_some_and(|leader| leader.event_time == row.event_time)
-        });
+        self.forget_beaten(leaders);
         if self.rows.is_empty() {
             return Ok(());
         }
