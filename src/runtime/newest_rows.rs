@@ -16,7 +16,7 @@ use arrow::record_batch::RecordBatch;
 use futures::future::{FutureExt as _, TryFutureExt as _, try_join_all};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::blocking::{made_side_by_side, on_blocking_thread};
+use crate::blocking::{made_side_by_side, on_blocking_thread, processors};
 use crate::columns::KeyColumns;
 use crate::numbered_places::{NONE, NumberedPlaces, parts_of};
 use crate::provider::{PinnedSource, asked_columns, places, scanned_times, too_many_bytes};
@@ -242,18 +242,18 @@ impl Chosen {
             let read = in_order(source, schema, Arc::clone(&places), Arc::clone(&indices));
             reads.push(read.map_ok(|columns| some.iter().copied().zip(columns)).boxed());
         }
-        let read: Vec<_> = stream::iter(reads).buffer_unordered(READS_AT_ONCE).try_collect().await?;
+        // To put them in order each column takes a processor.
+        let reads_at_once = processors().div_ceil(COLUMNS_AT_A_TIME);
+        let read: Vec<_> = stream::iter(reads).buffer_unordered(reads_at_once).try_collect().await?;
         let mut read: Vec<(usize, ArrayRef)> = read.into_iter().flatten().collect();
         read.sort_by_key(|(at, _)| *at);
         Ok(read.into_iter().map(|(_, column)| column).collect())
     }
 }
 
-/// Columns that are read together at least, how many such reads there are at most (each looks at the ends of all files
-/// again), and how many at the same time.
+/// Columns that are read together at least, and how many such reads there are at most: each looks at the ends of all files again.
 const COLUMNS_AT_A_TIME: usize = 2;
 const READS: usize = 5;
-const READS_AT_ONCE: usize = 2;
 /// Where fewer rows than this are chosen of each part of a source, all columns are read together: to open the parts would
 /// take longer.
 const MANY_ROWS: usize = 20_000;
