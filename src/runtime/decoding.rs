@@ -42,6 +42,40 @@ pub fn stopped(file: &str, panic: &(dyn Any + Send)) -> Error {
 /// What some programs begin UTF-8 text with.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
+/// Makes sure that the CSV decoder refuses text that is not UTF-8. It checks the text of many fields joined, where the two halves of a
+/// character that a comma cuts in two are whole again; each field by itself would then be a `str` that is no UTF-8.
+#[derive(Debug, Default)]
+pub struct Utf8Marks {
+    /// The beginning of a character, whose rest comes with the next piece.
+    rest: Vec<u8>,
+}
+
+impl Utf8Marks {
+    /// Adds the next piece of a text, with `0xFF`, which is in no UTF-8, for each byte that does not belong there. A character that may
+    /// go on in the next piece waits for it; whatever comes last must end with a whole one, such as a line end.
+    pub fn add(&mut self, piece: &[u8], marked: &mut Vec<u8>) {
+        let joined;
+        let mut text = if self.rest.is_empty() {
+            piece
+        } else {
+            self.rest.extend_from_slice(piece);
+            joined = std::mem::take(&mut self.rest);
+            &joined
+        };
+        while let Err(error) = std::str::from_utf8(text) {
+            let (valid, rest) = text.split_at(error.valid_up_to());
+            marked.extend_from_slice(valid);
+            let Some(invalid) = error.error_len() else {
+                self.rest = rest.to_vec();
+                return;
+            };
+            marked.extend(std::iter::repeat_n(0xFF, invalid));
+            text = &rest[invalid..];
+        }
+        marked.extend_from_slice(text);
+    }
+}
+
 /// Kinds of files by how they begin.
 const BEGINNINGS: [(&[u8], &str); 8] = [
     (b"PAR1", "a Parquet"),
@@ -69,6 +103,23 @@ pub fn encoding_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'stat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_marked_wherever_a_piece_ends() {
+        for (text, expected) in [
+            (&b"a,b"[..], &b"a,b"[..]),
+            ("é,\u{f0e8},😀\n".as_bytes(), "é,\u{f0e8},😀\n".as_bytes()),
+            (b"\xef,\x83\xa8,x\n", b"\xff,\xff\xff,x\n"),
+            (b"caf\xe9\n", b"caf\xff\n"),
+            (b"\xf0\x9f\x98\n", b"\xff\xff\xff\n"),
+        ] {
+            for length in 1..=text.len() {
+                let (mut marks, mut marked) = (Utf8Marks::default(), Vec::new());
+                text.chunks(length).for_each(|piece| marks.add(piece, &mut marked));
+                assert_eq!(marked, expected, "{text:?} in pieces of {length}");
+            }
+        }
+    }
 
     #[test]
     fn a_panic_is_an_error_of_the_file() {

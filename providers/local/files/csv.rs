@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use provender_runtime::decoding::{BYTE_ORDER_MARK, encoding_hint, looks_like};
+use provender_runtime::decoding::{BYTE_ORDER_MARK, Utf8Marks, encoding_hint, looks_like};
 use provender_runtime::{Error, Result};
 use tokio::runtime::Handle;
 
@@ -86,6 +86,7 @@ pub(super) async fn send(file: &SourceFile, first: u64, output: &Output) -> Resu
         chunks: got.into_stream().fuse().boxed(),
         runtime: Handle::current(),
         decoder,
+        marks: Utf8Marks::default(),
         rest: Bytes::new(),
         at: Place::Start,
     };
@@ -98,6 +99,7 @@ struct Batches {
     chunks: BoxStream<'static, object_store::Result<Bytes>>,
     runtime: Handle,
     decoder: Decoder,
+    marks: Utf8Marks,
     rest: Bytes,
     at: Place,
 }
@@ -116,7 +118,15 @@ impl Batches {
         loop {
             // An empty chunk tells the decoder that the file is over; a chunk ends where it pleases.
             if self.rest.is_empty() {
-                self.rest = self.next_chunk()?;
+                let mut marked = Vec::new();
+                loop {
+                    let chunk = self.next_chunk()?;
+                    self.marks.add(&chunk, &mut marked);
+                    if chunk.is_empty() || !marked.is_empty() {
+                        break;
+                    }
+                }
+                self.rest = marked.into();
             }
             let room = self.decoder.capacity();
             let decoded = self.decoder.decode(&self.rest).map_err(|error| damaged(&self.file, error))?;

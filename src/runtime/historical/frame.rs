@@ -23,7 +23,7 @@ use provender_core::time::Timestamp;
 use super::{TableFormat, arrow_file};
 use crate::blocking::{on_blocking_thread, processors};
 use crate::columns::{self, nearest, to_nanos};
-use crate::decoding::{BYTE_ORDER_MARK, decoding, encoding_hint, looks_like};
+use crate::decoding::{BYTE_ORDER_MARK, Utf8Marks, decoding, encoding_hint, looks_like};
 use crate::disk_bytes::DiskBytes;
 use crate::{Error, ErrorKind, Result};
 
@@ -361,12 +361,22 @@ fn decode_text(
 ) -> Result<Vec<RecordBatch>, ArrowError> {
     // A line end more is an empty line, unless a row or a quoted field was open.
     let mut text = text.chain(&b"\n"[..]);
-    let mut batches = Vec::new();
+    let (mut batches, mut marks) = (Vec::new(), Utf8Marks::default());
+    let (mut chunk, mut at) = (Vec::new(), 0);
     loop {
-        let chunk = text.fill_buf()?;
+        while at == chunk.len() {
+            chunk.clear();
+            at = 0;
+            let piece = text.fill_buf()?;
+            if piece.is_empty() {
+                break;
+            }
+            marks.add(piece, &mut chunk);
+            let read = piece.len();
+            text.consume(read);
+        }
         let (is_end, room) = (chunk.is_empty(), decoder.capacity());
-        let decoded = decoder.decode(chunk)?;
-        text.consume(decoded);
+        at += decoder.decode(&chunk[at..])?;
         if is_end && decoder.capacity() < room {
             return Err(ArrowError::CsvError("the file ends inside of a quoted field".to_owned()));
         }

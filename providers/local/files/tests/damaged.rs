@@ -39,6 +39,11 @@ fn text_that_is_no_table_says_what_is_wrong() {
         ("cut after its line end", b"id,ts,name\n1,2026-01-01,\"x\n", &[cut]),
         ("a quote that swallows rows", b"id,ts,name\n1,2026-01-01,\"x\n2,2026-01-01,y\n", &[cut]),
         ("Latin-1", b"id,name,ts\n1,caf\xe9,2026-01-01\n", &["field 1", "line 2", "must be UTF-8", "iconv"]),
+        (
+            "a character that a comma cuts in two",
+            b"id,name,ts\n1\xef,\x83\xa8,2026-01-01\n",
+            &["field 1", "line 2", "must be UTF-8"],
+        ),
         ("Latin-1 in the header", b"id,caf\xe9,ts\n1,x,2026-01-01\n", &["line 1", "must be UTF-8"]),
         ("UTF-16", b"\xff\xfei\0d\0,\0t\0s\0\n\0\x31\0,\0", &["must be UTF-8"]),
         ("a NUL in a number", b"id,ts\n1\0,2026-01-01\n", &["which is no int64 in row 1"]),
