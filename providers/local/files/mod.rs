@@ -8,6 +8,7 @@ mod buckets;
 mod chosen_values;
 mod csv;
 mod failure;
+mod hybrid_runs;
 mod in_bucket;
 mod locate;
 mod on_disk;

@@ -168,7 +168,7 @@ impl RowGroup {
         let (opened, number, first) = (Arc::clone(&self.file), self.number, self.first);
         let in_group = opened.footer.metadata().row_group(number).num_rows();
         let in_group = u64::try_from(in_group).unwrap_or(0);
-        let columns = opened.columns_of_chosen(number);
+        let columns = output.shape.wants_few().then(|| opened.columns_of_chosen(number)).flatten();
         let wanted = match &columns {
             Some(_) => output.shape.wanted_rows(first, in_group),
             None => output.shape.few_wanted(first, in_group),
