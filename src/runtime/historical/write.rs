@@ -22,14 +22,16 @@ use parquet::schema::types::ColumnPath;
 use crate::blocking::{on_blocking_thread, processors};
 use crate::{Error, Result};
 
-/// Rows of one row group of a Parquet file. What is encoded of one lies in memory until it is written.
-const ROW_GROUP_ROWS: usize = 1 << 18;
+/// Rows of one row group of a Parquet file; in tests so few that files have several.
+const ROW_GROUP_ROWS: usize = if cfg!(any(test, feature = "testing")) { 1 << 8 } else { 1 << 18 };
 
 /// Values of a column that are looked at before it is written.
 const SAMPLE: usize = 4096;
 /// Of a hundred of those, so many may be distinct in a column with a dictionary: some 40,000 values in all, whose dictionary
 /// halves the column.
 const MOST_DISTINCT: usize = 95;
+/// Of a hundred bytes, so many may be left of a column that is compressed.
+const MOST_COMPRESSED: usize = 95;
 
 /// Formats of entity frames and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +126,12 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let schema = batch.schema();
     let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
     for (field, values) in schema.fields().iter().zip(batch.columns()) {
+        let path = ColumnPath::from(field.name().as_str());
         if !repeats(values) {
-            let path = ColumnPath::from(field.name().as_str());
-            properties = properties.set_column_dictionary_enabled(path, false);
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+            if !shrinks(values) {
+                properties = properties.set_column_compression(path, Compression::UNCOMPRESSED);
+            }
         }
     }
     let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))?;
@@ -136,7 +141,7 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     let roots: Vec<usize> =
         (0..stored.num_columns()).map(|column| stored.get_column_root_idx(column)).collect();
     let (written, may_begin) = mpsc::channel();
-    for _ in 0..GROUPS_AT_ONCE {
+    for _ in 0..processors() + COLUMNS_AHEAD {
         written.send(())?;
     }
     let columns =
@@ -144,7 +149,7 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
     std::thread::scope(|threads| {
         // Dropped when this ends, whatever the reason: nobody waits to begin any more.
         let written = written;
-        let (encoded, to_write) = mpsc::sync_channel(roots.len().max(1));
+        let (encoded, to_write) = mpsc::channel();
         for _ in 0..processors() {
             let (columns, encoded) = (&columns, encoded.clone());
             threads.spawn(move || encode(columns, &encoded));
@@ -154,7 +159,7 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
         for _ in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS) {
             let mut row_group = writer.next_row_group()?;
             let mut not_on_disk = 0;
-            for _ in &roots {
+            for (stored, root) in roots.iter().enumerate() {
                 let chunk = chunks.next()?;
                 not_on_disk += chunk.close().bytes_written;
                 chunk.append_to_row_group(&mut row_group)?;
@@ -162,18 +167,20 @@ fn write_parquet(batch: &RecordBatch, file: &File) -> Result<(), AnyError> {
                     file.sync_data()?;
                     not_on_disk = 0;
                 }
+                if roots.get(stored + 1) != Some(root) {
+                    // Nobody waits for it where no more columns begin.
+                    let _ = written.send(());
+                }
             }
             row_group.close()?;
-            // Nobody waits for it where no more groups begin.
-            let _ = written.send(());
         }
         writer.close()?;
         Ok(())
     })
 }
 
-/// Row groups of which something is encoded or waits to be written: memory holds no more.
-const GROUPS_AT_ONCE: usize = 2;
+/// Columns of row groups that wait to be written, beside those that are being encoded: memory holds no more.
+const COLUMNS_AHEAD: usize = 4;
 
 /// Bytes that are brought to the disk at once, so that little is left to wait for at the end.
 const BYTES_TO_DISK: u64 = 4 << 20;
@@ -193,7 +200,7 @@ struct Columns<'a> {
     /// By stored column the column that it is of.
     roots: &'a [usize],
     factory: ArrowRowGroupWriterFactory,
-    /// Says once for each row group that it may begin.
+    /// Says once for each column that it may begin. They begin in order, so the one that is to be written next is never kept waiting.
     may_begin: mpsc::Receiver<()>,
     /// Row groups that have begun.
     groups: usize,
@@ -204,7 +211,7 @@ impl Columns<'_> {
     /// None after the last one, and when nobody writes any more.
     fn next(&mut self) -> Result<Option<Column>, ParquetError> {
         let begin = self.groups * ROW_GROUP_ROWS;
-        if self.waiting.is_empty() && begin < self.batch.num_rows() && self.may_begin.recv().is_ok() {
+        if self.waiting.is_empty() && begin < self.batch.num_rows() {
             let rows = self.batch.slice(begin, ROW_GROUP_ROWS.min(self.batch.num_rows() - begin));
             let first = self.groups * self.roots.len();
             let schema = rows.schema();
@@ -224,14 +231,14 @@ impl Columns<'_> {
             }
             self.groups += 1;
         }
-        Ok(self.waiting.pop_front())
+        Ok(self.waiting.pop_front().filter(|_| self.may_begin.recv().is_ok()))
     }
 }
 
 type Encoded = Result<(usize, ArrowColumnChunk), ParquetError>;
 
 /// Encodes columns until there are no more, or nobody takes them.
-fn encode(columns: &Mutex<Columns<'_>>, encoded: &mpsc::SyncSender<Encoded>) {
+fn encode(columns: &Mutex<Columns<'_>>, encoded: &mpsc::Sender<Encoded>) {
     let chunks = |column: Column| -> Result<Vec<(usize, ArrowColumnChunk)>, ParquetError> {
         let leaves = compute_leaves(&column.field, &column.values)?;
         let chunk = |(number, (mut writer, leaf)): (usize, (ArrowColumnWriter, _))| {
@@ -282,42 +289,120 @@ impl InOrder {
 /// Whether a column is worth a dictionary, as far as some of its values tell: looking up values that hardly repeat, such as
 /// measurements, is half of the time that writing takes.
 fn repeats(column: &ArrayRef) -> bool {
+    let rows = (0..column.len()).step_by((column.len() / SAMPLE).max(1));
+    let Some((sampled, width)) = bytes_of(column, rows) else { return true };
+    let distinct = sampled.chunks(width).collect::<HashSet<_>>().len();
+    distinct * width * 100 <= sampled.len() * MOST_DISTINCT
+}
+
+/// Whether compression makes a column smaller, as far as some of its values tell, which stand side by side in four places.
+fn shrinks(column: &ArrayRef) -> bool {
+    let quarter = |number: usize| number * column.len() / 4;
+    let windows = (0..4).map(|at| quarter(at)..quarter(at + 1).min(quarter(at) + SAMPLE / 4));
+    let Some((sampled, _)) = bytes_of(column, windows.flatten()) else { return true };
+    let compressed =
+        snap::raw::Encoder::new().compress_vec(&sampled).map_or(0, |compressed| compressed.len());
+    sampled.is_empty() || compressed * 100 <= sampled.len() * MOST_COMPRESSED
+}
+
+/// The values of some rows, and how many bytes each has; none of columns that are no numbers.
+fn bytes_of(column: &ArrayRef, rows: impl Iterator<Item = usize>) -> Option<(Vec<u8>, usize)> {
     let data = column.to_data();
-    let Some(width) = data.data_type().primitive_width() else { return true };
+    let width = data.data_type().primitive_width()?;
     let values = data.buffers().first().map_or(&[][..], |buffer| &buffer[data.offset() * width..]);
-    let sampled = (0..column.len()).step_by((column.len() / SAMPLE).max(1));
-    let sampled: Vec<&[u8]> =
-        sampled.filter(|row| column.is_valid(*row)).map(|row| &values[row * width..][..width]).collect();
-    let distinct = sampled.iter().collect::<HashSet<_>>().len();
-    distinct * 100 <= sampled.len() * MOST_DISTINCT
+    let valid = rows.filter(|row| column.is_valid(*row));
+    Some((valid.flat_map(|row| &values[row * width..][..width]).copied().collect(), width))
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Float32Array, Int64Array, StringArray};
+    use arrow::array::{Float32Array, Int64Array, ListArray, StringArray};
+    use arrow::datatypes::Int64Type;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
+
+    fn column(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+        Arc::new(values.collect::<Int64Array>())
+    }
+
+    /// Like random numbers: no two of them have bytes in common.
+    fn spread(row: i64) -> i64 {
+        row.wrapping_mul(0x1E37_79B9_7F4A_7C15)
+    }
+
+    #[test]
+    fn only_a_column_that_gets_smaller_is_compressed() {
+        let rows = 100_000;
+        for (what, values, expected) in [
+            ("random bits", column((0..rows).map(|row| Some(spread(row)))), false),
+            ("random bits and nulls", column((0..rows).map(|row| (row % 3 > 0).then(|| spread(row)))), false),
+            ("numbers of few bits", column((0..rows).map(|row| Some(spread(row) & 0xF_FFFF))), true),
+            (
+                "noise in the middle",
+                column((0..rows).map(|row| Some(if row / 20_000 == 2 { spread(row) } else { row }))),
+                true,
+            ),
+            ("nulls in the middle", column((0..rows).map(|row| (row / 90_000 == 1).then_some(row))), true),
+            ("nulls", column((0..3).map(|_| None)), true),
+            ("nothing", column(std::iter::empty()), true),
+        ] {
+            assert_eq!(shrinks(&values), expected, "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn row_groups_are_written_in_order_and_each_column_as_it_is_worth() {
+        let rows = 5 * ROW_GROUP_ROWS as i64 + 7;
+        let texts: ArrayRef =
+            Arc::new((0..rows).map(|row| Some((row % 9).to_string())).collect::<StringArray>());
+        let lists = (0..rows).map(|row| Some(vec![Some(row), None]));
+        let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists));
+        let batch = RecordBatch::try_from_iter([
+            ("texts", texts),
+            ("lists", lists),
+            ("noise", column((0..rows).map(|row| Some(spread(row))))),
+            ("counted", column((0..rows).map(Some))),
+        ]);
+        let batch = batch.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        write_result(&batch, &path, TableFormat::Parquet).await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+        let groups = reader.metadata().row_groups().to_vec();
+        assert_eq!(groups.len(), 6);
+        for group in &groups {
+            let is_compressed = |at: usize| group.column(at).compression() != Compression::UNCOMPRESSED;
+            assert_eq!([0, 1, 2, 3].map(is_compressed), [true, true, false, true]);
+        }
+        let schema = Arc::clone(reader.schema());
+        let read: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+        let read = arrow::compute::concat_batches(&schema, &read).unwrap();
+        for (one, other) in read.columns().iter().zip(batch.columns()) {
+            assert_eq!(one, other);
+        }
+    }
 
     #[test]
     fn a_column_that_hardly_repeats_has_no_dictionary() {
         let rows: i64 = 100_000;
-        let column = |column: Int64Array| -> ArrayRef { Arc::new(column) };
+        let numbers = |numbers: Int64Array| -> ArrayRef { Arc::new(numbers) };
         let floats: ArrayRef = Arc::new((0..rows).map(|row| Some(row as f32)).collect::<Float32Array>());
         let grades: ArrayRef =
             Arc::new((0..rows).map(|row| Some((row % 5) as f32)).collect::<Float32Array>());
         let texts: ArrayRef = Arc::new((0..rows).map(|row| Some(row.to_string())).collect::<StringArray>());
         let nulls_between = (0..rows).map(|row| (row % 50 == 0).then_some(row / 50 % 7)).collect();
         for (what, values, expected) in [
-            ("distinct numbers", column((0..rows).collect()), false),
-            ("numbers of few", column((0..rows).map(|row| row * row % 1000).collect()), true),
+            ("distinct numbers", numbers((0..rows).collect()), false),
+            ("numbers of few", numbers((0..rows).map(|row| row * row % 1000).collect()), true),
             (
                 "few at the beginning, then others",
-                column((0..rows).map(|row| (row - 100).max(0)).collect()),
+                numbers((0..rows).map(|row| (row - 100).max(0)).collect()),
                 false,
             ),
-            ("few numbers between nulls", column(nulls_between), true),
-            ("nulls", column(vec![None; 3].into()), true),
-            ("nothing", column(Vec::<i64>::new().into()), true),
+            ("few numbers between nulls", numbers(nulls_between), true),
+            ("nulls", numbers(vec![None; 3].into()), true),
+            ("nothing", numbers(Vec::<i64>::new().into()), true),
             ("distinct floats", floats.clone(), false),
             ("grades", grades, true),
             ("texts", texts, true),
