@@ -27,8 +27,9 @@ pub(super) struct Slots {
     starts: Vec<u32>,
     /// Of each slot.
     times: Vec<i64>,
-    /// The same, in units so large that they take half of the memory; then so many more that a search for few may look at them.
-    coarse: Vec<i32>,
+    /// The same, in units so large that they take a quarter of the memory; then so many more that a search for few may look at
+    /// them.
+    coarse: Vec<i16>,
     unit: Unit,
     /// By entity row; [`NONE`] where it has no slot.
     of_row: Vec<u32>,
@@ -53,7 +54,7 @@ impl Slots {
         let (starts, times_of_slots) = distinct_times(&key_of_row, keys.len(), times.values());
         let unit = Unit::of(&times_of_slots);
         let many = times_of_slots.len();
-        let coarse = |slot| times_of_slots.get(slot).map_or(i32::MAX, |time| unit.coarse(*time));
+        let coarse = |slot| times_of_slots.get(slot).map_or(i16::MAX, |time| unit.coarse(*time));
         let coarse = made_side_by_side(many + FEW_TIMES, coarse);
         let slots = Self { keys, starts, times: times_of_slots, coarse, unit, of_row: Vec::new() };
         let of_row = made_side_by_side(times.len(), |row| match key_of_row[row] {
@@ -75,14 +76,14 @@ impl Slots {
     fn at_or_after(&self, start: u32, end: u32, earliest: i64) -> u32 {
         let coarse = self.unit.coarse(earliest);
         let (first, many) = (start as usize, (end - start) as usize);
-        let mut slot = match i32::try_from(many) {
-            Ok(many) if many <= FEW_TIMES as i32 => {
+        let mut slot = match i16::try_from(many) {
+            Ok(many) if many <= FEW_TIMES as i16 => {
                 // Always the same steps: the processor need not guess how many, and goes on with the next row meanwhile. Where the
                 // one number is less than the other, all bits of their difference after this shift are ones, which is -1.
-                let is_less = |one: i32, other: i32| (one - other) >> (i32::BITS - 1);
+                let is_less = |one: i16, other: i16| (one - other) >> (i16::BITS - 1);
                 let few = self.coarse[first..first + FEW_TIMES].iter().zip(0..);
-                let before: i32 = few.map(|(time, at)| is_less(*time, coarse) & is_less(at, many)).sum();
-                start + before.unsigned_abs()
+                let before: i16 = few.map(|(time, at)| is_less(*time, coarse) & is_less(at, many)).sum();
+                start + u32::from(before.unsigned_abs())
             }
             _ => {
                 let before = self.coarse[first..first + many].partition_point(|time| *time < coarse);
@@ -91,8 +92,13 @@ impl Slots {
         };
         // Of those that are as early in coarse units, nearly always none, the times themselves tell.
         if slot < end && self.coarse[slot as usize] == coarse {
-            let before = self.times[slot as usize..end as usize].partition_point(|time| *time < earliest);
-            slot += u32::try_from(before).unwrap_or(0);
+            let rest = &self.coarse[slot as usize..end as usize];
+            let mut equal = 1;
+            while rest.get(equal).is_some_and(|time| *time == coarse) {
+                equal *= 2;
+            }
+            let equal = &self.times[slot as usize..][..equal.min(rest.len())];
+            slot += u32::try_from(equal.partition_point(|time| *time < earliest)).unwrap_or(0);
         }
         slot
     }
@@ -192,27 +198,39 @@ fn too_many() -> Error {
     Error::invalid("the entity frame has more than four billion rows").with_hint("ask in parts")
 }
 
-/// A unit of time, two to the power of some nanoseconds, in which the times of slots fit into 31 bits.
+/// A unit of time, two to the power of some nanoseconds, in which nearly all times of slots fit into 15 bits.
 #[derive(Clone, Copy, Debug)]
 struct Unit {
-    /// The earliest time of a slot, which is 0.
+    /// This time is 1, all before are 0.
     first: i64,
     shift: u32,
 }
 
+/// So many of the times of slots say how large a unit is, and of a hundred of these so many at either end say nothing: one row of
+/// another century must not make all the others equal.
+const TIMES_LOOKED_AT: usize = 4096;
+const OUTLIERS: usize = 1;
+
 impl Unit {
     fn of(times: &[i64]) -> Self {
-        let first = times.iter().copied().min().unwrap_or(0);
-        let last = times.iter().copied().max().unwrap_or(0);
+        let step = (times.len() / TIMES_LOOKED_AT).max(1);
+        let mut times: Vec<i64> = times.iter().copied().step_by(step).collect();
+        times.sort_unstable();
+        let outliers = times.len() * OUTLIERS / 100;
+        let first = times.get(outliers).copied().unwrap_or(0);
+        let last = times.iter().rev().nth(outliers).copied().unwrap_or(0);
         let bits = u64::BITS - last.abs_diff(first).leading_zeros();
-        Self { first, shift: bits.saturating_sub(i32::BITS - 1) }
+        Self { first, shift: bits.saturating_sub(i16::BITS - 1) }
     }
 
-    /// A time in this unit. What is before all slots is as early as the first of them, what is after all of them may be as late as
-    /// the last one: only of times that are equal in this unit it is not known which one is earlier.
-    fn coarse(self, time: i64) -> i32 {
-        let after = time.max(self.first).abs_diff(self.first) >> self.shift;
-        i32::try_from(after).unwrap_or(i32::MAX)
+    /// A time in this unit. What is earlier or later than nearly all slots is as early or late as all such times: only of times that
+    /// are equal in this unit it is not known which one is earlier.
+    fn coarse(self, time: i64) -> i16 {
+        if time < self.first {
+            return 0;
+        }
+        let after = time.abs_diff(self.first) >> self.shift;
+        i16::try_from(after).unwrap_or(i16::MAX).saturating_add(1)
     }
 }
 
@@ -296,13 +314,35 @@ mod tests {
     use super::*;
     use crate::testing::cases;
 
-    /// Times that lie close to each other, far apart, and at the ends of all times.
-    fn random_time(random: &mut StdRng, spread: u32) -> i64 {
+    /// Times that lie close to each other, far apart, and some of them at the ends of all times.
+    fn random_time(random: &mut StdRng, spread: u32, ends: bool) -> i64 {
         match random.random_range(0..20) {
-            0 => i64::MIN,
-            1 => i64::MAX,
+            0 if ends => i64::MIN,
+            1 if ends => i64::MAX,
             _ => random.random_range(-4..4_i64) * (1_i64 << spread) + random.random_range(-3..3),
         }
+    }
+
+    #[test]
+    fn units_are_as_small_as_nearly_all_times_allow() {
+        let day = 24 * 60 * 60 * 1_000_000_000_i64;
+        let month: Vec<i64> = (0..30_000).map(|row| 20_000 * day + row * day / 1_000).collect();
+        let with_outliers = [&[0, i64::MAX], &month[..]].concat();
+        for times in [&month, &with_outliers] {
+            let unit = Unit::of(times);
+            assert!(unit.shift < 48, "{unit:?}");
+            let mut coarse: Vec<i16> = month.iter().map(|time| unit.coarse(*time)).collect();
+            assert!(coarse.is_sorted());
+            assert!(*coarse.last().unwrap() > i16::MAX / 2);
+            coarse.dedup();
+            assert!(coarse.len() > 15_000, "{} of {}", coarse.len(), month.len());
+            assert!(unit.coarse(0) < unit.coarse(month[1_000]));
+        }
+        // Rows before all slots are not as early as the first of them.
+        let one = Unit::of(&[5; 10]);
+        assert_eq!([4, 5, 6].map(|time| one.coarse(time)), [0, 1, 2]);
+        assert_eq!([i64::MIN, i64::MAX].map(|time| one.coarse(time)), [0, i16::MAX]);
+        Unit::of(&[]);
     }
 
     #[test]
@@ -310,9 +350,9 @@ mod tests {
         for seed in 0..cases(2_000) {
             let mut random = StdRng::seed_from_u64(seed);
             let (rows, keys) = (random.random_range(1..200), random.random_range(1..20));
-            let spread = random.random_range(0..61);
+            let (spread, ends) = (random.random_range(0..61), random.random_bool(0.5));
             let key_of_row: Vec<i64> = (0..rows).map(|_| random.random_range(0..keys)).collect();
-            let times: Vec<i64> = (0..rows).map(|_| random_time(&mut random, spread)).collect();
+            let times: Vec<i64> = (0..rows).map(|_| random_time(&mut random, spread, ends)).collect();
             let columns: ArrayRef = Arc::new(Int64Array::from(key_of_row.clone()));
             let columns = KeyColumns::new(&[columns]).unwrap();
             let slots = Slots::new(&columns, &Int64Array::from(times.clone())).unwrap();
@@ -328,7 +368,7 @@ mod tests {
             for run in slots.starts().windows(2) {
                 let of_key = &slots.times()[run[0] as usize..run[1] as usize];
                 assert!(of_key.is_sorted_by(|one, next| one < next), "seed {seed}");
-                let time = random_time(&mut random, spread);
+                let time = random_time(&mut random, spread, ends);
                 let before = of_key.partition_point(|other| *other < time);
                 assert_eq!(
                     (slots.at_or_after(run[0], run[1], time) - run[0]) as usize,
