@@ -93,9 +93,13 @@ def run(command, folder, statuses=(0,)):
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def measure(name, command, folder, runs, targets=(None, None), before=lambda: None):
-    """Medians of time and the greatest memory of some runs, printed with whether they meet targets of seconds and MiB."""
+def measure(name, command, folder, runs, targets=(None, None), before=lambda: None, warm=False):
+    """Medians of time and the greatest memory of some runs, printed with whether they meet targets of seconds and MiB. With `warm`
+    there is one more run before them, which is not counted: files are in the page cache then."""
     used = []
+    if warm:
+        before()
+        run(command, folder)
     for _ in range(runs):
         before()
         used.append(run(command, folder))
