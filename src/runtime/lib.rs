@@ -23,6 +23,7 @@ mod numbered_places;
 pub mod places;
 pub mod provider;
 pub mod registry;
+mod scatter;
 pub mod source_check;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -5,13 +5,11 @@
 //! leads it ([`Leaders`]); the second time only values, and only those of rows that lead at the end ([`Chosen`]).
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array, UInt64Array, new_null_array};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::{concat, take};
+use arrow::array::{Array as _, ArrayRef, Int64Array, UInt64Array, new_null_array};
 use arrow::datatypes::{Field, SchemaRef};
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use futures::future::{FutureExt as _, TryFutureExt as _, try_join_all};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -19,7 +17,8 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use crate::blocking::{made_side_by_side, on_blocking_thread, processors};
 use crate::columns::KeyColumns;
 use crate::numbered_places::{NONE, NumberedPlaces, parts_of};
-use crate::provider::{PinnedSource, asked_columns, places, scanned_times, too_many_bytes};
+use crate::provider::{PinnedSource, asked_columns, places, scanned_times};
+use crate::scatter::{Column, Destinations};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are looked up together: so few that what they touch stays in the nearest of the processor's caches.
@@ -194,40 +193,34 @@ impl<P: Packed> Leaders<P> {
     }
 }
 
-/// Rows of a source that some slots have chosen.
+/// Rows of a source that some slots have chosen, for a result whose rows have these slots.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     /// Their places, sorted, each once.
     places: Arc<[u64]>,
-    /// For each slot, which of the places it has chosen.
-    numbers: NumberedPlaces,
+    destinations: Arc<Destinations>,
 }
 
 impl Chosen {
-    /// What each slot chooses: a place, or [`NOWHERE`](crate::numbered_places::NOWHERE).
-    ///
-    /// # Errors
-    /// More slots than can be numbered.
-    pub(crate) fn new(by_slot: Vec<u64>) -> Result<Self> {
-        let (numbers, places) = NumberedPlaces::new(by_slot)?;
-        Ok(Self { places: places.into(), numbers })
+    /// What each slot chooses, and the slot of each row of the result; [`NONE`] for a row that has none. It is work for a blocking
+    /// thread.
+    pub(crate) fn new((numbers, places): (NumberedPlaces, Vec<u64>), slots: &[u32]) -> Self {
+        let wanted = made_side_by_side(slots.len(), |row| match slots[row] {
+            NONE => NONE,
+            slot => numbers.of_slot(slot as usize),
+        });
+        drop(numbers);
+        Self { destinations: Arc::new(Destinations::new(&wanted, places.len())), places: places.into() }
     }
 
-    /// Reads the chosen rows: their columns, each of the values of these slots in this order. Null where a slot has chosen
-    /// nothing, and where there is no slot ([`NONE`]).
+    /// Reads the chosen rows: their columns, as the result has them. Null where a row has no slot, and where its slot has chosen
+    /// nothing.
     ///
-    /// Some columns are read at a time, while those before them are put in order: what lies in memory are the values of few.
-    pub(crate) async fn read(
-        self,
-        source: &dyn PinnedSource,
-        columns: &SchemaRef,
-        slots: &[u32],
-    ) -> Result<Vec<ArrayRef>> {
-        let Self { places, numbers } = self;
-        let indices = Arc::new(indices(&numbers, slots));
-        drop(numbers);
+    /// Some columns are read at a time: of what lies in memory and is not the result there is little.
+    pub(crate) async fn read(self, source: &dyn PinnedSource, columns: &SchemaRef) -> Result<Vec<ArrayRef>> {
+        let Self { places, destinations } = self;
         if places.is_empty() {
-            let null = |field: &Arc<Field>| new_null_array(field.data_type(), indices.len());
+            let null = |field: &Arc<Field>| new_null_array(field.data_type(), destinations.many());
             return Ok(columns.fields().iter().map(null).collect());
         }
         let are_many = source.has_columns_apart() && places.len() / parts_of(&places) >= MANY_ROWS;
@@ -238,12 +231,14 @@ impl Chosen {
         order.sort_by_key(|at| columns.field(*at).data_type().is_primitive());
         let mut reads = Vec::new();
         for some in order.chunks(at_a_time) {
-            let schema = Arc::new(columns.project(some).map_err(explain)?);
-            let read = in_order(source, schema, Arc::clone(&places), Arc::clone(&indices));
+            let schema = columns.project(some).map_err(|error| {
+                Error::new(ErrorKind::Bug, "a column that is asked for is none").with_source(error)
+            })?;
+            let read = read_columns(source, Arc::new(schema), Arc::clone(&places), Arc::clone(&destinations));
             reads.push(read.map_ok(|columns| some.iter().copied().zip(columns)).boxed());
         }
-        // To put them in order each column takes a processor.
-        let reads_at_once = processors().div_ceil(COLUMNS_AT_A_TIME);
+        // The next one begins while the last parts of this one are decoded; a file of one row group has one part for each.
+        let reads_at_once = processors().div_ceil(COLUMNS_AT_A_TIME).max(2);
         let read: Vec<_> = stream::iter(reads).buffer_unordered(reads_at_once).try_collect().await?;
         let mut read: Vec<(usize, ArrayRef)> = read.into_iter().flatten().collect();
         read.sort_by_key(|(at, _)| *at);
@@ -255,72 +250,68 @@ impl Chosen {
 const COLUMNS_AT_A_TIME: usize = 2;
 const READS: usize = 5;
 /// Where fewer rows than this are chosen of each part of a source, all columns are read together: to open the parts would
-/// take longer.
-const MANY_ROWS: usize = 20_000;
+/// take longer. In tests so few that random histories have more as often as not.
+const MANY_ROWS: usize = if cfg!(any(test, feature = "testing")) { 5 } else { 20_000 };
 
-/// For each of some slots the number of its place; null where it has none.
-fn indices(numbers: &NumberedPlaces, slots: &[u32]) -> UInt32Array {
-    let indices = made_side_by_side(slots.len(), |at| match slots[at] {
-        NONE => NONE,
-        slot => numbers.of_slot(slot as usize),
-    });
-    let valid = BooleanBuffer::collect_bool(indices.len(), |at| indices[at] != NONE);
-    UInt32Array::new(indices.into(), Some(NullBuffer::new(valid)))
-}
-
-/// The values of columns at these indices of these places.
-async fn in_order(
+/// Columns with the values at these places, each in the rows that want it.
+async fn read_columns(
     source: &dyn PinnedSource,
     columns: SchemaRef,
-    places: Arc<[u64]>,
-    indices: Arc<UInt32Array>,
+    asked: Arc<[u64]>,
+    destinations: Arc<Destinations>,
 ) -> Result<Vec<ArrayRef>> {
-    let taken = parts(source, &columns, places).await?.into_iter().map(|parts| {
-        let indices = Arc::clone(&indices);
-        on_blocking_thread(move || {
-            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-            concat(&parts).and_then(|whole| take(&whole, indices.as_ref(), None)).map_err(explain)
-        })
-    });
-    try_join_all(taken).await
-}
-
-/// For each column its values at these places, in parts in their order.
-async fn parts(
-    source: &dyn PinnedSource,
-    columns: &SchemaRef,
-    places_asked: Arc<[u64]>,
-) -> Result<Vec<Vec<ArrayRef>>> {
-    let chunks: Arc<Mutex<Vec<(u64, RecordBatch)>>> = Arc::default();
+    // Made where the first values are decoded: to fill them with nulls is work.
+    let filled: Arc<Vec<_>> = Arc::new(columns.fields().iter().map(|_| Mutex::new(None)).collect());
+    let found = Arc::new(AtomicUsize::new(0));
     let take = {
-        let chunks = Arc::clone(&chunks);
+        let (asked, filled, found) = (Arc::clone(&asked), Arc::clone(&filled), Arc::clone(&found));
+        let (destinations, fields) = (Arc::clone(&destinations), columns.fields().clone());
         move |batch: RecordBatch| {
-            let first = places(&batch)?.value(0);
-            locked(&chunks).push((first, batch));
-            Ok(())
+            let (places, values) = (places(&batch)?.values(), &batch.columns()[..batch.num_columns() - 1]);
+            let Some(place) = places.first() else { return Ok(()) };
+            let at = asked.partition_point(|asked| asked < place);
+            let number = u32::try_from(at).ok();
+            let (true, true, Some(number)) =
+                (asked.get(at..at + places.len()) == Some(&**places), values.len() == filled.len(), number)
+            else {
+                return Err(Error::new(
+                    ErrorKind::Bug,
+                    "a source gave rows or columns that nobody asked for",
+                ));
+            };
+            found.fetch_add(places.len(), Ordering::Relaxed);
+            let put = |mut column: MutexGuard<'_, Option<Column>>, at: usize| {
+                let new = || Column::new(fields[at].data_type(), &destinations);
+                column.get_or_insert_with(new).put(number, &values[at], &destinations)
+            };
+            // First the columns that no other thread is at.
+            let mut others = Vec::new();
+            for (at, column) in filled.iter().enumerate() {
+                match column.try_lock() {
+                    Ok(column) => put(column, at)?,
+                    Err(_) => others.push(at),
+                }
+            }
+            others.into_iter().try_for_each(|at| put(locked(&filled[at]), at))
         }
     };
-    source.read(columns, Arc::clone(&places_asked), Arc::new(take)).await?;
-    let mut chunks = std::mem::take(&mut *locked(&chunks));
-    let found: usize = chunks.iter().map(|(_, batch)| batch.num_rows()).sum();
-    if found != places_asked.len() {
-        let asked = places_asked.len();
-        let message = format!("a source gave {found} rows where {asked} were asked for");
+    source.read(&columns, Arc::clone(&asked), Arc::new(take)).await?;
+    let found = found.load(Ordering::Relaxed);
+    if found != asked.len() {
+        let message = format!("a source gave {found} rows where {} were asked for", asked.len());
         return Err(Error::new(ErrorKind::Bug, message));
     }
-    chunks.sort_unstable_by_key(|(first, _)| *first);
-    let of_column = |at| chunks.iter().map(|(_, chunk)| Arc::clone(chunk.column(at))).collect();
-    Ok((0..columns.fields().len()).map(of_column).collect())
+    let finished = (0..filled.len()).map(|at| {
+        let (filled, destinations) = (Arc::clone(&filled), Arc::clone(&destinations));
+        on_blocking_thread(move || match locked(&filled[at]).take() {
+            Some(column) => column.finish(&destinations),
+            None => Err(Error::new(ErrorKind::Bug, "a source gave no values")),
+        })
+    });
+    try_join_all(finished).await
 }
 
 /// What a scan gathers. After a panic the scan fails, and nobody looks at what is half done.
 pub(crate) fn locked<T>(gathered: &Mutex<T>) -> MutexGuard<'_, T> {
     gathered.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn explain(error: ArrowError) -> Error {
-    match error {
-        ArrowError::OffsetOverflowError(_) => too_many_bytes(),
-        error => Error::new(ErrorKind::Bug, "could not put rows together").with_source(error),
-    }
 }

@@ -253,7 +253,7 @@ pub trait PinnedSource: Debug + Send + Sync {
     ) -> Result<u64>;
 
     /// Gives the rows at these places, which are sorted and distinct and come from a scan: batches with these columns,
-    /// then [`PLACE`]. The last of the columns may be [`CREATED_TIME`].
+    /// then [`PLACE`], each of which has all that are asked for between its first place and its last. The last of the columns may be [`CREATED_TIME`].
     async fn read(&self, columns: &SchemaRef, places: Arc<[u64]>, take: Arc<TakeBatch>) -> Result<()>;
 
     /// Whether columns lie apart, so that reading half of them is half of the work.

@@ -20,7 +20,7 @@ use crate::blocking::on_blocking_thread;
 use crate::columns::{self, KeyColumns};
 use crate::feature_request::RequestedView;
 use crate::newest_rows::{Candidates, Chosen, Leader, Leaders, Packed, WithCreated, WithoutCreated, locked};
-use crate::numbered_places::NOWHERE;
+use crate::numbered_places::{NOWHERE, NumberedPlaces};
 use crate::provider::{CreatedTimes, OfflineStore, PinnedSource};
 use crate::{Error, ErrorKind, Result};
 
@@ -69,9 +69,9 @@ pub(super) async fn join_view(
 
     let has_created = source.created_timestamp_column.is_some();
     let source = offline.pin(source).await.map_err(context)?;
-    let history = History { source, keys, range, slots: Arc::clone(&slots), visibility };
+    let history = History { source, keys, range, slots, visibility };
     let (chosen, skipped) = history.choose(has_created).await.map_err(context)?;
-    let columns = chosen.read(history.source.as_ref(), &features, slots.of_rows()).await.map_err(context)?;
+    let columns = chosen.read(history.source.as_ref(), &features).await.map_err(context)?;
     Ok(JoinedView { columns, skipped })
 }
 
@@ -164,6 +164,9 @@ fn event_times_seen(times: &Int64Array, ttl: Duration) -> Option<Interval> {
 }
 
 /// What each slot sees at the end: the newest of the rows that lead it and the slots of its key before it.
+///
+/// # Errors
+/// More slots than can be numbered.
 fn choose<P: Packed + Sync>(leaders: Leaders<P>, slots: &Slots, visibility: Visibility) -> Result<Chosen> {
     let mut places = vec![NOWHERE; slots.len()];
     let (mut rest, leading) = (places.as_mut_slice(), &leaders);
@@ -187,5 +190,5 @@ fn choose<P: Packed + Sync>(leaders: Leaders<P>, slots: &Slots, visibility: Visi
     });
     // What it took serves for what comes.
     drop(leaders);
-    Chosen::new(places)
+    Ok(Chosen::new(NumberedPlaces::new(places)?, slots.of_rows()))
 }

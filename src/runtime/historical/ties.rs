@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::array::AsArray as _;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
+use crate::blocking::on_blocking_thread;
 use crate::newest_rows::{Chosen, Leader, Leaders, Packed, WithoutCreated};
+use crate::numbered_places::NumberedPlaces;
 use crate::provider::{CREATED_TIME, PinnedSource};
 use crate::{Error, ErrorKind, Result};
 
@@ -68,10 +70,11 @@ impl Ties {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let chosen = Chosen::new(self.rows.iter().map(|(_, row)| row.place).collect())?;
-        let column = Arc::new(Schema::new(vec![Field::new(CREATED_TIME, DataType::Int64, true)]));
+        let places = self.rows.iter().map(|(_, row)| row.place).collect();
         let rows: Vec<u32> = (0..).take(self.rows.len()).collect();
-        let read = chosen.read(source, &column, &rows).await?;
+        let chosen = on_blocking_thread(move || Ok(Chosen::new(NumberedPlaces::new(places)?, &rows))).await?;
+        let column = Arc::new(Schema::new(vec![Field::new(CREATED_TIME, DataType::Int64, true)]));
+        let read = chosen.read(source, &column).await?;
         let created_times = read.first().and_then(|column| column.as_primitive_opt::<Int64Type>());
         let created_times = created_times.ok_or_else(|| Error::new(ErrorKind::Bug, "no created times"))?;
         for ((_, row), created_time) in self.rows.iter_mut().zip(created_times) {

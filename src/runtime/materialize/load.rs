@@ -18,7 +18,7 @@ use crate::blocking::{on_blocking_thread, side_by_side};
 use crate::columns::{self, RowColumns};
 use crate::key_index::{Hashed, KeyHasher, KeyIndex, SortedKeys};
 use crate::newest_rows::{BLOCK, Candidates, Chosen, Leaders, Offer, WithCreated, locked};
-use crate::numbered_places::NOWHERE;
+use crate::numbered_places::{NOWHERE, NumberedPlaces};
 use crate::provider::{
     CreatedTimes, OfflineStore, OnlineRow, OnlineStore, PinnedSource, WriteMode, WriteOutcome,
 };
@@ -176,18 +176,19 @@ impl NewestPerKey {
             let parts = self.parts.iter().map(|part| std::mem::take(&mut *locked(part)));
             let (indexes, leaders): (Vec<KeyIndex>, Vec<Leaders<WithCreated>>) =
                 parts.map(|part| (part.keys, part.leaders)).unzip();
-            let chosen = || {
+            let places = || {
                 let leaders = Leaders::joined(leaders);
                 let places = leaders.by_slot().map(|leader| leader.map_or(NOWHERE, |leader| leader.place));
-                let chosen = Chosen::new(places.collect());
-                (leaders, chosen)
+                let places = NumberedPlaces::new(places.collect());
+                (leaders, places)
             };
-            let (keys, (leaders, chosen)) = side_by_side(|| SortedKeys::new(indexes), chosen);
-            Ok((keys?, leaders, chosen?))
+            let (keys, (leaders, places)) = side_by_side(|| SortedKeys::new(indexes), places);
+            let keys = keys?;
+            let chosen = Chosen::new(places?, &keys.numbers().collect::<Vec<_>>());
+            Ok((keys, leaders, chosen))
         })
         .await?;
-        let numbers: Vec<u32> = keys.numbers().collect();
-        let values = chosen.read(source, &features(table), &numbers).await?;
+        let values = chosen.read(source, &features(table)).await?;
         Ok(SortedRows { keys, leaders, values, next: 0, schema: RowSchema::of(table) })
     }
 }
