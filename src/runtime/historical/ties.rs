@@ -37,11 +37,12 @@ impl Ties {
         self.rows.extend(rows.map(|row| (slot, row)));
     }
 
-    /// Forgets rows that were beaten since when there is no more room; whether half of it is free then.
+    /// Forgets rows that were beaten since when there is no more room; whether half of it is free then. Once it was not, there are too
+    /// many for good: the scan that was told so is over, while others of its threads may offer rows still.
     pub(super) fn make_room<P: Packed>(&mut self, leaders: &Leaders<P>) -> bool {
         if self.rows.len() >= self.full {
             self.forget_beaten(leaders);
-            self.are_too_many = self.rows.len() > self.full / 2;
+            self.are_too_many |= self.rows.len() > self.full / 2;
         }
         !self.are_too_many
     }
@@ -87,5 +88,27 @@ impl Ties {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_that_were_too_many_stay_too_many() {
+        let leader = |event_time| Leader { event_time, created_time: None, place: 0 };
+        let mut leaders = Leaders::<WithoutCreated>::new(1);
+        leaders.put(0, leader(7));
+        let mut ties = Ties::new(1);
+        while ties.make_room(&leaders) {
+            assert!(!ties.are_too_many());
+            ties.add(0, [leader(7), leader(7)]);
+        }
+        assert!(ties.are_too_many());
+        // All of them are beaten by a row of another thread.
+        leaders.put(0, leader(8));
+        assert!(!ties.make_room(&leaders));
+        assert!(ties.are_too_many());
     }
 }
