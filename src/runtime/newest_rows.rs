@@ -270,14 +270,11 @@ async fn read_columns(
             let (places, values) = (places(&batch)?.values(), &batch.columns()[..batch.num_columns() - 1]);
             let Some(place) = places.first() else { return Ok(()) };
             let at = asked.partition_point(|asked| asked < place);
-            let number = u32::try_from(at).ok();
-            let (true, true, Some(number)) =
-                (asked.get(at..at + places.len()) == Some(&**places), values.len() == filled.len(), number)
-            else {
-                return Err(Error::new(
-                    ErrorKind::Bug,
-                    "a source gave rows or columns that nobody asked for",
-                ));
+            let are_asked =
+                asked.get(at..at + places.len()) == Some(&**places) && values.len() == filled.len();
+            let Some(number) = u32::try_from(at).ok().filter(|_| are_asked) else {
+                let message = "a source gave rows or columns that nobody asked for";
+                return Err(Error::new(ErrorKind::Bug, message));
             };
             found.fetch_add(places.len(), Ordering::Relaxed);
             let put = |mut column: MutexGuard<'_, Option<Column>>, at: usize| {

@@ -166,6 +166,19 @@ impl Marks {
     }
 }
 
+/// Where the items of each number begin once they are sorted by it, and at the end how many there are: one more than there are numbers.
+/// Items without number ([`NONE`]) are left out.
+pub(crate) fn starts(number_of_item: &[u32], numbers: usize) -> Vec<u32> {
+    let mut starts = vec![0; numbers + 1];
+    for number in number_of_item.iter().filter(|number| **number != NONE) {
+        starts[*number as usize + 1] += 1;
+    }
+    for number in 0..numbers {
+        starts[number + 1] += starts[number];
+    }
+    starts
+}
+
 /// How many parts of a source some sorted places are of.
 pub(crate) fn parts_of(places: &[u64]) -> usize {
     places.chunk_by(|one, next| part_of(*one) == part_of(*next)).count()

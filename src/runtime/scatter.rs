@@ -12,7 +12,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{ArrowNativeType, BinaryType, ByteArrayType, DataType, Utf8Type};
 use arrow::error::ArrowError;
 
-use crate::numbered_places::NONE;
+use crate::numbered_places::{NONE, starts};
 use crate::provider::too_many_bytes;
 use crate::{Error, ErrorKind, Result};
 
@@ -29,14 +29,10 @@ pub(crate) struct Destinations {
 impl Destinations {
     /// For each row of the result the number of the row it wants, or [`NONE`]; so many rows are read.
     pub(crate) fn new(wanted: &[u32], read: usize) -> Self {
-        let mut next = vec![0_u32; read + 1];
-        for number in wanted.iter().filter(|number| **number != NONE) {
-            next[*number as usize + 1] += 1;
-        }
+        let mut next = starts(wanted, read);
         let mut numbers = Vec::with_capacity(wanted.len());
-        for number in 0..read {
-            numbers.extend(std::iter::repeat_n(number as u32, next[number + 1] as usize));
-            next[number + 1] += next[number];
+        for (number, run) in (0..).zip(next.windows(2)) {
+            numbers.extend(std::iter::repeat_n(number, (run[1] - run[0]) as usize));
         }
         let mut rows = vec![0; numbers.len()];
         for (number, row) in wanted.iter().zip(0..).filter(|(number, _)| **number != NONE) {
@@ -227,11 +223,12 @@ fn put_together(
     destinations: &Destinations,
 ) -> Result<ArrayRef, ArrowError> {
     parts.sort_unstable_by_key(|(first, _)| *first);
-    let read = parts.iter().map(|(first, values)| *first as usize + values.len()).max();
-    let Some(read) = read else { return Ok(new_null_array(data_type, destinations.many)) };
+    if parts.is_empty() {
+        return Ok(new_null_array(data_type, destinations.many));
+    }
     let mut wanted = vec![None; destinations.many];
-    for (number, row) in destinations.of_read(0, read) {
-        wanted[row] = Some(number as u32);
+    for (number, row) in destinations.numbers.iter().zip(&destinations.rows) {
+        wanted[*row as usize] = Some(*number);
     }
     let parts: Vec<&dyn Array> = parts.iter().map(|(_, values)| values.as_ref()).collect();
     take(&concat(&parts)?, &UInt32Array::from(wanted), None)

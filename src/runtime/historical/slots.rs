@@ -8,6 +8,7 @@ use super::frame_keys::{FrameKeys, NumberedRow};
 use crate::blocking::{made_side_by_side, processors};
 use crate::columns::KeyColumns;
 use crate::newest_rows::{BLOCK, Candidates, Leader, Offer};
+use crate::numbered_places::starts;
 use crate::{Error, Result};
 
 /// Which source rows an entity row may see.
@@ -236,13 +237,7 @@ impl Unit {
 
 /// The distinct times of each key's rows, in order: by key where they begin, with one more at the end, and the times.
 fn distinct_times(key_of_row: &[u32], keys: usize, times: &[i64]) -> (Vec<u32>, Vec<i64>) {
-    let mut starts = vec![0_u32; keys + 1];
-    for key in key_of_row.iter().filter(|key| **key != NONE) {
-        starts[*key as usize + 1] += 1;
-    }
-    for key in 0..keys {
-        starts[key + 1] += starts[key];
-    }
+    let mut starts = starts(key_of_row, keys);
     let mut sorted = vec![0; starts[keys] as usize];
     let mut distinct = vec![0_u32; keys];
     let (mut times_left, mut distinct_left, mut first_key) = (&mut sorted[..], &mut distinct[..], 0);
